@@ -1,0 +1,5 @@
+"""``python -m poetgen`` is the same as ``poetgen``."""
+
+from poetgen.cli import main
+
+main()

@@ -1,0 +1,129 @@
+"""Settings: frozen dataclasses, each field declared once with its help and range.
+
+The command line builds its flags from these declarations, so that a default, a range and
+a sentence of help stand in one place only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal
+
+from poetgen.errors import SettingError
+
+Arch = Literal["rnn", "gru", "lstm"]
+Script = Literal["simplified", "traditional", "keep"]
+Format = Literal["auto", "chinese-poetry", "title-content", "plain"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+Precision = Literal["auto", "float32", "bfloat16"]
+
+ARCHS: tuple[Arch, ...] = ("rnn", "gru", "lstm")
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    min: float | None = None,
+    max: float | None = None,
+    flag: str | None = None,
+) -> Any:
+    """Declare one field: its default, the help a user reads, its closed range.
+
+    ``flag`` replaces the spelling that follows from the field's name (``temperature`` is
+    ``--temp``).
+    """
+    return field(default=default, metadata={"help": help, "min": min, "max": max, "flag": flag})
+
+
+def flag_of(name: str, flag: str | None) -> str:
+    """Spell the command-line flag of a field."""
+    return flag or "--" + name.replace("_", "-")
+
+
+class Settings:
+    """Base of all settings: refuses values outside the declared range."""
+
+    def __post_init__(self) -> None:
+        """Check every field that declares a range.
+
+        Raises:
+            SettingError: a value lies outside, or is not a number at all (NaN).
+        """
+        for declared in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, declared.name)
+            low, high = declared.metadata["min"], declared.metadata["max"]
+            if value is None or (low is None and high is None):
+                continue
+            # Written so that NaN, which compares false with everything, is refused.
+            inside = (low is None or value >= low) and (high is None or value <= high)
+            if not inside:
+                flag = flag_of(declared.name, declared.metadata["flag"])
+                bounds = f"{'…' if low is None else low} to {'…' if high is None else high}"
+                raise SettingError(
+                    f"{flag} {value} is out of range.", f"Give a value in {bounds}."
+                )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepareConfig(Settings):
+    """How texts become a corpus."""
+
+    format: Format = setting("auto", "How the source is written; auto looks at the content.")
+    script: Script = setting("simplified", "Convert Chinese characters with OpenCC, or keep them.")
+    min_count: int | None = setting(
+        None,
+        "Characters seen fewer times in training are unknown. "
+        "[default: 3 from 500,000 characters on, else 1]",
+        min=1,
+    )
+    max_chars: int | None = setting(None, "Drop poems with more characters than this.", min=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig(Settings):
+    """The shape of a language model; stored in every model file."""
+
+    arch: Arch = setting("lstm", "The recurrent cell.")
+    vocab_size: int = setting(4, "Tokens that the model knows, special ones included.", min=4)
+    embedding_dim: int = setting(256, "Size of a token's vector.", min=1)
+    hidden_size: int = setting(512, "Units in each recurrent layer.", min=1)
+    num_layers: int = setting(1, "Recurrent layers, one above the other.", min=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig(Settings):
+    """How a model is trained; stored in every model file."""
+
+    arch: Arch = setting("lstm", "The recurrent cell.")
+    device: Device = setting("auto", "Where to compute; auto takes the best one present.")
+    precision: Precision = setting(
+        "auto",
+        "Number format of the matrix products; auto takes bfloat16 where the hardware has it.",
+    )
+    hidden_size: int = setting(512, "Units in each recurrent layer.", min=1)
+    embedding_dim: int = setting(256, "Size of a token's vector.", min=1)
+    num_layers: int = setting(1, "Recurrent layers, one above the other.", min=1)
+    dropout: float = setting(0.2, "Share of activations switched off in training.", min=0, max=0.95)
+    epochs: int = setting(8, "Passes over the training poems.", min=1)
+    max_minutes: float | None = setting(None, "End the run in this time; fractions work.", min=0)
+    batch_tokens: int = setting(2048, "Tokens in one batch, padding included.", min=2)
+    learning_rate: float = setting(4e-3, "Peak rate of AdamW.", min=0)
+    warmup: float = setting(0.05, "Share of the run in which the rate rises.", min=0, max=1)
+    weight_decay: float = setting(0.01, "AdamW's pull of the weights towards zero.", min=0)
+    grad_clip: float | None = setting(1.0, "Largest norm of the gradient.", min=0)
+    seed: int = setting(0, "Makes the run reproducible.", min=0, max=2**63 - 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleConfig(Settings):
+    """How the next token is chosen."""
+
+    temperature: float = setting(
+        0.8, "Below 1 safer, above 1 bolder; 0 always takes the likeliest.", min=0, flag="--temp"
+    )
+    top_k: int | None = setting(None, "Choose among the k likeliest only.", min=1)
+    top_p: float | None = setting(
+        None, "Choose among the likeliest that together have this probability.", min=0, max=1
+    )
+    max_chars: int = setting(200, "Longest poem, the start included.", min=1)

@@ -1,0 +1,91 @@
+"""The loop from start token to end token, the same for either engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poetgen.config import SampleConfig
+from poetgen.generation.sampling import sample
+from poetgen.text.vocabulary import END, PAD, START, UNK
+
+Array = NDArray[np.floating[Any]]
+State = TypeVar("State")
+
+
+class Stepper(Protocol[State]):
+    """What the loop needs of a network."""
+
+    def start(self, batch_size: int) -> State:
+        """Give the state before the first token."""
+
+    def prime(self, token_ids: NDArray[np.integer[Any]], state: State) -> tuple[Array, State]:
+        """Read a text, ids (T,), into every state; give the logits (B, V) after it."""
+
+    def step(self, token_ids: NDArray[np.integer[Any]], state: State) -> tuple[Array, State]:
+        """Read one token a poem, ids (B,); give the logits (B, V) after it."""
+
+    def select(self, state: State, rows: NDArray[np.integer[Any]]) -> State:
+        """Keep the states of some poems."""
+
+
+class Written(NamedTuple):
+    """One token that was just written, and to which poem of the batch."""
+
+    poem: int
+    token_id: int
+
+
+def iter_written(
+    network: Stepper[State],
+    prompt: Sequence[int],
+    config: SampleConfig,
+    rngs: Sequence[np.random.Generator],
+) -> Iterator[Written]:
+    """Write one poem for each generator of ``rngs``, all together, token by token.
+
+    The prompt is read after the start token and is not yielded. A poem is over at its end
+    token, which is not yielded either, or when it has ``config.max_chars`` tokens. Each
+    poem draws from its own generator, so it does not depend on its neighbours.
+    """
+    alive = np.arange(len(rngs))
+    logits, state = network.prime(np.array([START, *prompt]), network.start(len(rngs)))
+    for length in range(len(prompt), config.max_chars):
+        logits = np.array(logits)
+        # A reader sees none of these; UNK is no character that anyone could write.
+        logits[:, [PAD, START, UNK]] = -np.inf
+        if length == 0:
+            logits[:, END] = -np.inf
+        draws = np.array([rngs[poem].random() for poem in alive])
+        chosen = sample(logits, config, draws)
+        for poem, token_id in zip(alive.tolist(), chosen.tolist(), strict=True):
+            if token_id != END:
+                yield Written(poem, token_id)
+        (rows,) = np.nonzero(chosen != END)
+        if len(rows) == 0:
+            return
+        if len(rows) < len(alive):
+            alive, chosen, state = alive[rows], chosen[rows], network.select(state, rows)
+        if length + 1 < config.max_chars:
+            logits, state = network.step(chosen, state)
+
+
+def generate(
+    network: Stepper[State],
+    prompt: Sequence[int],
+    config: SampleConfig,
+    rngs: Sequence[np.random.Generator],
+) -> list[list[int]]:
+    """Write one poem for each generator; give their token ids, the prompt first."""
+    poems = [list(prompt) for _ in rngs]
+    for poem, token_id in iter_written(network, prompt, config, rngs):
+        poems[poem].append(token_id)
+    return poems
+
+
+def poem_rngs(seed: int, num_poems: int, first: int = 0) -> list[np.random.Generator]:
+    """Give each poem its own generator, a function of the seed and the poem's number."""
+    return [np.random.default_rng([seed, first + number]) for number in range(num_poems)]

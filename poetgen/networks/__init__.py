@@ -1,0 +1,1 @@
+"""Language models over recurrent cells, in numpy and in torch, and their file."""

@@ -1,0 +1,1 @@
+"""From files to token ids: reading, cleaning, splitting, vocabulary, batches."""

@@ -1,0 +1,40 @@
+"""What kind of character is this? The few classes that all rooms agree on."""
+
+from __future__ import annotations
+
+import re
+
+# Unified ideographs: the basic block, extension A, the iteration zero 〇, and planes 2 and 3.
+# Compatibility ideographs are left out: NFC turns those of the basic plane into unified ones.
+HAN = "\u3400-\u4dbf\u4e00-\u9fff\u3007\U00020000-\U0003fffd"
+
+# The marks that a poem is written with; all others are the editor's.
+LINE_MARKS = "，。？！；：、"
+END_MARKS = "。？！；"
+
+_HAN = re.compile(f"[{HAN}]")
+_NOT_HAN = re.compile(f"[^{HAN}]")
+_LETTER = re.compile(r"[^\W\d_]")
+
+_TO_FULL_WIDTH = str.maketrans(",.?!;:､｡．", "，。？！；：、。。")
+
+
+def is_hanzi(char: str) -> bool:
+    """Tell whether ``char`` is one Chinese character (汉字)."""
+    return _HAN.fullmatch(char) is not None
+
+
+def hanzi_only(text: str) -> str:
+    """Keep the Chinese characters of ``text`` and nothing else."""
+    return _NOT_HAN.sub("", text)
+
+
+def mostly_han(text: str) -> bool:
+    """Tell whether at least half of the letters in ``text`` are Chinese characters."""
+    letters = len(_LETTER.findall(text))
+    return letters > 0 and 2 * len(_HAN.findall(text)) >= letters
+
+
+def full_width(text: str) -> str:
+    """Write half-width punctuation as the full-width marks of Chinese text (，。？！；：)."""
+    return text.translate(_TO_FULL_WIDTH)

@@ -1,0 +1,117 @@
+"""From an editor's page to the poem alone.
+
+The published Tang poems carry the work of their editors: notes in brackets, numbers of
+notes, characters described by their parts, holes where a character is lost. ``clean``
+takes out what is not the poem, and refuses what is no whole poem, with a reason.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Literal, NamedTuple
+
+from poetgen.text.characters import HAN, LINE_MARKS, full_width, hanzi_only, mostly_han
+
+Reason = Literal[
+    "empty",
+    "lacuna",
+    "unbalanced note",
+    "debris",
+    "fragment",
+    "not verse",
+    "too long",
+    "duplicate",
+]
+
+# Shorter than two lines of four characters is a quotation, not a poem.
+MIN_HANZI = 8
+# No metre has longer lines; the few poems that do are editors' prose.
+MAX_LINE_HANZI = 16
+
+_NOTES = (
+    re.compile(r"（[^（）]*）"),
+    re.compile(r"\([^()]*\)"),
+    re.compile(r"〖[^〖〗]*〗"),
+    re.compile(r"【[^【】]*】"),
+    re.compile(r"〈[^〈〉]*〉"),
+)
+# [一] and [12] are numbers of notes; [溪] is a character that the editor restored.
+_NOTE_NUMBER = re.compile(r"[\[［][0-9一二三四五六七八九十○〇]*[\]］]")
+_RESTORED = re.compile(rf"[\[［]([{HAN}{LINE_MARKS}]*)[\]］]")
+# {口馬}, ⿰木養: a glyph given by its parts. What it stands for is not known here.
+_DESCRIBED = re.compile(r"\{[^{}]*\}|[\u2ff0-\u2fff]")
+_LOST = re.compile("[□■●○◇◎\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]")
+_LEFT_OVER = re.compile(r"[（）()〖〗【】〈〉\[\]［］{}]")
+_QUOTES = re.compile(r"[「」『』“”‘’\"'《》﹁﹂﹃﹄]")
+_SPACES = re.compile(r"\s+")
+_NOT_VERSE_CHARS = re.compile(f"[^{HAN}{LINE_MARKS}]")
+_MARK_RUN = re.compile(f"[{LINE_MARKS}]{{2,}}")
+_LINE = re.compile(f"[{HAN}]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
+
+
+class Cleaned(NamedTuple):
+    """A clean poem, or the reason why there is none; exactly one of the two is set."""
+
+    text: str | None
+    reason: Reason | None
+
+
+def clean(text: str) -> Cleaned:
+    """Take the editor's work out of ``text``, or say why no whole poem is left.
+
+    Chinese text becomes characters and the marks ，。？！；：、 and nothing else. Other
+    text keeps its letters, punctuation and line breaks.
+    """
+    text = unicodedata.normalize("NFC", text)
+    return _clean_verse(text) if mostly_han(text) else _clean_plain(text)
+
+
+def _clean_plain(text: str) -> Cleaned:
+    text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " "))
+    text = "\n".join(re.sub(" +", " ", line).strip() for line in text.strip().split("\n"))
+    if not text:
+        return Cleaned(None, "empty")
+    return Cleaned(text, None)
+
+
+def _clean_verse(text: str) -> Cleaned:
+    text = full_width(_without_notes(_SPACES.sub("", text)))
+    text = _QUOTES.sub("", text).replace("…", "").replace("—", "").replace("·", "")
+    if _DESCRIBED.search(text) or _LOST.search(text):
+        return Cleaned(None, "lacuna")
+    if _LEFT_OVER.search(text):
+        return Cleaned(None, "unbalanced note")
+    if _NOT_VERSE_CHARS.search(text):
+        return Cleaned(None, "debris")
+    text = _MARK_RUN.sub(_one_mark, text.lstrip(LINE_MARKS))
+    num_hanzi = len(hanzi_only(text))
+    if num_hanzi == 0:
+        return Cleaned(None, "empty")
+    if num_hanzi < MIN_HANZI:
+        return Cleaned(None, "fragment")
+    if max(len(line) for line in _LINE.findall(text)) > MAX_LINE_HANZI:
+        return Cleaned(None, "not verse")
+    if text[-1] in "，、；：":
+        text = text[:-1] + "。"
+    elif text[-1] not in LINE_MARKS:
+        text += "。"
+    return Cleaned(text, None)
+
+
+def _without_notes(text: str) -> str:
+    text = _NOTE_NUMBER.sub("", text)
+    text = _RESTORED.sub(r"\1", text)
+    # Notes contain notes: take the innermost away until nothing changes.
+    before = None
+    while before != text:
+        before = text
+        for note in _NOTES:
+            text = note.sub("", text)
+    return text
+
+
+def _one_mark(run: re.Match[str]) -> str:
+    # Where a note stood between two marks, the stronger one ends the line.
+    return min(run.group(), key="。？！；：，、".index)

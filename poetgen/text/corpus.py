@@ -1,0 +1,166 @@
+"""The corpus folder: token ids in .npy files, everything else in one JSON file.
+
+::
+
+    corpora/tang/
+      corpus.json              vocabulary, counts, provenance, rules, report
+      train.tokens.npy         all poems end to end, each START … END, uint16 or uint32
+      train.offsets.npy        int64; poem i is tokens[offsets[i]:offsets[i + 1]]
+      validation.*  test.*     the same for the poems held out
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poetgen.errors import CorpusError, ExistsError
+from poetgen.files import sync
+from poetgen.text.split import SPLITS, Split
+from poetgen.text.vocabulary import END, START, UNK, Vocabulary
+
+FORMAT_VERSION = 1
+_PREPARE = "Prepare it again: poetgen prepare SOURCE --name {name} --force"
+
+
+@dataclass(frozen=True, slots=True)
+class Poems:
+    """The poems of one split, as one array of token ids.
+
+    ``tokens`` has shape (N,); poem ``i`` is ``tokens[offsets[i]:offsets[i + 1]]``, from
+    its start token to its end token.
+    """
+
+    tokens: NDArray[np.integer[Any]]
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """Count the poems."""
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> NDArray[np.integer[Any]]:
+        """Give the token ids of one poem, special ones included."""
+        return self.tokens[self.offsets[index] : self.offsets[index + 1]]
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Length of each poem in steps: its tokens and the end, without the start."""
+        return np.diff(self.offsets) - 1
+
+    @property
+    def num_targets(self) -> int:
+        """Tokens that are predicted in one pass: every one but the starts."""
+        return int(self.offsets[-1]) - len(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """A prepared corpus."""
+
+    name: str
+    vocabulary: Vocabulary
+    splits: Mapping[Split, Poems]
+    fingerprint: str
+    script: str
+    meta: Mapping[str, Any]
+
+
+def encode_poems(texts: Sequence[str], vocabulary: Vocabulary) -> Poems:
+    """Encode texts, one poem each, between start and end tokens."""
+    dtype = np.uint16 if len(vocabulary) <= 1 << 16 else np.uint32
+    offsets = np.zeros(len(texts) + 1, dtype=np.int64)
+    if texts:
+        np.cumsum([len(text) + 2 for text in texts], out=offsets[1:])
+    ids: list[int] = []
+    for text in texts:
+        ids.append(START)
+        ids.extend(vocabulary.encode(text))
+        ids.append(END)
+    return Poems(np.asarray(ids, dtype=dtype), offsets)
+
+
+def unknown_share(poems: Poems) -> float:
+    """Measure which part of the predicted tokens is unknown."""
+    if poems.num_targets == 0:
+        return 0.0
+    return float(np.count_nonzero(poems.tokens == UNK)) / poems.num_targets
+
+
+def fingerprint_of(vocabulary: Vocabulary, splits: Mapping[Split, Poems]) -> str:
+    """Hash what a model learns from: the vocabulary and every poem of every split."""
+    digest = hashlib.sha256("\x00".join(vocabulary.tokens).encode("utf-8", "surrogatepass"))
+    for split in SPLITS:
+        digest.update(np.ascontiguousarray(splits[split].offsets, dtype="<i8"))
+        digest.update(np.ascontiguousarray(splits[split].tokens, dtype="<u4"))
+    return digest.hexdigest()[:16]
+
+
+def save_corpus(corpus: Corpus, folder: Path, *, force: bool = False) -> None:
+    """Write a corpus folder whole or not at all.
+
+    Raises:
+        ExistsError: the folder is there and ``force`` is not given.
+    """
+    if folder.exists() and not force:
+        raise ExistsError(
+            f"{folder} is already there.", "Give --force to replace it, or another --name."
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        temporary.chmod(0o755)
+        for split, poems in corpus.splits.items():
+            np.save(temporary / f"{split}.tokens.npy", poems.tokens)
+            np.save(temporary / f"{split}.offsets.npy", poems.offsets)
+        text = json.dumps(dict(corpus.meta), ensure_ascii=False, indent=1, sort_keys=True)
+        (temporary / "corpus.json").write_bytes(text.encode("utf-8") + b"\n")
+        for path in temporary.iterdir():
+            sync(path)
+        if folder.exists():
+            old = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+            folder.rename(old / folder.name)
+            temporary.rename(folder)
+            shutil.rmtree(old)
+        else:
+            temporary.rename(folder)
+        sync(folder.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def load_corpus(folder: Path) -> Corpus:
+    """Open a corpus folder; the token arrays are mapped, not read.
+
+    Raises:
+        CorpusError: the folder is missing, incomplete, or of another format version.
+    """
+    advice = _PREPARE.format(name=folder.name)
+    try:
+        meta = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+        if meta["format_version"] != FORMAT_VERSION:
+            raise CorpusError(
+                f"{folder} has format version {meta['format_version']}, not {FORMAT_VERSION}.",
+                advice,
+            )
+        splits = {
+            split: Poems(
+                np.load(folder / f"{split}.tokens.npy", mmap_mode="r", allow_pickle=False),
+                np.load(folder / f"{split}.offsets.npy", allow_pickle=False),
+            )
+            for split in SPLITS
+        }
+        vocabulary = Vocabulary(meta["vocabulary"])
+        return Corpus(
+            folder.name, vocabulary, splits, meta["fingerprint"], meta["rules"]["script"], meta
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorpusError(f"{folder} is not a whole corpus: {error}.", advice) from error

@@ -1,0 +1,35 @@
+"""Which poems are trained on, and which are held out."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+from poetgen.text.characters import hanzi_only, mostly_han
+from poetgen.text.script import to_simplified
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+# Of 1,000 poems, about 25 are for validation and 25 for the test.
+_HELD_OUT_PER_MILLE = 25
+
+
+def identity(text: str) -> str:
+    """Reduce a poem to what makes it this poem: its characters, in simplified script.
+
+    Punctuation, script and title do not count, so the same poem has the same identity in
+    every corpus it appears in.
+    """
+    if mostly_han(text):
+        return hanzi_only(to_simplified(text))
+    return "".join(char for char in text.casefold() if char.isalnum())
+
+
+def split_of(identity: str) -> Split:
+    """Assign a poem to a split by a hash of its identity, whatever stands beside it."""
+    digest = hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    place = int.from_bytes(digest, "big") % 1000
+    if place < _HELD_OUT_PER_MILLE:
+        return "validation"
+    return "test" if place < 2 * _HELD_OUT_PER_MILLE else "train"

@@ -1,0 +1,87 @@
+"""Tokens and their ids."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poetgen.errors import ModelError
+from poetgen.text.characters import is_hanzi
+
+PAD, START, END, UNK = range(4)
+NUM_SPECIAL = 4
+
+
+class Vocabulary:
+    """The ordinary tokens of a corpus, after four special ones.
+
+    Ids 0 to 3 are padding, start of poem, end of poem and unknown. They have no spelling,
+    so that no text can ever be encoded to them by accident.
+    """
+
+    def __init__(self, tokens: Sequence[str]) -> None:
+        """Number ``tokens`` from 4 on, in the order given.
+
+        Raises:
+            ModelError: a token is empty or appears twice.
+        """
+        self.tokens = tuple(tokens)
+        self._ids = {token: id for id, token in enumerate(self.tokens, start=NUM_SPECIAL)}
+        if len(self._ids) != len(self.tokens) or "" in self._ids:
+            raise ModelError(
+                "The vocabulary has an empty token or one that appears twice.",
+                "Prepare the corpus again, or fetch the model again.",
+            )
+
+    def __len__(self) -> int:
+        """Count all tokens, the special ones included."""
+        return NUM_SPECIAL + len(self.tokens)
+
+    def __contains__(self, token: object) -> bool:
+        """Tell whether ``token`` is an ordinary token."""
+        return token in self._ids
+
+    def encode(self, tokens: Iterable[str]) -> list[int]:
+        """Give the id of each token; unknown ones become UNK."""
+        ids = self._ids
+        return [ids.get(token, UNK) for token in tokens]
+
+    def decode(self, token_ids: Iterable[int]) -> str:
+        """Spell token ids; special tokens have no spelling and leave no trace."""
+        return "".join(self.tokens[i - NUM_SPECIAL] for i in token_ids if i >= NUM_SPECIAL)
+
+    def token(self, token_id: int) -> str:
+        """Spell one ordinary token."""
+        return self.tokens[token_id - NUM_SPECIAL]
+
+    def hanzi_mask(self) -> NDArray[np.bool_]:
+        """Mark, shape (V,), the ids that stand for a Chinese character; UNK is one of them.
+
+        Perplexity per hanzi is taken over these targets. An unknown character is counted,
+        because a model must not gain by not knowing.
+        """
+        mask = np.zeros(len(self), dtype=bool)
+        mask[UNK] = True
+        mask[NUM_SPECIAL:] = [is_hanzi(token) for token in self.tokens]
+        return mask
+
+
+def count_tokens(texts: Iterable[str]) -> Counter[str]:
+    """Count the characters of all texts."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        counts.update(text)
+    return counts
+
+
+def build_vocabulary(counts: Counter[str], min_count: int) -> Vocabulary:
+    """Keep tokens seen at least ``min_count`` times, the most frequent first.
+
+    Equal counts are ordered by the token itself, so that the order never depends on the
+    order of the poems.
+    """
+    kept = [(-count, token) for token, count in counts.items() if count >= min_count]
+    return Vocabulary([token for _, token in sorted(kept)])

@@ -1,0 +1,1 @@
+"""The training loop, its events, its schedule and its checkpoints."""

@@ -1,0 +1,74 @@
+"""What a training run tells while it runs; the console decides what to show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from poetgen.training.evaluate import Metrics
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The run begins, or goes on after an interruption."""
+
+    device: str
+    precision: str
+    num_parameters: int
+    steps_per_epoch: int
+    total_steps: int
+    resumed_at_step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Some steps later: means since the last such event."""
+
+    step: int
+    total_steps: int
+    epoch: float
+    loss: float
+    learning_rate: float
+    tokens_per_second: float
+    elapsed_seconds: float
+    fraction_done: float
+
+
+@dataclass(frozen=True, slots=True)
+class Validated:
+    """Held-out poems were measured; ``is_best`` says that this model was kept."""
+
+    step: int
+    metrics: Metrics
+    is_best: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """Poems from fixed starts, and what the model would put in each place of a real line.
+
+    ``guess`` has one character for each character of ``line``: the likeliest, given the
+    real characters before it.
+    """
+
+    step: int
+    poems: Sequence[str]
+    line: str
+    guess: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The run is over: ``reason`` is ``done``, ``time`` or ``interrupted``."""
+
+    reason: str
+    step: int
+    elapsed_seconds: float
+    tokens_per_second: float
+    padding_share: float
+    best: Metrics | None
+    model_path: Path
+
+
+Event = Started | Progress | Validated | Sampled | Finished
