@@ -60,9 +60,7 @@ class Settings:
             if not inside:
                 flag = flag_of(declared.name, declared.metadata["flag"])
                 bounds = f"{'…' if low is None else low} to {'…' if high is None else high}"
-                raise SettingError(
-                    f"{flag} {value} is out of range.", f"Give a value in {bounds}."
-                )
+                raise SettingError(f"{flag} {value} is out of range.", f"Give a value in {bounds}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +105,7 @@ class TrainConfig(Settings):
     dropout: float = setting(0.2, "Share of activations switched off in training.", min=0, max=0.95)
     epochs: int = setting(8, "Passes over the training poems.", min=1)
     max_minutes: float | None = setting(None, "End the run in this time; fractions work.", min=0)
+    max_tokens: int | None = setting(None, "End the run after this many training tokens.", min=1)
     batch_tokens: int = setting(2048, "Tokens in one batch, padding included.", min=2)
     learning_rate: float = setting(4e-3, "Peak rate of AdamW.", min=0)
     warmup: float = setting(0.05, "Share of the run in which the rate rises.", min=0, max=1)
@@ -127,3 +126,17 @@ class SampleConfig(Settings):
         None, "Choose among the likeliest that together have this probability.", min=0, max=1
     )
     max_chars: int = setting(200, "Longest poem, the start included.", min=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RaceConfig(Settings):
+    """What all contenders of a comparison have in common."""
+
+    budget: int = setting(1_000_000, "Training tokens for each contender.", min=1)
+    max_minutes: float | None = setting(None, "Time limit for each contender.", min=0)
+    hidden_size: int = setting(512, "Units in each recurrent layer.", min=1)
+    embedding_dim: int = setting(256, "Size of a token's vector.", min=1)
+    num_layers: int = setting(1, "Recurrent layers, one above the other.", min=1)
+    batch_tokens: int = setting(1024, "Tokens in one batch, padding included.", min=2)
+    device: Device = setting("auto", "Where to compute; auto takes the best one present.")
+    seed: int = setting(0, "Same seed: same order of the data, same draws.", min=0, max=2**63 - 1)

@@ -59,7 +59,7 @@ def iter_written(
         logits[:, [PAD, START, UNK]] = -np.inf
         if length == 0:
             logits[:, END] = -np.inf
-        draws = np.array([rngs[poem].random() for poem in alive])
+        draws = np.array([rngs[poem].random() for poem in alive.tolist()])
         chosen = sample(logits, config, draws)
         for poem, token_id in zip(alive.tolist(), chosen.tolist(), strict=True):
             if token_id != END:

@@ -31,7 +31,9 @@ def keep_top_p(logits: Array, p: float) -> Array:
     drop = before >= p
     drop[..., 0] = False
     out = logits.copy()
-    np.put_along_axis(out, order, np.where(drop, -np.inf, np.take_along_axis(logits, order, -1)), -1)
+    np.put_along_axis(
+        out, order, np.where(drop, -np.inf, np.take_along_axis(logits, order, -1)), -1
+    )
     return out
 
 

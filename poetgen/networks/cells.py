@@ -26,7 +26,7 @@ def sigmoid(x: Array) -> Array:
 
 
 def rnn_step(wx: Array, h: Array, u: Array, bias: Array) -> Array:
-    """h' = tanh(W x + U h + b)."""
+    """Elman's cell: h' = tanh(W x + U h + b)."""
     new: Array = np.tanh(wx + h @ u.T + bias)
     return new
 

@@ -1,31 +1,27 @@
 """The model file: one ``.safetensors`` that holds all a poem needs.
 
-Weights are stored as float16. The header's metadata has one JSON text under ``poetgen``:
-architecture, vocabulary, script, training settings, corpus fingerprint, metrics, and a
-SHA-256 over everything, because the container itself has no checksum.
+Weights are stored as float16. The header holds architecture, vocabulary, script, training
+settings, corpus fingerprint and metrics; the whole is sealed with a checksum.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from poetgen.config import ModelConfig
 from poetgen.errors import ModelError, PoetgenError
-from poetgen.files import write_whole
+from poetgen.sealed import Arrays, Kind, load_sealed, save_sealed
 from poetgen.text.vocabulary import Vocabulary
 
-FORMAT_VERSION = 1
-SUFFIX = ".safetensors"
+Weights = Arrays
 
-Weights = dict[str, NDArray[Any]]
+_KIND = Kind(key="poetgen", version=1, noun="model file")
+_ADVICE = "Train a model (poetgen train), or name another one with --model."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +62,8 @@ def num_parameters(config: ModelConfig) -> int:
 
 def save_model(model: Model, path: Path) -> None:
     """Write a model file whole or not at all, weights as float16."""
-    from safetensors.numpy import save
-
-    weights = {name: w.astype(np.float16) for name, w in sorted(model.weights.items())}
+    weights: Weights = {name: w.astype(np.float16) for name, w in model.weights.items()}
     card = {
-        "format_version": FORMAT_VERSION,
         "model": asdict(model.config),
         "tokens": "char",
         "script": model.script,
@@ -79,9 +72,7 @@ def save_model(model: Model, path: Path) -> None:
         "metrics": dict(model.metrics),
         "vocabulary": list(model.vocabulary.tokens),
     }
-    card["checksum"] = _checksum(card, weights)
-    data = save(weights, {"poetgen": json.dumps(card, ensure_ascii=False, sort_keys=True)})
-    write_whole(path, lambda temporary: temporary.write_bytes(data))
+    save_sealed(path, _KIND, weights, card)
 
 
 def load_model(path: Path) -> Model:
@@ -92,28 +83,14 @@ def load_model(path: Path) -> Model:
     Raises:
         ModelError: the file is missing, truncated, altered, or no poetgen model.
     """
-    from safetensors import SafetensorError, safe_open
-
-    advice = "Train a model (poetgen train), or name another one with --model."
-    if not path.is_file():
-        raise ModelError(f"There is no model file {path}.", advice)
-    try:
-        with safe_open(path, framework="numpy") as file:
-            card = json.loads((file.metadata() or {})["poetgen"])
-            weights = {name: file.get_tensor(name) for name in sorted(file.keys())}
-    except (SafetensorError, OSError, ValueError, KeyError, RecursionError) as error:
-        raise ModelError(f"{path} is not a whole poetgen model file: {error}.", advice) from error
+    weights, card = load_sealed(path, _KIND, _ADVICE)
     try:
         return _read(card, weights)
-    except (KeyError, TypeError, ValueError, AttributeError, PoetgenError) as error:
-        raise ModelError(f"{path} is damaged: {error}.", advice) from error
+    except (KeyError, TypeError, ValueError, PoetgenError) as error:
+        raise ModelError(f"{path} is not a usable model: {error}.", _ADVICE) from error
 
 
 def _read(card: dict[str, Any], weights: Weights) -> Model:
-    if card["format_version"] != FORMAT_VERSION:
-        raise ValueError(f"format version {card['format_version']}, not {FORMAT_VERSION}")
-    if card.pop("checksum") != _checksum(card, weights):
-        raise ValueError("its checksum does not match its content")
     config = ModelConfig(**card["model"])
     shapes = {name: w.shape for name, w in weights.items()}
     if shapes != weight_shapes(config):
@@ -130,12 +107,3 @@ def _read(card: dict[str, Any], weights: Weights) -> Model:
         card["corpus"],
         card["metrics"],
     )
-
-
-def _checksum(card: Mapping[str, Any], weights: Weights) -> str:
-    digest = hashlib.sha256(json.dumps(card, ensure_ascii=False, sort_keys=True).encode())
-    for name in sorted(weights):
-        w = weights[name]
-        digest.update(f"{name} {w.dtype} {w.shape}".encode())
-        digest.update(np.ascontiguousarray(w))
-    return digest.hexdigest()

@@ -99,8 +99,8 @@ def fingerprint_of(vocabulary: Vocabulary, splits: Mapping[Split, Poems]) -> str
     """Hash what a model learns from: the vocabulary and every poem of every split."""
     digest = hashlib.sha256("\x00".join(vocabulary.tokens).encode("utf-8", "surrogatepass"))
     for split in SPLITS:
-        digest.update(np.ascontiguousarray(splits[split].offsets, dtype="<i8"))
-        digest.update(np.ascontiguousarray(splits[split].tokens, dtype="<u4"))
+        digest.update(np.ascontiguousarray(splits[split].offsets, dtype="<i8").data)
+        digest.update(np.ascontiguousarray(splits[split].tokens, dtype="<u4").data)
     return digest.hexdigest()[:16]
 
 

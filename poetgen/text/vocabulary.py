@@ -29,7 +29,7 @@ class Vocabulary:
             ModelError: a token is empty or appears twice.
         """
         self.tokens = tuple(tokens)
-        self._ids = {token: id for id, token in enumerate(self.tokens, start=NUM_SPECIAL)}
+        self._ids = {token: number for number, token in enumerate(self.tokens, start=NUM_SPECIAL)}
         if len(self._ids) != len(self.tokens) or "" in self._ids:
             raise ModelError(
                 "The vocabulary has an empty token or one that appears twice.",

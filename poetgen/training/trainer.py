@@ -21,7 +21,7 @@ from poetgen.text.batches import assemble, plan_batches
 from poetgen.text.corpus import Corpus
 from poetgen.text.vocabulary import PAD
 from poetgen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from poetgen.training.devices import pick_device, pick_precision
+from poetgen.networks.devices import pick_device, pick_precision
 from poetgen.training.evaluate import Metrics, evaluate
 from poetgen.training.events import Event, Finished, Progress, Sampled, Started, Validated
 from poetgen.training.samples import guess_line, sample_poems
@@ -88,8 +88,9 @@ class Trainer:
         )
         self.counters = _Counters()
         self.best: Metrics | None = None
+        self.finished: Finished | None = None
         self._plan = self._plan_epoch(0)
-        self.total_steps = config.epochs * len(self._plan)
+        self.total_steps = self._count_steps()
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
         """Train, yielding events, until the epochs, the minutes or ``should_stop`` end it.
@@ -129,7 +130,10 @@ class Trainer:
             yield self._validate(began)
         self._checkpoint(began)
         yield self._sample()
-        yield self._finished(reason, began)
+        self.finished = self._finished(reason, began)
+        if reason == "done":
+            self.checkpoint_path.unlink(missing_ok=True)
+        yield self.finished
 
     def resume(self) -> None:
         """Go back to where the checkpoint was written.
@@ -159,6 +163,14 @@ class Trainer:
     def _plan_epoch(self, epoch: int) -> list[NDArray[np.int64]]:
         rng = np.random.default_rng([self.config.seed, epoch])
         return plan_batches(self.corpus.splits["train"].lengths, self.config.batch_tokens, rng)
+
+    def _count_steps(self) -> int:
+        counters = self.counters
+        steps = counters.step + (self.config.epochs - counters.epoch) * len(self._plan)
+        if self.config.max_tokens is None:
+            return steps
+        per_step = self.corpus.splits["train"].num_targets / len(self._plan)
+        return min(steps, math.ceil(self.config.max_tokens / per_step))
 
     def _train_steps(self, began: float, every: int) -> Progress:
         """Take steps until the next report or validation is due."""
@@ -216,8 +228,7 @@ class Trainer:
             counters.next_batch = 0
             self._plan = self._plan_epoch(counters.epoch)
             # Epochs may be cut into slightly different numbers of batches.
-            left = (self.config.epochs - counters.epoch) * len(self._plan)
-            self.total_steps = counters.step + left
+            self.total_steps = self._count_steps()
         return loss.detach()
 
     def _set_learning_rate(self, began: float) -> float:
@@ -245,9 +256,7 @@ class Trainer:
         return _EVALUATION_COST * per_token * self.corpus.splits["validation"].num_targets
 
     def _validate(self, began: float) -> Validated:
-        metrics = evaluate(
-            self.model, self.corpus.splits["validation"], self.corpus.vocabulary
-        )
+        metrics = evaluate(self.model, self.corpus.splits["validation"], self.corpus.vocabulary)
         is_best = metrics.loss_per_token < self.counters.best_loss
         self.counters.elapsed_seconds = time.monotonic() - began
         if is_best:
@@ -316,7 +325,8 @@ class Trainer:
         save_checkpoint(Checkpoint(arrays, values), self.checkpoint_path)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        weights, slots = {}, {}
+        weights: dict[str, torch.Tensor] = {}
+        slots: dict[int, dict[str, torch.Tensor]] = {}
         for name, array in checkpoint.arrays.items():
             kind, _, rest = name.partition(".")
             if kind == "model":

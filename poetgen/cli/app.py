@@ -1,0 +1,116 @@
+"""The ``poetgen`` command: its commands, its exit codes, its two-line errors.
+
+No command module imports numpy or torch before its command runs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from poetgen import __version__
+from poetgen.cli.compare import compare
+from poetgen.cli.generate import generate
+from poetgen.cli.options import settings_as_flags
+from poetgen.cli.prepare import prepare
+from poetgen.cli.train import train
+from poetgen.errors import PoetgenError
+
+# Dying of a signal is 128 + its number; 13 is a reader that closed the pipe.
+_BROKEN_PIPE = 141
+
+app = typer.Typer(
+    name="poetgen",
+    help="Train, compare and recite small recurrent poets.\n\n"
+    "A poem, now:  [bold]poetgen generate --start 日 --temp 0.8[/bold]",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+for command in (prepare, train, generate, compare):
+    app.command(no_args_is_help=command is prepare)(settings_as_flags(command))
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"poetgen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line and leave with the exit code of the design."""
+    for stream in (sys.stdout, sys.stderr):
+        # GBK and the C locale cannot write every character of a Tang poem.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    try:
+        code = app(standalone_mode=False) or 0
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Nobody reads any more: keep Python from complaining when it closes the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = _BROKEN_PIPE
+    except KeyboardInterrupt:
+        code = _fail("Interrupted.", "Nothing half-written is left behind.", 130)
+    except typer.Abort:
+        code = _fail("Interrupted.", "Nothing half-written is left behind.", 130)
+    except PoetgenError as error:
+        _show_traceback_if_asked()
+        code = _fail(error.problem, error.advice, error.exit_code)
+    except typer.TyperException as error:
+        code = _fail(error.format_message(), _help_for(error), error.exit_code)
+    except Exception as error:
+        _show_traceback_if_asked()
+        code = _fail(*_explain(error), 1)
+    sys.exit(code)
+
+
+def _fail(problem: str, advice: str, code: int) -> int:
+    problem = " ".join(problem.split())
+    print(f"Error: {problem}\n{advice}", file=sys.stderr)
+    return code
+
+
+def _help_for(error: typer.TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "poetgen"
+    return f"See: {command} --help"
+
+
+def _explain(error: Exception) -> tuple[str, str]:
+    if isinstance(error, OSError):
+        where = f" ({error.filename})" if error.filename else ""
+        return (
+            f"The system says: {error.strerror or error}{where}.",
+            "Check the free space and the permissions, then run the command again.",
+        )
+    if isinstance(error, MemoryError):
+        return (
+            "There is not enough memory.",
+            "Lower --batch-tokens or --hidden-size, or close other programs.",
+        )
+    return (
+        f"{type(error).__name__}: {error}",
+        "This is a fault in poetgen. Set POETGEN_DEBUG=1 to see where, and please report it.",
+    )
+
+
+def _show_traceback_if_asked() -> None:
+    if os.environ.get("POETGEN_DEBUG", "") not in ("", "0"):
+        import traceback
+
+        traceback.print_exc()

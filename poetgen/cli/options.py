@@ -1,0 +1,70 @@
+"""From settings to flags: each field of a settings class becomes one option."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import fields
+from typing import Annotated, Any, get_type_hints
+
+import typer
+
+from poetgen.config import Settings, flag_of
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is already there.")]
+
+
+def settings_as_flags(command: Callable[..., None]) -> Callable[..., None]:
+    """Let Typer see, in place of each parameter that is a settings class, its fields.
+
+    The command itself still receives one settings object, checked and frozen; so a
+    setting is declared once, in ``config.py``, however many commands have it.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, type[Settings]] = {}
+    parameters = []
+    for parameter in inspect.signature(command).parameters.values():
+        hint = hints[parameter.name]
+        if isinstance(hint, type) and issubclass(hint, Settings):
+            groups[parameter.name] = hint
+            parameters += _options(hint)
+        else:
+            parameters.append(parameter.replace(annotation=hint))
+
+    @functools.wraps(command)
+    def run(**values: Any) -> None:
+        for name, group in groups.items():
+            names = [field.name for field in fields(group)]  # type: ignore[arg-type]
+            values[name] = group(**{field: values.pop(field) for field in names})
+        command(**values)
+
+    del run.__wrapped__
+    # Typer wants parameters without a default first.
+    parameters.sort(key=lambda parameter: parameter.default is not inspect.Parameter.empty)
+    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {p.name: p.annotation for p in parameters}
+    return run
+
+
+def _options(group: type[Settings]) -> list[inspect.Parameter]:
+    hints = get_type_hints(group)
+    return [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=Annotated[
+                hints[field.name],
+                typer.Option(
+                    flag_of(field.name, field.metadata["flag"]),
+                    help=field.metadata["help"],
+                    min=field.metadata["min"],
+                    max=field.metadata["max"],
+                ),
+            ],
+        )
+        for field in fields(group)  # type: ignore[arg-type]
+    ]

@@ -1,0 +1,100 @@
+"""``poetgen prepare``: from texts to a corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from poetgen.cli.options import Force, Quiet
+from poetgen.config import PrepareConfig
+from poetgen.errors import ExistsError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from poetgen.text.prepare import Dropped, Prepared
+
+
+def prepare(
+    sources: Annotated[
+        list[Path],
+        typer.Argument(metavar="SOURCE…", help="Files, or folders of .json and .txt files."),
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="Name of the corpus. [default: the name of the source]"),
+    ] = None,
+    rules: PrepareConfig = PrepareConfig(),
+    list_dropped: Annotated[
+        Path | None,
+        typer.Option(
+            "--list-dropped", metavar="FILE", help="Write every dropped poem and its reason there."
+        ),
+    ] = None,
+    force: Force = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read poems, clean them, hold some out, and write corpora/NAME/.
+
+    Example:  [bold]poetgen prepare 全唐诗/ --name tang[/bold]
+    """
+    from poetgen.console import counting, make_console
+    from poetgen.places import check_name
+    from poetgen.text.corpus import save_corpus
+    from poetgen.text.prepare import prepare as prepare_corpus
+
+    name = check_name(name if name is not None else sources[0].resolve().stem)
+    folder = Path("corpora") / name
+    for output in (folder, list_dropped):
+        # Before the work, not after it.
+        if output is not None and output.exists() and not force:
+            raise ExistsError(f"{output} is already there.", "Give --force to replace it.")
+    console = make_console(quiet)
+    with counting(console, "Reading") as on_file:
+        prepared = prepare_corpus(sources, name, rules, on_file)
+    save_corpus(prepared.corpus, folder, force=force)
+    if list_dropped is not None:
+        _write_dropped(prepared.dropped, list_dropped)
+    _report(console, prepared, folder, list_dropped)
+
+
+def _report(console: Console, prepared: Prepared, folder: Path, list_dropped: Path | None) -> None:
+    corpus = prepared.corpus
+    report = corpus.meta["report"]
+    kept = report["kept"]
+    console.print(f"Read {report['read']:,} poems, kept {sum(kept.values()):,}:")
+    for split, count in kept.items():
+        tokens = report["targets"][split]
+        unknown = report["unknown_share"][split]
+        console.print(f"  {split:<11}{count:>8,} poems {tokens:>10,} tokens  {unknown:.2%} unknown")
+    if report["dropped"]:
+        console.print(f"Dropped {len(prepared.dropped):,}:")
+        for reason, count in sorted(report["dropped"].items(), key=lambda item: -item[1]):
+            console.print(f"  {reason:<16}{count:>7,}")
+        where = (
+            f"All of them are in {list_dropped}."
+            if list_dropped
+            else ("To see them all: --list-dropped FILE")
+        )
+        console.print(where)
+    console.print(
+        f"Vocabulary: {len(corpus.vocabulary):,} tokens, from {report['distinct_chars']:,} "
+        f"characters seen at least {corpus.meta['rules']['min_count']} times. "
+        f"Fingerprint {corpus.fingerprint}."
+    )
+    console.print(f"Wrote {folder}. Next: poetgen train {corpus.name}")
+
+
+def _write_dropped(dropped: Sequence[Dropped], path: Path) -> None:
+    import json
+
+    from poetgen.files import write_text
+
+    lines = (
+        json.dumps({"reason": entry.reason, **entry.poem._asdict()}, ensure_ascii=False)
+        for entry in dropped
+    )
+    write_text(path, "".join(f"{line}\n" for line in lines))

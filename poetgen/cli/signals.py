@@ -1,0 +1,48 @@
+"""Ctrl-C and SIGTERM as a wish to stop, for work that must save before it ends."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_WATCHED = (signal.SIGINT, signal.SIGTERM)
+
+
+class Stop:
+    """Which signal asked to stop, if one did."""
+
+    number: int | None = None
+
+    def wanted(self) -> bool:
+        """Tell whether somebody asked to stop."""
+        return self.number is not None
+
+    @property
+    def exit_code(self) -> int:
+        """Give 128 + the signal's number, as a shell would."""
+        return 128 + (self.number or 0)
+
+
+@contextmanager
+def stop_on_signal(tell: Callable[[str], object]) -> Iterator[Stop]:
+    """Note the first SIGINT or SIGTERM; the second acts as if it had never been watched."""
+    stop = Stop()
+    before = {number: signal.getsignal(number) for number in _WATCHED}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+    def note(number: int, frame: FrameType | None) -> None:
+        stop.number = number
+        restore()
+        tell("Stopping as soon as the work is saved; press Ctrl-C again to leave at once.")
+
+    for number in _WATCHED:
+        signal.signal(number, note)
+    try:
+        yield stop
+    finally:
+        restore()

@@ -1,0 +1,1 @@
+"""Fair races between models, and their reports."""

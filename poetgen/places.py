@@ -1,0 +1,114 @@
+"""Where named corpora and models lie.
+
+A name is looked for in ``./corpora`` or ``./models``, then in the user's data folder, then
+among what the package ships. Anything with a slash or a file suffix is a path.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from poetgen.errors import CorpusError, InputError, ModelError
+
+Kind = Literal["corpora", "models"]
+
+MODEL_SUFFIX = ".safetensors"
+SHIPPED_MODEL = "tang"
+
+
+def shipped_models() -> Path:
+    """Give the folder of the models that ship.
+
+    A wheel carries them inside the package; a checkout (an editable install) has them
+    beside it.
+    """
+    inside = Path(__file__).parent / "models"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "models"
+
+
+def search_folders(kind: Kind) -> list[Path]:
+    """List the folders in which names of this kind are looked for, in order."""
+    from platformdirs import user_data_path
+
+    folders = [Path(kind), user_data_path("poetgen", appauthor=False) / kind]
+    return [*folders, shipped_models()] if kind == "models" else folders
+
+
+def check_name(name: str) -> str:
+    """Refuse a name that is no plain file name.
+
+    Raises:
+        InputError: the name is empty, hidden, or would leave its folder.
+    """
+    if not name or name.startswith((".", "-")) or any(c in name for c in '/\\:\0*?"<>|\n\r'):
+        raise InputError(
+            f"{name!r} cannot be used as a name.",
+            "Take letters, digits, - and _, for example: --name my-poems",
+        )
+    return name
+
+
+def find_corpus(name_or_path: str) -> Path:
+    """Find a prepared corpus by name or path.
+
+    Raises:
+        CorpusError: there is none; the message lists those that are there.
+    """
+    path = Path(name_or_path)
+    if _looks_like_path(name_or_path):
+        if path.is_dir():
+            return path
+    else:
+        for folder in search_folders("corpora"):
+            if (folder / name_or_path / "corpus.json").is_file():
+                return folder / name_or_path
+    there = sorted(
+        {found.parent.name for f in search_folders("corpora") for found in f.glob("*/corpus.json")}
+    )
+    known = f"Prepared here: {', '.join(there)}. " if there else ""
+    raise CorpusError(
+        f"There is no prepared corpus {name_or_path}.",
+        f"{known}To prepare one: poetgen prepare FILE_OR_FOLDER --name {path.stem or 'NAME'}",
+    )
+
+
+def find_model(name_or_path: str | None) -> Path:
+    """Find a model by name or path; without either, the newest in ./models, else the shipped.
+
+    Raises:
+        ModelError: there is none; the message lists those that are there.
+    """
+    if name_or_path is None:
+        own = [path for path in Path("models").glob(f"*{MODEL_SUFFIX}") if path.is_file()]
+        if own:
+            return max(own, key=lambda path: (path.stat().st_mtime_ns, path.name))
+        return shipped_models() / f"{SHIPPED_MODEL}{MODEL_SUFFIX}"
+    if _looks_like_path(name_or_path):
+        if Path(name_or_path).is_file():
+            return Path(name_or_path)
+    else:
+        for folder in search_folders("models"):
+            path = folder / f"{name_or_path}{MODEL_SUFFIX}"
+            if path.is_file():
+                return path
+    there = sorted({p.stem for f in search_folders("models") for p in f.glob(f"*{MODEL_SUFFIX}")})
+    raise ModelError(
+        f"There is no model {name_or_path}.",
+        f"Models here: {', '.join(there) or 'none'}. To train one: poetgen train",
+    )
+
+
+def free_name(folder: Path, name: str, suffixes: tuple[str, ...]) -> str:
+    """Give ``name``, or ``name-2``, ``name-3``… : the first that no file in ``folder`` has."""
+    candidate, number = name, 1
+    while any((folder / f"{candidate}{suffix}").exists() for suffix in suffixes):
+        number += 1
+        candidate = f"{name}-{number}"
+    return candidate
+
+
+def _looks_like_path(text: str) -> bool:
+    separators = os.sep + (os.altsep or "")
+    return any(c in text for c in separators) or text.endswith(MODEL_SUFFIX)

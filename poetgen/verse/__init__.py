@@ -1,0 +1,1 @@
+"""What poems are made of; knows nothing of networks."""
