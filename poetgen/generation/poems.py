@@ -66,7 +66,7 @@ def load_poet(path: Path, device: Device = "auto") -> Poet:
         # importing torch takes longer than the poem.
         return Poet(model, NumpyModel(model.config, model.weights))
     from poetgen.generation.torch_stepper import TorchStepper
-    from poetgen.networks.torch_model import build
     from poetgen.networks.devices import pick_device
+    from poetgen.networks.torch_model import build
 
     return Poet(model, TorchStepper(build(model.config, model.weights, pick_device(device))))

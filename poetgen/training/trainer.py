@@ -14,14 +14,14 @@ import torch
 from numpy.typing import NDArray
 
 from poetgen.config import ModelConfig, TrainConfig
-from poetgen.errors import DivergedError, InputError, ModelError
+from poetgen.errors import DivergedError, ModelError
+from poetgen.networks.devices import pick_device, pick_precision
 from poetgen.networks.model_file import Model, num_parameters, save_model
 from poetgen.networks.torch_model import LanguageModel, weights_of
 from poetgen.text.batches import assemble, plan_batches
 from poetgen.text.corpus import Corpus
 from poetgen.text.vocabulary import PAD
 from poetgen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from poetgen.networks.devices import pick_device, pick_precision
 from poetgen.training.evaluate import Metrics, evaluate
 from poetgen.training.events import Event, Finished, Progress, Sampled, Started, Validated
 from poetgen.training.samples import guess_line, sample_poems

@@ -1,0 +1,44 @@
+# Everything starts from a bare Debian or Ubuntu: python3 (3.11 or newer), python3-venv,
+# make and git. Versions are pinned in constraints.txt.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --constraint constraints.txt
+
+# PyTorch is asked for by version first: of the pinned version the plain CPU build will do.
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) torch
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/dev: $(VENV)/installed
+	$(PIP) hatchling hypothesis mypy pytest ruff
+	touch $@
+
+.PHONY: poem test check check-long lint types bench clean
+
+poem: $(VENV)/installed  ## a poem, now
+	@$(BIN)/poetgen generate --start 日 --temp 0.8
+
+test: $(VENV)/dev  ## the fast tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/dev
+	$(BIN)/mypy
+
+check: lint types test  ## what CI runs
+
+check-long: $(VENV)/dev  ## the checks that take minutes
+	$(BIN)/python -m pytest -m long
+
+bench: $(VENV)/dev  ## speed, as ratios measured in one run
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
