@@ -6,10 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --constraint constraints.txt
 
-# PyTorch is asked for by version first: of the pinned version the plain CPU build will do.
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) torch
 	$(PIP) --editable .
 	touch $@
 

@@ -71,8 +71,8 @@ class PrepareConfig(Settings):
     script: Script = setting("simplified", "Convert Chinese characters with OpenCC, or keep them.")
     min_count: int | None = setting(
         None,
-        "Characters seen fewer times in training are unknown. "
-        "[default: 3 from 500,000 characters on, else 1]",
+        "Characters seen fewer times in training are unknown; without it, 3 in a corpus of "
+        "500,000 characters or more, else 1.",
         min=1,
     )
     max_chars: int | None = setting(None, "Drop poems with more characters than this.", min=1)

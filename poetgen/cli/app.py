@@ -58,12 +58,15 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
-        code = app(standalone_mode=False) or 0
+        code = app([_as_utf8(argument) for argument in sys.argv[1:]], standalone_mode=False) or 0
         sys.stdout.flush()
     except BrokenPipeError:
-        # Nobody reads any more: keep Python from complaining when it closes the pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = _BROKEN_PIPE
+        code = _reader_left()
+    except SystemExit as end:
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
+        # Typer has seen the closed pipe first, and would call it a failure of the work.
+        code = _reader_left()
     except KeyboardInterrupt:
         code = _fail("Interrupted.", "Nothing half-written is left behind.", 130)
     except typer.Abort:
@@ -77,6 +80,24 @@ def main() -> None:
         _show_traceback_if_asked()
         code = _fail(*_explain(error), 1)
     sys.exit(code)
+
+
+def _reader_left() -> int:
+    # Keep Python from complaining when it closes the pipe at its own end.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return _BROKEN_PIPE
+
+
+def _as_utf8(argument: str) -> str:
+    """Read an argument as UTF-8 where the locale could not.
+
+    In the C locale Python keeps each byte above 127 as a lone surrogate; 日 would be three.
+    """
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(argument).decode("utf-8", "surrogateescape")
+    return argument
 
 
 def _fail(problem: str, advice: str, code: int) -> int:

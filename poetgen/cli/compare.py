@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def compare(
     contenders: Annotated[
-        list[str], typer.Argument(metavar="CONTENDER…", help="Architectures: rnn, gru, lstm.")
+        list[str], typer.Argument(metavar="CONTENDER", help="Architectures: rnn, gru, lstm.")
     ],
     corpus: Annotated[
         str, typer.Option("--corpus", help="Name or folder of a prepared corpus.")
@@ -35,7 +35,8 @@ def compare(
         typer.Option(
             "--report",
             metavar="DIR",
-            help="Folder for the report and the models. [default: reports/CONTENDERS, numbered]",
+            show_default="reports/CONTENDERS, numbered",
+            help="Folder for the report and the models.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Give one JSON object.")] = False,

@@ -26,13 +26,14 @@ def generate(
     sampling: SampleConfig = SampleConfig(),
     seed: Annotated[
         int | None,
-        typer.Option("--seed", min=0, help="Same seed, same poems. [default: a random one]"),
+        typer.Option("--seed", min=0, show_default="a random one", help="Same seed, same poems."),
     ] = None,
     model: Annotated[
         str | None,
         typer.Option(
             "--model",
-            help="Name or file. [default: the newest in ./models, else the one that ships]",
+            show_default="the newest in ./models, else the one that ships",
+            help="Name or file.",
         ),
     ] = None,
     device: Annotated[

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 def prepare(
     sources: Annotated[
         list[Path],
-        typer.Argument(metavar="SOURCE…", help="Files, or folders of .json and .txt files."),
+        typer.Argument(metavar="SOURCE", help="Files, or folders of .json and .txt files."),
     ],
     name: Annotated[
         str | None,
-        typer.Option("--name", help="Name of the corpus. [default: the name of the source]"),
+        typer.Option("--name", show_default="the source's", help="Name of the corpus."),
     ] = None,
     rules: PrepareConfig = PrepareConfig(),
     list_dropped: Annotated[

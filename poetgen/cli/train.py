@@ -24,12 +24,14 @@ DEFAULT_CORPUS = "tang"
 def train(
     context: typer.Context,
     corpus: Annotated[
-        str, typer.Argument(metavar="[CORPUS]", help="Name or folder of a prepared corpus.")
+        str, typer.Argument(metavar="CORPUS", help="Name or folder of a prepared corpus.")
     ] = DEFAULT_CORPUS,
     name: Annotated[
         str | None,
         typer.Option(
-            "--name", help="Name of the model. [default: CORPUS-ARCH, numbered if it is taken]"
+            "--name",
+            show_default="CORPUS-ARCH, numbered if that is taken",
+            help="Name of the model.",
         ),
     ] = None,
     settings: TrainConfig = TrainConfig(),

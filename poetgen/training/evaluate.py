@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
 
 import torch
 
@@ -11,28 +10,10 @@ from poetgen.networks.torch_model import LanguageModel
 from poetgen.text.batches import iter_batches
 from poetgen.text.corpus import Poems
 from poetgen.text.vocabulary import PAD, Vocabulary
+from poetgen.training.metrics import Metrics
 
 # Large enough to be quick, small enough for any memory.
 _EVALUATION_TOKENS = 8192
-
-
-@dataclass(frozen=True, slots=True)
-class Metrics:
-    """Cross-entropy on a split, with its unit.
-
-    Per token: every token of every poem once, its end included; an unknown character is a
-    target like any other. Per hanzi: punctuation and ends are left out of loss and count.
-    """
-
-    loss_per_token: float
-    perplexity_per_token: float
-    perplexity_per_hanzi: float | None
-    num_tokens: int
-    num_hanzi: int
-
-    def as_dict(self) -> dict[str, float | int | None]:
-        """Give the metrics as plain values for JSON."""
-        return asdict(self)
 
 
 @torch.no_grad()

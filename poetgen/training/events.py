@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from poetgen.training.evaluate import Metrics
+from poetgen.training.metrics import Metrics
 
 
 @dataclass(frozen=True, slots=True)

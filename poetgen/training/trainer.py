@@ -22,16 +22,20 @@ from poetgen.text.batches import assemble, plan_batches
 from poetgen.text.corpus import Corpus
 from poetgen.text.vocabulary import PAD
 from poetgen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from poetgen.training.evaluate import Metrics, evaluate
+from poetgen.training.evaluate import evaluate
 from poetgen.training.events import Event, Finished, Progress, Sampled, Started, Validated
+from poetgen.training.metrics import Metrics
 from poetgen.training.samples import guess_line, sample_poems
 from poetgen.training.schedule import learning_rate_at
 
 # Validations in an epoch: often enough to keep a good model when a run is cut short.
 _VALIDATIONS_PER_EPOCH = 2
 _REPORT_EVERY_STEPS = 10
-_SAMPLE_EVERY_SECONDS = 30.0
-# Validation runs forwards only and costs about this share of a training step per token.
+# On a slow machine ten steps may take minutes; nobody should wait that long for a sign.
+_REPORT_EVERY_SECONDS = 3.0
+_SAMPLE_EVERY_SECONDS = 60.0
+# Before the first validation its time is a guess: it runs forwards only, and costs about
+# this share of a training step per token.
 _EVALUATION_COST = 0.4
 
 
@@ -89,6 +93,7 @@ class Trainer:
         self.counters = _Counters()
         self.best: Metrics | None = None
         self.finished: Finished | None = None
+        self._measured_validation_seconds: float | None = None
         self._plan = self._plan_epoch(0)
         self.total_steps = self._count_steps()
 
@@ -184,6 +189,8 @@ class Trainer:
         while counters.step < until:
             rate = self._set_learning_rate(began)
             losses.append(self._step())
+            if time.monotonic() - started > _REPORT_EVERY_SECONDS:
+                break
         loss = float(torch.stack(losses).mean())
         if not math.isfinite(loss):
             raise DivergedError(
@@ -250,13 +257,17 @@ class Trainer:
 
     def _validation_seconds(self) -> float:
         counters = self.counters
+        if self._measured_validation_seconds is not None:
+            return self._measured_validation_seconds
         if counters.num_tokens == 0:
             return 0.0
         per_token = counters.train_seconds / counters.num_tokens
         return _EVALUATION_COST * per_token * self.corpus.splits["validation"].num_targets
 
     def _validate(self, began: float) -> Validated:
+        started = time.monotonic()
         metrics = evaluate(self.model, self.corpus.splits["validation"], self.corpus.vocabulary)
+        self._measured_validation_seconds = time.monotonic() - started
         is_best = metrics.loss_per_token < self.counters.best_loss
         self.counters.elapsed_seconds = time.monotonic() - began
         if is_best:

@@ -1,0 +1,55 @@
+"""Time two things in turn, A B A B …, so that a drifting machine is fair to both."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """Medians of both sides, and the median of the ratios pair by pair."""
+
+    ours_seconds: float
+    theirs_seconds: float
+    ratio: float
+
+    def line(self, what: str, bound: str) -> str:
+        """Write one row of the table."""
+        return (
+            f"{what:<58} {self.ours_seconds:9.3f} s {self.theirs_seconds:9.3f} s "
+            f"{self.ratio:8.2f}   {bound}"
+        )
+
+
+def compare(ours: Callable[[], None], theirs: Callable[[], None], pairs: int) -> Ratio:
+    """Run both once unmeasured, then ``pairs`` times in turn."""
+    times: list[tuple[float, float]] = []
+    for number in range(pairs + 1):
+        pair = (_seconds(ours), _seconds(theirs))
+        if number:
+            times.append(pair)
+    return Ratio(
+        statistics.median(a for a, _ in times),
+        statistics.median(b for _, b in times),
+        statistics.median(a / b for a, b in times),
+    )
+
+
+def process(arguments: Sequence[str]) -> Callable[[], None]:
+    """Give a function that runs Python with ``arguments`` as a whole process."""
+
+    def run() -> None:
+        subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+
+    return run
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began

@@ -1,0 +1,30 @@
+"""Corpora that many tests read and none may change."""
+
+import pytest
+
+from poetgen.config import PrepareConfig
+from poetgen.text.corpus import Corpus, load_corpus, save_corpus
+from poetgen.text.prepare import prepare
+from tests.real_data import TANG
+from tests.synthetic import write_poems
+
+
+@pytest.fixture(scope="session")
+def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """Sixty synthetic poems, prepared, saved and loaded; no split is empty."""
+    folder = tmp_path_factory.mktemp("small")
+    write_poems(folder / "poems.txt", num_poems=60, seed=3)
+    corpus = prepare([folder / "poems.txt"], "small", PrepareConfig()).corpus
+    save_corpus(corpus, folder / "small")
+    return load_corpus(folder / "small")
+
+
+@pytest.fixture(scope="session")
+def tang_corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """The 58 files of the complete Tang poems, prepared in about five seconds."""
+    if not TANG.is_dir():
+        pytest.skip(f"the Tang poems are not in {TANG}")
+    folder = tmp_path_factory.mktemp("tang")
+    corpus = prepare([TANG], "tang", PrepareConfig()).corpus
+    save_corpus(corpus, folder / "tang")
+    return load_corpus(folder / "tang")

@@ -1,0 +1,24 @@
+"""Poems that nobody wrote: enough like verse to train on, and free to commit."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+CHARACTERS = "日红山夜湖海月君风花雪水云江春秋人天地心一二三来去白青长远思见闻"
+
+
+def synthetic_poem(rng: random.Random, chars: int = 5, lines: int = 4) -> str:
+    """Write four lines of five characters, drawn with no meaning at all."""
+    verses = ["".join(rng.choice(CHARACTERS) for _ in range(chars)) for _ in range(lines)]
+    return "".join(verse + "，。"[number % 2] for number, verse in enumerate(verses))
+
+
+def write_poems(path: Path, num_poems: int, seed: int = 0) -> None:
+    """Write a ``title:content`` file of distinct poems of several lengths."""
+    rng = random.Random(seed)
+    lines = [
+        f"题{number}:{synthetic_poem(rng, rng.choice([5, 7]), rng.choice([4, 8]))}\n"
+        for number in range(num_poems)
+    ]
+    path.write_text("".join(lines), encoding="utf-8")

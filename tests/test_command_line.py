@@ -1,0 +1,245 @@
+"""The command line through real processes: answers, errors, exit codes, streams."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.command import ENVIRONMENT, assert_two_line_error, poetgen
+from tests.synthetic import write_poems
+
+TINY = ["--hidden-size", "16", "--embedding-dim", "12", "--device", "cpu"]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory) -> Path:
+    """A folder with a prepared corpus ``few`` and a model ``few-gru``, made by the commands."""
+    folder = tmp_path_factory.mktemp("workplace")
+    write_poems(folder / "poems.txt", 120)
+    done = poetgen("prepare", "poems.txt", "--name", "few", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    done = poetgen("train", "few", "--arch", "gru", "--epochs", "2", *TINY, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_prepare_says_what_it_kept_and_dropped(tmp_path):
+    write_poems(tmp_path / "poems.txt", 30)
+    with (tmp_path / "poems.txt").open("a", encoding="utf-8") as file:
+        file.write("缺:白日□山尽，黄河入海流。\n短:山月。\n")
+    done = poetgen(
+        "prepare", "poems.txt", "--name", "few", "--list-dropped", "dropped.jsonl", cwd=tmp_path
+    )
+    assert done.returncode == 0
+    assert done.stdout == ""
+    assert "Read 32 poems, kept 30" in done.stderr
+    lines = (tmp_path / "dropped.jsonl").read_text(encoding="utf-8").splitlines()
+    assert {json.loads(line)["reason"] for line in lines} == {"lacuna", "fragment"}
+    for reason in ("lacuna", "fragment"):
+        assert reason in done.stderr
+
+
+def test_prepare_overwrites_only_with_force(workplace):
+    before = (workplace / "corpora/few/corpus.json").read_bytes()
+    assert_two_line_error(
+        poetgen("prepare", "poems.txt", "--name", "few", cwd=workplace), "--force"
+    )
+    assert (
+        poetgen("prepare", "poems.txt", "--name", "few", "--force", cwd=workplace).returncode == 0
+    )
+    assert (workplace / "corpora/few/corpus.json").read_bytes() == before
+
+
+def test_train_shows_loss_poems_and_a_real_line(workplace):
+    done = poetgen("train", "few", "--arch", "rnn", "--epochs", "1", *TINY, cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    for word in ("loss", "perplexity", "tokens/s", "left", "real", "guess", "models/few-rnn"):
+        assert word in done.stderr
+    assert "\x1b" not in done.stderr, "a pipe gets no colour and no bars"
+
+
+def test_a_second_training_takes_a_free_name_and_a_taken_name_needs_force(workplace):
+    done = poetgen("train", "few", "--arch", "gru", "--epochs", "1", *TINY, cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    assert (workplace / "models/few-gru-2.safetensors").is_file()
+    taken = ["train", "few", "--arch", "gru", "--name", "few-gru"]
+    assert_two_line_error(poetgen(*taken, cwd=workplace), "--force", "--resume")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_keeps_the_best_model_and_says_how_to_go_on(workplace, number, code):
+    name = f"stopped-{code}"
+    running = subprocess.Popen(
+        [
+            *[sys.executable, "-m", "poetgen", "train", "few", "--name", name],
+            *["--epochs", "100000", *TINY],
+        ],
+        cwd=workplace,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+    model = workplace / f"models/{name}.safetensors"
+    deadline = time.monotonic() + 90
+    while not model.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    running.send_signal(number)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode == code, said
+    advice = f"poetgen train few --name {name} --resume"
+    assert advice in said
+    assert poetgen("generate", "--model", name, "--start", "山", cwd=workplace).returncode == 0
+    done = poetgen(*advice.split()[1:], "--max-minutes", "0.001", cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    assert "Going on after step" in done.stderr
+    assert_two_line_error(
+        poetgen(*advice.split()[1:], "--hidden-size", "17", cwd=workplace), "--hidden-size"
+    )
+
+
+def test_the_poem_goes_to_stdout_and_everything_else_to_stderr(workplace):
+    done = poetgen("generate", "--model", "few-gru", "--start", "山", "--seed", "5", cwd=workplace)
+    assert done.returncode == 0
+    assert done.stdout.startswith("山")
+    assert done.stdout.endswith("\n")
+    assert "seed 5" in done.stderr
+    assert "few-gru" in done.stderr
+    quiet = poetgen(
+        "generate", "--model", "few-gru", "--start", "山", "--seed", "5", "--quiet", cwd=workplace
+    )
+    assert (quiet.stdout, quiet.stderr) == (done.stdout, "")
+
+
+def test_json_text_and_stream_say_the_same(workplace):
+    arguments = ["generate", "--model", "few-gru", "--start", "山", "--seed", "5", "-n", "3"]
+    plain = poetgen(*arguments, cwd=workplace).stdout
+    assert poetgen(*arguments, "--stream", cwd=workplace).stdout == plain
+    answer = json.loads(poetgen(*arguments, "--json", cwd=workplace).stdout)
+    assert answer["model"] == "few-gru"
+    assert answer["seed"] == 5
+    poems = ["\n".join(poem["lines"]) for poem in answer["poems"]]
+    assert "\n\n".join(poems) + "\n" == plain
+    assert all("".join(poem["lines"]) == poem["text"] for poem in answer["poems"])
+
+
+def test_a_seed_that_was_told_repeats_the_poem(workplace):
+    first = poetgen("generate", "--model", "few-gru", cwd=workplace)
+    seed = first.stderr.rsplit("seed ", 1)[1].strip()
+    again = poetgen("generate", "--model", "few-gru", "--seed", seed, cwd=workplace)
+    assert again.stdout == first.stdout
+
+
+def test_without_a_model_the_newest_of_the_folder_writes_else_the_one_that_ships(
+    workplace, tmp_path
+):
+    newest = max((workplace / "models").glob("*.safetensors"), key=lambda p: p.stat().st_mtime_ns)
+    done = poetgen("generate", "--json", cwd=workplace)
+    assert json.loads(done.stdout)["model"] == newest.stem
+    done = poetgen("generate", "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["model"] == "tang"
+
+
+@pytest.mark.parametrize("locale", [{"PYTHONIOENCODING": "gbk"}, {"LC_ALL": "C", "LANG": "C"}])
+def test_output_is_utf_8_whatever_the_locale_says(tmp_path, locale):
+    # A character outside GBK, which the shipped model knows in its simplified form.
+    done = poetgen("generate", "--start", "日", "--seed", "3", cwd=tmp_path, **locale)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("日")
+
+
+def test_compare_shows_a_table_and_leaves_a_report(workplace):
+    done = poetgen(
+        *["compare", "lstm", "rnn", "--corpus", "few", "--budget", "3000", "--start", "山"],
+        *["--batch-tokens", "256", *TINY],
+        cwd=workplace,
+    )
+    assert done.returncode == 0, done.stderr
+    for word in ("contender", "parameters", "tokens/s", "perplexity/token", "lstm:", "rnn:"):
+        assert word in done.stdout
+    results = json.loads((workplace / "reports/lstm-rnn/results.json").read_text("utf-8"))
+    assert [one["name"] for one in results["contenders"]] == ["lstm", "rnn"]
+    assert all(one["perplexity_per_hanzi"] > 1 for one in results["contenders"])
+    as_json = poetgen(
+        *["compare", "gru", "--corpus", "few", "--budget", "500", "--json", *TINY],
+        cwd=workplace,
+    )
+    (only,) = json.loads(as_json.stdout)["contenders"]
+    assert only["poem"].startswith("日") or "日" not in only["poem"]
+    assert only["val_loss"] > 0
+
+
+def test_a_reader_that_leaves_early_makes_no_noise(workplace):
+    command = [sys.executable, "-m", "poetgen", "generate", "--model", "few-gru", "-n", "400", "-q"]
+    writer = subprocess.Popen(
+        command, cwd=workplace, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert writer.stdout is not None
+    assert writer.stderr is not None
+    writer.stdout.read(1)
+    writer.stdout.close()
+    assert writer.stderr.read() == b""
+    assert writer.wait(60) == 141
+
+
+@pytest.mark.parametrize("make", ["missing", "empty", "rubbish", "gb18030", "one poem"])
+def test_a_source_that_cannot_be_used_gives_two_lines(tmp_path, make):
+    source = tmp_path / "poems.txt"
+    if make == "empty":
+        source.write_bytes(b"")
+    elif make == "rubbish":
+        source.write_bytes(bytes(range(256)) * 50)
+    elif make == "gb18030":
+        source.write_bytes("题:白日依山尽，黄河入海流。\n".encode("gb18030"))
+    elif make == "one poem":
+        source.write_text("题:白日依山尽，黄河入海流。\n", encoding="utf-8")
+    done = poetgen("prepare", "poems.txt", "--name", "bad", cwd=tmp_path)
+    assert_two_line_error(done, "iconv" if make == "gb18030" else "Give")
+    assert not (tmp_path / "corpora").exists()
+
+
+def test_wrong_use_gives_two_lines(workplace):
+    (workplace / "models/half.safetensors").write_bytes(
+        (workplace / "models/few-gru.safetensors").read_bytes()[:-1000]
+    )
+    os.utime(workplace / "models/half.safetensors", (0, 0))
+    for arguments, word in [
+        (["train", "few", "--arch", "transformer"], "lstm"),
+        (["compare", "lstm", "transformer"], "gru"),
+        (["compare", "lstm", "lstm"], "twice"),
+        (["train", "nowhere"], "poetgen prepare"),
+        (["generate", "--model", "nothing"], "poetgen train"),
+        (["generate", "--model", "half"], "half.safetensors"),
+        (["generate", "--model", "poems.txt/x"], "poems.txt/x"),
+        (["generate", "--start", "\U0002ffff"], "try one of"),
+        (["generate", "--temp", "nan"], "--temp"),
+        (["generate", "--stream", "--json"], "--stream"),
+        (["train", "few", "--name", "../up"], "name"),
+        (["train", "few", "--resume", "--name", "never"], "never"),
+        (["generate", "--nonsense"], "generate --help"),
+        (["recite"], "recite"),
+    ]:
+        assert_two_line_error(poetgen(*arguments, cwd=workplace), word)
+
+
+def test_a_device_that_is_not_there_names_those_that_are(workplace):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has CUDA")
+    for command in ("train few --arch gru", "generate --model few-gru"):
+        done = poetgen(*command.split(), "--device", "cuda", cwd=workplace)
+        assert_two_line_error(done, "cuda", "cpu")
+
+
+def test_a_traceback_appears_only_when_asked_for(workplace):
+    arguments = ["generate", "--model", "nothing"]
+    assert "Traceback" in poetgen(*arguments, cwd=workplace, POETGEN_DEBUG="1").stderr
+    assert "Traceback" not in poetgen(*arguments, cwd=workplace, POETGEN_DEBUG="0").stderr

@@ -1,0 +1,156 @@
+"""Settings and errors: what is out of range is refused, in two sentences."""
+
+import dataclasses
+import inspect
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poetgen import config, errors
+from poetgen.config import (
+    ModelConfig,
+    PrepareConfig,
+    RaceConfig,
+    SampleConfig,
+    Settings,
+    TrainConfig,
+    flag_of,
+)
+from poetgen.errors import InputError, PoetgenError, SettingError
+
+ALL_SETTINGS = [PrepareConfig, ModelConfig, TrainConfig, SampleConfig, RaceConfig]
+ALL_ERRORS = [
+    value
+    for value in vars(errors).values()
+    if inspect.isclass(value) and issubclass(value, PoetgenError)
+]
+# (settings, field), each bound that is declared.
+LOWEST = [
+    (cls, field.name, field.metadata["min"])
+    for cls in ALL_SETTINGS
+    for field in dataclasses.fields(cls)
+    if field.metadata["min"] is not None
+]
+HIGHEST = [
+    (cls, field.name, field.metadata["max"])
+    for cls in ALL_SETTINGS
+    for field in dataclasses.fields(cls)
+    if field.metadata["max"] is not None
+]
+
+
+def test_every_settings_class_is_tested_here():
+    declared = {
+        value
+        for value in vars(config).values()
+        if inspect.isclass(value) and issubclass(value, Settings) and value is not Settings
+    }
+    assert set(ALL_SETTINGS) == declared
+
+
+@pytest.mark.parametrize("cls", ALL_SETTINGS)
+def test_defaults_are_in_their_own_range_and_settings_cannot_be_changed(cls):
+    settings = cls()
+    for field in dataclasses.fields(cls):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(settings, field.name, None)
+
+
+@pytest.mark.parametrize("cls", ALL_SETTINGS)
+def test_every_setting_says_what_it_is_in_a_sentence(cls):
+    for field in dataclasses.fields(cls):
+        assert re.fullmatch(r"[A-Z].*\.", field.metadata["help"], re.DOTALL), field.name
+
+
+@pytest.mark.parametrize(("cls", "name", "low"), LOWEST)
+def test_the_lowest_value_is_accepted_and_any_below_is_refused(cls, name, low):
+    assert getattr(cls(**{name: low}), name) == low
+    for value in (low - 1, math.nextafter(low, -math.inf), -math.inf):
+        with pytest.raises(SettingError, match="is out of range"):
+            cls(**{name: value})
+
+
+@pytest.mark.parametrize(("cls", "name", "high"), HIGHEST)
+def test_the_highest_value_is_accepted_and_any_above_is_refused(cls, name, high):
+    assert getattr(cls(**{name: high}), name) == high
+    for value in (high + 1, math.inf):
+        with pytest.raises(SettingError, match="is out of range"):
+            cls(**{name: value})
+
+
+@pytest.mark.parametrize(("cls", "name", "bound"), LOWEST)
+def test_what_is_no_number_is_in_no_range(cls, name, bound):
+    with pytest.raises(SettingError):
+        cls(**{name: math.nan})
+
+
+@pytest.mark.parametrize(
+    ("cls", "name"),
+    [
+        (PrepareConfig, "min_count"),
+        (PrepareConfig, "max_chars"),
+        (TrainConfig, "max_minutes"),
+        (TrainConfig, "grad_clip"),
+        (SampleConfig, "top_k"),
+        (SampleConfig, "top_p"),
+        (RaceConfig, "max_minutes"),
+    ],
+)
+def test_off_is_none(cls, name):
+    assert getattr(cls(**{name: None}), name) is None
+
+
+@given(st.floats(-3, 3))
+def test_dropout_is_accepted_exactly_in_its_range(dropout):
+    if 0 <= dropout <= 0.95:
+        assert TrainConfig(dropout=dropout).dropout == dropout
+    else:
+        with pytest.raises(SettingError):
+            TrainConfig(dropout=dropout)
+
+
+def test_a_refusal_names_the_flag_as_the_user_typed_it_and_the_range():
+    with pytest.raises(SettingError) as error:
+        SampleConfig(temperature=-0.5)
+    assert error.value.problem == "--temp -0.5 is out of range."
+    assert error.value.advice == "Give a value in 0 to …."
+    with pytest.raises(SettingError) as error:
+        TrainConfig(dropout=2)
+    assert str(error.value) == error.value.problem == "--dropout 2 is out of range."
+    assert error.value.advice == "Give a value in 0 to 0.95."
+
+
+def test_a_flag_is_spelled_like_its_field():
+    assert flag_of("hidden_size", None) == "--hidden-size"
+    assert flag_of("temperature", "--temp") == "--temp"
+
+
+def test_contenders_of_a_race_share_their_shape_with_what_train_would_build():
+    train, race, model = TrainConfig(), RaceConfig(), ModelConfig()
+    for name in ("hidden_size", "embedding_dim", "num_layers"):
+        assert getattr(train, name) == getattr(race, name) == getattr(model, name)
+
+
+@pytest.mark.parametrize("cls", ALL_ERRORS)
+def test_every_error_carries_what_is_wrong_and_what_to_do(cls):
+    error = cls("It is wrong.", "Mend it.")
+    assert (error.problem, error.advice, str(error)) == ("It is wrong.", "Mend it.", "It is wrong.")
+    with pytest.raises(TypeError):
+        cls("It is wrong.")
+
+
+@pytest.mark.parametrize("cls", ALL_ERRORS)
+def test_wrong_input_ends_with_2_and_failed_work_with_1(cls):
+    assert cls.exit_code == (2 if issubclass(cls, InputError) else 1)
+
+
+def test_the_tree_in_the_docstring_is_the_tree_of_the_errors():
+    tree = re.findall(r"(\w+Error)\s+(?:exit (\d))?", errors.__doc__)
+    assert [name for name, _ in tree] == list(dict.fromkeys(name for name, _ in tree))
+    assert {name for name, _ in tree} == {cls.__name__ for cls in ALL_ERRORS}
+    for name, exit_code in tree:
+        if exit_code:
+            assert getattr(errors, name).exit_code == int(exit_code)

@@ -1,0 +1,117 @@
+"""What an installation holds: a wheel carries the model, a checkout finds it."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from poetgen import places
+from tests.command import ENVIRONMENT, poetgen
+
+ROOT = Path(__file__).parent.parent
+MODEL = ROOT / "models/tang.safetensors"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+    )
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_an_unpacked_wheel_writes_a_poem_far_from_the_checkout(wheel, tmp_path):
+    site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+    code = (
+        "import sys; sys.path.insert(0, sys.argv.pop(1))\n"
+        "import poetgen.cli; assert poetgen.__file__.startswith(sys.path[0])\n"
+        "poetgen.cli.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, site, "generate", "--start", "日", "--seed", "1"],
+        cwd=elsewhere,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("日")
+    assert "model tang" in done.stderr
+
+
+def test_a_wheel_carries_the_shipped_model_and_nobody_elses(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if "/models/" in name]
+        assert sorted(names) == ["poetgen/models/tang.md", "poetgen/models/tang.safetensors"]
+        assert archive.read("poetgen/models/tang.safetensors") == MODEL.read_bytes()
+
+
+def test_a_checkout_finds_the_model_beside_the_package(tmp_path):
+    if places.shipped_models() != ROOT / "models":
+        pytest.skip("the package under test is not installed from this checkout")
+    done = poetgen("generate", "--start", "日", "--seed", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_shipped_model_is_small():
+    assert MODEL.stat().st_size < 12_000_000
+
+
+def test_versions_are_pinned_for_ci_and_ranged_for_users():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pinned = (ROOT / "constraints.txt").read_text(encoding="utf-8").lower()
+    assert "torch==2.13.0" in pinned
+    needs = {re.split(r"[<>=]", one)[0]: one for one in project["dependencies"]}
+    assert "click" not in needs
+    assert "torch>=2.10" in needs["torch"]
+    assert re.search(r",<0\.\d+$", needs["typer"])
+    for name in needs:
+        assert re.search(rf"^{name}==", pinned, re.MULTILINE), name
+
+
+@pytest.mark.long
+def test_a_fresh_clone_gives_a_poem_with_make_poem(tmp_path):
+    subprocess.run(["git", "clone", "--quiet", ROOT, tmp_path / "clone"], check=True)
+    done = subprocess.run(
+        ["make", "poem"],
+        cwd=tmp_path / "clone",
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "日" in done.stdout
+
+
+@pytest.mark.long
+def test_an_installed_wheel_gives_the_command(wheel, tmp_path):
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    binaries = tmp_path / "venv/bin"
+    install = [binaries / "pip", "install", "--quiet", "-c", ROOT / "constraints.txt"]
+    subprocess.run([*install, "torch"], check=True)
+    subprocess.run([*install, wheel], check=True)
+    done = subprocess.run(
+        [binaries / "poetgen", "generate", "--start", "日"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("日")

@@ -1,0 +1,80 @@
+"""Every command of the READMEs, run in the order in which a reader meets them."""
+
+import json
+import random
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tests.command import assert_two_line_error, poetgen
+from tests.synthetic import synthetic_poem, write_poems
+
+ROOT = Path(__file__).parent.parent
+PAGES = ["README.md", "README.zh.md"]
+
+# A reader has time; a test has not. The commands themselves stay as they are written.
+SHORTER = {
+    "train": ["--max-minutes", "0.01", "--hidden-size", "16", "--embedding-dim", "12"],
+    "compare": ["--budget", "500", "--hidden-size", "16", "--embedding-dim", "12"],
+}
+
+
+def commands_of(page: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    return [line.partition(" #")[0].strip() for line in lines if line.strip()]
+
+
+def has_cuda() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_command_of_the_readme_works(page, tmp_path):
+    write_poems(tmp_path / "poems.txt", 60)
+    (tmp_path / "全唐诗").mkdir()
+    rng = random.Random(1)
+    poems = [{"title": "题", "paragraphs": [synthetic_poem(rng)]} for _ in range(60)]
+    (tmp_path / "全唐诗/poet.tang.0.json").write_text(
+        json.dumps(poems, ensure_ascii=False), encoding="utf-8"
+    )
+    lines = [line for line in commands_of(page) if not line.startswith("make ")]
+    assert {shlex.split(line)[1] for line in lines} == {"prepare", "train", "generate", "compare"}
+    for line in lines:
+        name, *arguments = shlex.split(line)
+        assert name == "poetgen"
+        shorter = SHORTER.get(arguments[0], [])
+        # A run that goes on keeps its size; only its time may be given anew.
+        done = poetgen(*arguments, *(shorter[:2] if "--resume" in line else shorter), cwd=tmp_path)
+        if "--device cuda" in line and not has_cuda():
+            assert_two_line_error(done, "cuda", "cpu")
+        else:
+            assert done.returncode == 0, (line, done.stderr)
+
+
+def test_the_targets_that_the_readme_names_are_in_the_makefile():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = re.findall(r"\bmake ([a-z-]+)\b`?", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert {"poem", "test", "check", "check-long", "bench"} <= set(named)
+    for target in set(named):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_the_poem_of_the_readme_is_what_the_shipped_model_writes(tmp_path):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.search(r"```\n(\$ poetgen .*?)\n```", text, re.DOTALL)
+    assert shown is not None
+    command, _, poem = shown[1].partition("\n")
+    done = poetgen(*shlex.split(command)[2:], "--model", ROOT / "models/tang", cwd=tmp_path)
+    assert done.stdout.strip() == poem.strip()
+
+
+def test_the_links_of_the_pages_lead_somewhere():
+    for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("models/*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
+            assert target.startswith("https://") or (page.parent / target).exists(), (page, target)

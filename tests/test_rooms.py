@@ -1,0 +1,142 @@
+"""The rooms of the design: imports point downward, and heavy ones are late."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import poetgen
+
+PACKAGE = Path(poetgen.__file__).parent
+
+# The floor of each room; within floor 3 the order is comparison, training, generation.
+FLOORS = {
+    "errors": 0.0,
+    "config": 0.1,
+    "files": 0.1,
+    "places": 0.2,
+    "sealed": 0.2,
+    "text": 1.0,
+    "networks": 2.0,
+    "verse": 2.0,
+    "generation": 3.0,
+    "training": 3.1,
+    "comparison": 3.2,
+    "console": 4.0,
+    "cli": 4.1,
+    "__main__": 4.2,
+}
+MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imports_of(path: Path) -> list[str]:
+    """List every module that ``path`` imports anywhere in its text."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are written in full"
+            found.append(node.module or "")
+    return found
+
+
+def rooms_imported(path: Path) -> set[str]:
+    parts = [name.split(".") for name in imports_of(path)]
+    return {part[1] for part in parts if part[0] == "poetgen" and len(part) > 1}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_imports_only_rooms_below_it(path):
+    here = room_of(path)
+    for other in rooms_imported(path) - {here}:
+        assert FLOORS[other] < FLOORS[here], f"{path} imports {other}"
+
+
+def test_verse_and_networks_share_a_floor_and_do_not_know_each_other():
+    for path in MODULES:
+        for one, other in (("verse", "networks"), ("networks", "verse")):
+            assert room_of(path) != one or other not in rooms_imported(path)
+
+
+def test_only_the_top_floor_knows_the_terminal():
+    for path in MODULES:
+        tops = {name.split(".")[0] for name in imports_of(path)}
+        assert room_of(path) in ("cli", "console") or not tops & {"typer", "rich"}, path
+        assert "click" not in tops, path
+
+
+def test_the_core_never_prints():
+    for path in MODULES:
+        calls = {
+            node.func.id
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        assert room_of(path) in ("cli", "console") or "print" not in calls, path
+
+
+def test_only_the_torch_side_imports_torch():
+    allowed = {
+        "networks/torch_model.py",
+        "networks/devices.py",
+        "generation/torch_stepper.py",
+        "training/evaluate.py",
+        "training/samples.py",
+        "training/trainer.py",
+    }
+    importers = {
+        str(path.relative_to(PACKAGE))
+        for path in MODULES
+        if any(name.split(".")[0] == "torch" for name in imports_of(path))
+    }
+    assert importers == allowed
+
+
+def test_no_module_has_outgrown_its_room():
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert not {str(path): length for path, length in lengths.items() if length > 400}
+
+
+def modules_loaded_by(*arguments: str) -> set[str]:
+    """Run the command line in a fresh interpreter and name the top-level modules it loaded."""
+    code = (
+        "import sys, poetgen.cli\n"
+        "try:\n    poetgen.cli.main()\n"
+        "except SystemExit as end:\n    assert not end.code, end.code\n"
+        "print('LOADED', *{name.split('.')[0] for name in sys.modules})\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.rpartition("LOADED ")[2].split())
+
+
+def test_help_needs_neither_torch_nor_numpy():
+    for arguments in (["--help"], ["train", "--help"], ["generate", "--help"], ["--version"]):
+        assert not modules_loaded_by(*arguments) & {"torch", "numpy"}
+
+
+def test_a_poem_on_the_cpu_needs_no_torch_and_no_dictionary():
+    loaded = modules_loaded_by("generate", "--start", "日", "--seed", "1")
+    assert "numpy" in loaded
+    assert not loaded & {"torch", "opencc", "rich"}
+
+
+def test_prepare_needs_no_torch(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "poems.txt").write_text(
+        "一:白日依山尽，黄河入海流。\n二:床前明月光，疑是地上霜。\n", encoding="utf-8"
+    )
+    assert "torch" not in modules_loaded_by("prepare", "poems.txt", "--name", "two")

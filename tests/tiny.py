@@ -1,0 +1,49 @@
+"""A tiny corpus and tiny models, built in milliseconds."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from poetgen.config import Arch, ModelConfig, PrepareConfig
+from poetgen.networks.model_file import Model, weight_shapes
+from poetgen.text.corpus import Corpus
+from poetgen.text.prepare import prepare
+from poetgen.text.vocabulary import Vocabulary
+from tests.synthetic import write_poems
+
+HANZI = "日月山水风云花鸟春秋人天心夜雨江梦红海湖君来去归"
+MARKS = "，。？"
+
+
+def tiny_corpus(num_poems: int = 60, seed: int = 0) -> Corpus:
+    """Prepare a corpus from a title:content file; it stays in memory."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "poems.txt"
+        write_poems(source, num_poems, seed)
+        return prepare([source], "tiny", PrepareConfig()).corpus
+
+
+def tiny_weights(
+    config: ModelConfig, seed: int = 0, dtype: type[np.floating] = np.float32
+) -> dict[str, np.ndarray]:
+    """Draw weights large enough that every gate and every layer matters."""
+    rng = np.random.default_rng(seed)
+    return {
+        name: rng.normal(0, 0.6, shape).astype(dtype)
+        for name, shape in weight_shapes(config).items()
+    }
+
+
+def tiny_model(
+    arch: Arch = "gru", num_layers: int = 1, seed: int = 0, tokens: str = HANZI + MARKS
+) -> Model:
+    """Build a model with random weights; no two of its dimensions are equal."""
+    config = ModelConfig(
+        arch=arch,
+        vocab_size=4 + len(tokens),
+        embedding_dim=7,
+        hidden_size=12,
+        num_layers=num_layers,
+    )
+    return Model(config, Vocabulary(tokens), tiny_weights(config, seed), script="simplified")
