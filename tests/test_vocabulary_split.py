@@ -13,7 +13,7 @@ from poetgen.errors import ModelError
 from poetgen.text.characters import hanzi_only, is_hanzi
 from poetgen.text.cleaning import clean
 from poetgen.text.readers import find_files, read_poems
-from poetgen.text.script import convert, to_simplified, to_traditional
+from poetgen.text.script import convert_all, to_simplified, to_traditional
 from poetgen.text.split import SPLITS, identity, split_of
 from poetgen.text.vocabulary import (
     END,
@@ -91,10 +91,16 @@ def test_the_vocabulary_depends_on_counts_alone_not_on_the_order_of_poems(texts,
 
 
 def test_scripts_are_converted_and_keep_keeps():
-    assert convert(TRADITIONAL, "simplified") == to_simplified(TRADITIONAL) == SIMPLIFIED
-    assert convert(SIMPLIFIED, "traditional") == to_traditional(SIMPLIFIED) == TRADITIONAL
-    for text in (SIMPLIFIED, TRADITIONAL):
-        assert convert(text, "keep") == text
+    both = [SIMPLIFIED, TRADITIONAL]
+    assert convert_all(both, "simplified") == [SIMPLIFIED] * 2
+    assert convert_all(both, "traditional") == [TRADITIONAL] * 2
+    assert convert_all(both, "keep") == both
+
+
+@given(st.lists(st.text("頭头髮发出乾干坤，\n", max_size=6), max_size=6))
+def test_converting_texts_together_and_one_by_one_comes_to_the_same(texts):
+    assert convert_all(texts, "simplified") == [to_simplified(text) for text in texts]
+    assert convert_all(texts, "traditional") == [to_traditional(text) for text in texts]
 
 
 def test_conversion_looks_at_phrases():
@@ -104,7 +110,7 @@ def test_conversion_looks_at_phrases():
 
 @given(st.text("ab ,.\n，。？！日山水", max_size=30))
 def test_what_is_the_same_in_both_scripts_is_left_alone(text):
-    assert convert(text, "simplified") == convert(text, "traditional") == text
+    assert to_simplified(text) == to_traditional(text) == text
 
 
 @given(poem=st.randoms(use_true_random=False).map(synthetic_poem), rng=st.randoms())

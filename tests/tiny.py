@@ -17,11 +17,11 @@ MARKS = "，。？"
 
 
 def tiny_corpus(num_poems: int = 60, seed: int = 0) -> Corpus:
-    """Prepare a corpus from a title:content file; it stays in memory."""
+    """Prepare about so many short poems from a title:content file; they stay in memory."""
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "poems.txt"
-        write_poems(source, num_poems, seed)
-        return prepare([source], "tiny", PrepareConfig()).corpus
+        write_poems(source, 2 * num_poems, seed)
+        return prepare([source], "tiny", PrepareConfig(max_chars=32)).corpus
 
 
 def tiny_weights(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +34,9 @@ def prepare(
             "--list-dropped", metavar="FILE", help="Write every dropped poem and its reason there."
         ),
     ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave out files that cannot be read, and name them.")
+    ] = False,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -52,18 +55,30 @@ def prepare(
         # Before the work, not after it.
         if output is not None and output.exists() and not force:
             raise ExistsError(f"{output} is already there.", "Give --force to replace it.")
+    has_form = (lambda text: True) if rules.forms is None else _form_filter(rules.forms)
     console = make_console(quiet)
     with counting(console, "Reading") as on_file:
-        prepared = prepare_corpus(sources, name, rules, on_file)
+        prepared = prepare_corpus(
+            sources, name, rules, has_form=has_form, skip_bad=skip_bad, on_file=on_file
+        )
     save_corpus(prepared.corpus, folder, force=force)
     if list_dropped is not None:
         _write_dropped(prepared.dropped, list_dropped)
     _report(console, prepared, folder, list_dropped)
 
 
+def _form_filter(names: str) -> Callable[[str], bool]:
+    from poetgen.verse.forms import form_of, parse_forms
+
+    wanted = parse_forms(names)
+    return lambda text: form_of(text) in wanted
+
+
 def _report(console: Console, prepared: Prepared, folder: Path, list_dropped: Path | None) -> None:
     corpus = prepared.corpus
     report = corpus.meta["report"]
+    for problem in prepared.skipped:
+        console.print(f"Skipped: {problem}", markup=False)
     kept = report["kept"]
     console.print(f"Read {report['read']:,} poems, kept {sum(kept.values()):,}:")
     for split, count in kept.items():
@@ -81,8 +96,8 @@ def _report(console: Console, prepared: Prepared, folder: Path, list_dropped: Pa
         )
         console.print(where)
     console.print(
-        f"Vocabulary: {len(corpus.vocabulary):,} tokens, from {report['distinct_chars']:,} "
-        f"characters seen at least {corpus.meta['rules']['min_count']} times. "
+        f"Vocabulary: {len(corpus.vocabulary):,} tokens, from {report['distinct_tokens']:,} "
+        f"seen at least {corpus.meta['rules']['min_count']} times. "
         f"Fingerprint {corpus.fingerprint}."
     )
     console.print(f"Wrote {folder}. Next: poetgen train {corpus.name}")

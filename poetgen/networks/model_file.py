@@ -65,7 +65,7 @@ def save_model(model: Model, path: Path) -> None:
     weights: Weights = {name: w.astype(np.float16) for name, w in model.weights.items()}
     card = {
         "model": asdict(model.config),
-        "tokens": "char",
+        "tokens": model.vocabulary.kind,
         "script": model.script,
         "training": dict(model.training),
         "corpus": dict(model.corpus),
@@ -95,7 +95,7 @@ def _read(card: dict[str, Any], weights: Weights) -> Model:
     shapes = {name: w.shape for name, w in weights.items()}
     if shapes != weight_shapes(config):
         raise ValueError("its weights do not fit its architecture")
-    vocabulary = Vocabulary(card["vocabulary"])
+    vocabulary = Vocabulary(card["vocabulary"], card["tokens"])
     if len(vocabulary) != config.vocab_size:
         raise ValueError("its vocabulary does not fit its architecture")
     return Model(

@@ -22,6 +22,9 @@ Reason = Literal[
     "not verse",
     "too long",
     "duplicate",
+    "near-duplicate",
+    "other form",
+    "other author",
 ]
 
 # Shorter than two lines of four characters is a quotation, not a poem.
@@ -48,6 +51,7 @@ _SPACES = re.compile(r"\s+")
 _NOT_VERSE_CHARS = re.compile(f"[^{HAN}{LINE_MARKS}]")
 _MARK_RUN = re.compile(f"[{LINE_MARKS}]{{2,}}")
 _LINE = re.compile(f"[{HAN}]+")
+_NOT_LETTERS = re.compile(r"[^a-z\n]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
 
 
@@ -66,6 +70,16 @@ def clean(text: str) -> Cleaned:
     """
     text = unicodedata.normalize("NFC", text)
     return _clean_verse(text) if mostly_han(text) else _clean_plain(text)
+
+
+def letters_only(text: str) -> str:
+    """Lower all letters and write every run of anything else as one blank, line by line.
+
+    The cleaning of the textbooks that count characters of *The Time Machine*: no blanks at
+    the ends of a line, and empty lines stay empty (Zhang et al., Dive into Deep Learning).
+    """
+    lines = _NOT_LETTERS.sub(" ", text.lower()).split("\n")
+    return "\n".join(line.strip() for line in lines)
 
 
 def _clean_plain(text: str) -> Cleaned:

@@ -28,7 +28,7 @@ from poetgen.files import sync
 from poetgen.text.split import SPLITS, Split
 from poetgen.text.vocabulary import END, START, UNK, Vocabulary
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _PREPARE = "Prepare it again: poetgen prepare SOURCE --name {name} --force"
 
 
@@ -73,19 +73,27 @@ class Corpus:
     script: str
     meta: Mapping[str, Any]
 
+    @property
+    def is_prose(self) -> bool:
+        """Tell whether this is running prose, whose parts follow one another."""
+        return bool(self.meta["prose"])
+
 
 def encode_poems(texts: Sequence[str], vocabulary: Vocabulary) -> Poems:
     """Encode texts, one poem each, between start and end tokens."""
-    dtype = np.uint16 if len(vocabulary) <= 1 << 16 else np.uint32
-    offsets = np.zeros(len(texts) + 1, dtype=np.int64)
-    if texts:
-        np.cumsum([len(text) + 2 for text in texts], out=offsets[1:])
-    ids: list[int] = []
-    for text in texts:
-        ids.append(START)
-        ids.extend(vocabulary.encode(text))
-        ids.append(END)
-    return Poems(np.asarray(ids, dtype=dtype), offsets)
+    dtype = "<u2" if len(vocabulary) <= 1 << 16 else "<u4"
+    offsets = np.zeros(len(texts) + 1, dtype="<i8")
+    if not texts:
+        return Poems(np.zeros(0, dtype), offsets)
+    token_ids, lengths = vocabulary.encode_texts(texts)
+    np.cumsum(lengths + 2, out=offsets[1:])
+    tokens = np.empty(offsets[-1], dtype)
+    tokens[offsets[:-1]] = START
+    tokens[offsets[1:] - 1] = END
+    inside = np.ones(len(tokens), bool)
+    inside[offsets[:-1]] = inside[offsets[1:] - 1] = False
+    tokens[inside] = token_ids
+    return Poems(tokens, offsets)
 
 
 def unknown_share(poems: Poems) -> float:
@@ -95,9 +103,16 @@ def unknown_share(poems: Poems) -> float:
     return float(np.count_nonzero(poems.tokens == UNK)) / poems.num_targets
 
 
-def fingerprint_of(vocabulary: Vocabulary, splits: Mapping[Split, Poems]) -> str:
-    """Hash what a model learns from: the vocabulary and every poem of every split."""
+def fingerprint_of(
+    vocabulary: Vocabulary, splits: Mapping[Split, Poems], changed_rules: Mapping[str, Any]
+) -> str:
+    """Hash what a model learns from: the vocabulary, every poem of every split, the rules.
+
+    Only rules that differ from the default count, so that a poetgen with one more rule
+    gives an old corpus its old fingerprint.
+    """
     digest = hashlib.sha256("\x00".join(vocabulary.tokens).encode("utf-8", "surrogatepass"))
+    digest.update(json.dumps(dict(changed_rules), sort_keys=True).encode())
     for split in SPLITS:
         digest.update(np.ascontiguousarray(splits[split].offsets, dtype="<i8").data)
         digest.update(np.ascontiguousarray(splits[split].tokens, dtype="<u4").data)
@@ -158,7 +173,7 @@ def load_corpus(folder: Path) -> Corpus:
             )
             for split in SPLITS
         }
-        vocabulary = Vocabulary(meta["vocabulary"])
+        vocabulary = Vocabulary(meta["vocabulary"], meta["rules"]["tokens"])
         return Corpus(
             folder.name, vocabulary, splits, meta["fingerprint"], meta["rules"]["script"], meta
         )

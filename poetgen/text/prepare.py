@@ -1,17 +1,17 @@
-"""From source files to a corpus: read, clean, convert, split, encode."""
+"""From source files to a corpus: read, clean, convert, sift, split, encode."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from poetgen.config import PrepareConfig
-from poetgen.errors import SourceError
-from poetgen.text.cleaning import Reason, clean
+from poetgen.errors import SettingError, SourceError
+from poetgen.text.cleaning import Reason, clean, letters_only
 from poetgen.text.corpus import (
     FORMAT_VERSION,
     Corpus,
@@ -19,13 +19,14 @@ from poetgen.text.corpus import (
     fingerprint_of,
     unknown_share,
 )
-from poetgen.text.readers import RawPoem, find_files, read_poems
-from poetgen.text.script import convert
-from poetgen.text.split import SPLITS, Split, identity, split_of
+from poetgen.text.duplicates import SeenPoems
+from poetgen.text.readers import RawPoem, find_files, is_prose, read_poems
+from poetgen.text.script import convert_all, to_simplified
+from poetgen.text.split import SPLITS, Split, identity_of_simplified, split_of
 from poetgen.text.vocabulary import build_vocabulary, count_tokens
 
-# From this many training characters on, one seen once or twice teaches nothing.
-_LARGE_CORPUS_CHARS = 500_000
+# From this many training tokens on, one seen once or twice teaches nothing.
+_LARGE_CORPUS_TOKENS = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,71 +37,134 @@ class Dropped:
     poem: RawPoem
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A corpus, still in memory; what was left out of it; and files that were skipped."""
+
+    corpus: Corpus
+    dropped: Sequence[Dropped]
+    skipped: Sequence[str]
+
+
 @dataclass(slots=True)
 class _Sieve:
     """Poems kept so far, by split, and those dropped."""
 
     config: PrepareConfig
+    has_form: Callable[[str], bool]
     kept: dict[Split, list[str]] = field(default_factory=lambda: {name: [] for name in SPLITS})
     dropped: list[Dropped] = field(default_factory=list)
-    seen: set[str] = field(default_factory=set)
+    seen: SeenPoems = field(init=False)
+    num_lines: int = 0
+    num_chars: int = 0
+    prose: bool = False
 
-    def add(self, poem: RawPoem) -> None:
-        text, reason = clean(poem.text)
-        if text is None:
-            assert reason is not None
-            self.dropped.append(Dropped(reason, poem))
-            return
-        key = identity(text)
-        if key in self.seen:
-            self.dropped.append(Dropped("duplicate", poem))
-        elif self.config.max_chars is not None and len(text) > self.config.max_chars:
-            self.dropped.append(Dropped("too long", poem))
-        else:
-            self.seen.add(key)
-            self.kept[split_of(key)].append(convert(text, self.config.script))
+    def __post_init__(self) -> None:
+        self.seen = SeenPoems(near=self.config.near_duplicates == "drop")
 
+    def add_all(self, poems: Sequence[RawPoem], *, prose: bool) -> None:
+        """Sift the poems of one file; conversion is done for all of them in one go."""
+        wanted = []
+        for poem in poems:
+            text, reason = clean(poem.text)
+            if text is None:
+                assert reason is not None
+                self.dropped.append(Dropped(reason, poem))
+            elif not self._has_author(poem):
+                self.dropped.append(Dropped("other author", poem))
+            else:
+                wanted.append((poem, letters_only(text) if self.config.letters_only else text))
+        texts = [text for _, text in wanted]
+        simplified = convert_all(texts, "simplified")
+        script = self.config.script
+        written = simplified if script == "simplified" else convert_all(texts, script)
+        for (poem, _), simple, text in zip(wanted, simplified, written, strict=True):
+            reason = self._add(simple, text, prose=prose)
+            if reason is not None:
+                self.dropped.append(Dropped(reason, poem))
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """A corpus, still in memory, and what was left out of it."""
+    def _add(self, simple: str, text: str, *, prose: bool) -> Reason | None:
+        if self.config.max_chars is not None and len(text) > self.config.max_chars:
+            return "too long"
+        if not self.has_form(simple):
+            return "other form"
+        key = identity_of_simplified(simple)
+        if not key:
+            return "empty"
+        # A novel may repeat a sentence; only poems are taken once.
+        sameness = None if prose else self.seen.add(key)
+        if sameness is not None:
+            return sameness
+        self.kept[split_of(key)].append(text)
+        lines = [line for line in text.split("\n") if line]
+        self.num_lines += len(lines)
+        self.num_chars += sum(map(len, lines))
+        self.prose = self.prose or prose
+        return None
 
-    corpus: Corpus
-    dropped: Sequence[Dropped]
+    def _has_author(self, poem: RawPoem) -> bool:
+        if self.config.authors is None:
+            return True
+        wanted = {to_simplified(one.strip()) for one in self.config.authors.split(",")}
+        return to_simplified(poem.author) in wanted
+
+    def reasons(self) -> Counter[Reason]:
+        return Counter(dropped.reason for dropped in self.dropped)
 
 
 def prepare(
     sources: Sequence[Path],
     name: str,
     config: PrepareConfig,
+    *,
+    has_form: Callable[[str], bool] = lambda text: True,
+    skip_bad: bool = False,
     on_file: Callable[[int, int], None] = lambda done, total: None,
 ) -> Prepared:
     """Read all sources and build the corpus ``name``.
 
-    ``on_file(done, total)`` is called after each file.
+    ``has_form`` tells whether a poem, in simplified characters, has a wanted form.
+    ``on_file(done, total)`` is called after each file. With ``skip_bad`` a file that cannot
+    be read is left out and named, instead of ending the work.
 
     Raises:
         SourceError: a file cannot be read, or too few poems are left to train and
             validate on.
+        SettingError: two rules contradict each other.
     """
+    if config.letters_only and config.script == "traditional":
+        raise SettingError(
+            "--letters-only is for alphabets and --script traditional for Chinese.",
+            "Leave one of the two out.",
+        )
     files = [path for source in sources for path in find_files(source)]
-    sieve = _Sieve(config)
-    provenance = []
+    sieve = _Sieve(config, has_form)
+    provenance, skipped = [], []
     for done, path in enumerate(files, start=1):
-        poems = read_poems(path, config.format)
-        for poem in poems:
-            sieve.add(poem)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        provenance.append({"file": path.name, "sha256": digest, "poems": len(poems)})
+        try:
+            poems = read_poems(path, config.format)
+        except SourceError as error:
+            if not skip_bad:
+                raise
+            skipped.append(error.problem)
+        else:
+            sieve.add_all(poems, prose=is_prose(poems))
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            provenance.append({"file": path.name, "sha256": digest, "poems": len(poems)})
         on_file(done, len(files))
-    _check_enough(sieve)
-    return Prepared(_build(name, sieve, provenance), sieve.dropped)
+    _ensure_held_out(sieve)
+    return Prepared(_build(name, sieve, provenance), sieve.dropped, skipped)
 
 
-def _check_enough(sieve: _Sieve) -> None:
+def _ensure_held_out(sieve: _Sieve) -> None:
+    """See to it that there is something to learn from and something to validate on.
+
+    Raises:
+        SourceError: there are fewer than two poems.
+    """
     num_kept = sum(len(texts) for texts in sieve.kept.values())
     if num_kept < 2:
-        why = ", ".join(f"{count} {reason}" for reason, count in _reasons(sieve).items())
+        why = ", ".join(f"{count} {reason}" for reason, count in sieve.reasons().items())
         raise SourceError(
             f"Only {num_kept} poem{'s' * (num_kept != 1)} can be used"
             + (f" (dropped: {why})." if why else "."),
@@ -110,43 +174,45 @@ def _check_enough(sieve: _Sieve) -> None:
     for needy in ("train", "validation"):
         if not sieve.kept[needy]:
             richest = max(SPLITS, key=lambda split: len(sieve.kept[split]))
-            # The last by hash, so that the choice does not depend on the order of files.
-            chosen = max(sieve.kept[richest], key=lambda text: (split_key(text), text))
+            # Chosen by hash, so that the choice does not depend on the order of files.
+            chosen = max(sieve.kept[richest], key=_order_by_hash)
             sieve.kept[richest].remove(chosen)
             sieve.kept[needy].append(chosen)
 
 
-def split_key(text: str) -> str:
-    """Order poems by a hash, for choices that must not depend on their order."""
-    return hashlib.blake2b(identity(text).encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _reasons(sieve: _Sieve) -> Counter[Reason]:
-    return Counter(dropped.reason for dropped in sieve.dropped)
+def _order_by_hash(text: str) -> str:
+    simple = to_simplified(text)
+    return hashlib.blake2b(identity_of_simplified(simple).encode("utf-8")).hexdigest() + text
 
 
 def _build(name: str, sieve: _Sieve, provenance: list[dict[str, Any]]) -> Corpus:
     config = sieve.config
-    counts = count_tokens(sieve.kept["train"])
+    counts = count_tokens(sieve.kept["train"], config.tokens)
     min_count = config.min_count
     if min_count is None:
-        min_count = 3 if counts.total() >= _LARGE_CORPUS_CHARS else 1
-    vocabulary = build_vocabulary(counts, min_count)
+        min_count = 3 if counts.total() >= _LARGE_CORPUS_TOKENS else 1
+    vocabulary = build_vocabulary(counts, min_count, config.tokens)
     splits = {split: encode_poems(sieve.kept[split], vocabulary) for split in SPLITS}
-    fingerprint = fingerprint_of(vocabulary, splits)
+    rules: Mapping[str, Any] = {**asdict(config), "min_count": min_count}
+    usual = asdict(PrepareConfig())
+    changed = {key: value for key, value in asdict(config).items() if value != usual[key]}
+    fingerprint = fingerprint_of(vocabulary, splits, changed)
     meta = {
         "format_version": FORMAT_VERSION,
         "name": name,
         "fingerprint": fingerprint,
-        "rules": {**asdict(config), "min_count": min_count},
+        "prose": sieve.prose,
+        "rules": rules,
         "provenance": provenance,
         "report": {
             "read": sum(entry["poems"] for entry in provenance),
             "kept": {split: len(splits[split]) for split in SPLITS},
-            "dropped": dict(sorted(_reasons(sieve).items())),
+            "dropped": dict(sorted(sieve.reasons().items())),
             "targets": {split: splits[split].num_targets for split in SPLITS},
             "unknown_share": {split: unknown_share(splits[split]) for split in SPLITS},
-            "distinct_chars": len(counts),
+            "distinct_tokens": len(counts),
+            "num_lines": sieve.num_lines,
+            "num_chars": sieve.num_chars,
         },
         "vocabulary": list(vocabulary.tokens),
     }

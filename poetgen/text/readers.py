@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -165,3 +165,18 @@ def _read_plain(text: str) -> Iterator[RawPoem]:
     for poem in poems:
         if poem.strip():
             yield RawPoem(poem.strip("\n"))
+
+
+def is_prose(poems: Sequence[RawPoem]) -> bool:
+    """Tell whether texts are running prose: untitled paragraphs of letters, lines filled.
+
+    Verse breaks its lines; the lines of prose are as long as the page allows, so most of
+    them are nearly as long as the longest.
+    """
+    if not poems or any(poem.title for poem in poems):
+        return False
+    lines = [line for poem in poems for line in poem.text.splitlines()[:-1] if line.strip()]
+    if len(lines) < 20 or mostly_han("".join(lines[:200])):
+        return False
+    lengths = sorted(map(len, lines))
+    return lengths[len(lengths) // 2] >= 0.75 * lengths[len(lengths) * 99 // 100]

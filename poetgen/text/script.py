@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from opencc import OpenCC
+
+
+# Between texts: an end of a paragraph, over which no phrase of a dictionary reaches.
+_SEPARATOR = "\n\x1e\n"
 
 
 @functools.cache
@@ -28,8 +33,17 @@ def to_traditional(text: str) -> str:
     return str(_converter("s2t").convert(text))
 
 
-def convert(text: str, script: str) -> str:
-    """Convert to ``script``: ``simplified``, ``traditional``, or ``keep`` for no change."""
+def convert_all(texts: Sequence[str], script: str) -> list[str]:
+    """Convert texts to ``script``: ``simplified``, ``traditional``, or ``keep`` as they are.
+
+    One call converts them all, since each call has a price of its own. Texts of alphabets
+    are left alone.
+    """
     if script == "keep":
-        return text
-    return to_simplified(text) if script == "simplified" else to_traditional(text)
+        return list(texts)
+    convert = to_simplified if script == "simplified" else to_traditional
+    converted = convert(_SEPARATOR.join(texts)).split(_SEPARATOR)
+    if len(converted) != len(texts):
+        # A text holds the separator itself.
+        return [convert(text) for text in texts]
+    return converted

@@ -21,8 +21,13 @@ def identity(text: str) -> str:
     Punctuation, script and title do not count, so the same poem has the same identity in
     every corpus it appears in.
     """
+    return identity_of_simplified(to_simplified(text) if mostly_han(text) else text)
+
+
+def identity_of_simplified(text: str) -> str:
+    """Reduce a poem that is in simplified script already."""
     if mostly_han(text):
-        return hanzi_only(to_simplified(text))
+        return hanzi_only(text)
     return "".join(char for char in text.casefold() if char.isalnum())
 
 

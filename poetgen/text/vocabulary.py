@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from poetgen.config import TokenKind
 from poetgen.errors import ModelError
 from poetgen.text.characters import is_hanzi
+from poetgen.text.tokens import join_tokens, split_tokens
 
 PAD, START, END, UNK = range(4)
 NUM_SPECIAL = 4
@@ -22,12 +24,15 @@ class Vocabulary:
     so that no text can ever be encoded to them by accident.
     """
 
-    def __init__(self, tokens: Sequence[str]) -> None:
-        """Number ``tokens`` from 4 on, in the order given.
+    def __init__(self, tokens: Sequence[str], kind: TokenKind = "char") -> None:
+        """Number ``tokens`` from 4 on, in the order given; ``kind`` says what a token is.
 
         Raises:
-            ModelError: a token is empty or appears twice.
+            ModelError: a token is empty or appears twice, or ``kind`` is unknown.
         """
+        if kind not in ("char", "word"):
+            raise ModelError(f"There are no tokens of kind {kind!r}.", "Fetch the model again.")
+        self.kind: TokenKind = kind
         self.tokens = tuple(tokens)
         self._ids = {token: number for number, token in enumerate(self.tokens, start=NUM_SPECIAL)}
         if len(self._ids) != len(self.tokens) or "" in self._ids:
@@ -51,7 +56,30 @@ class Vocabulary:
 
     def decode(self, token_ids: Iterable[int]) -> str:
         """Spell token ids; special tokens have no spelling and leave no trace."""
-        return "".join(self.tokens[i - NUM_SPECIAL] for i in token_ids if i >= NUM_SPECIAL)
+        tokens = [self.tokens[i - NUM_SPECIAL] for i in token_ids if i >= NUM_SPECIAL]
+        return join_tokens(tokens, self.kind)
+
+    def encode_text(self, text: str) -> list[int]:
+        """Cut a text into tokens and give their ids."""
+        return self.encode(split_tokens(text, self.kind))
+
+    def encode_texts(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Encode many texts: all their ids end to end, and how many each text has.
+
+        Characters are looked up in one table for all texts at once.
+        """
+        if self.kind == "word":
+            each = [self.encode_text(text) for text in texts]
+            lengths = np.array([len(ids) for ids in each], np.int64)
+            return np.array([i for ids in each for i in ids], np.int64), lengths
+        lengths = np.array([len(text) for text in texts], np.int64)
+        return self._table()[codepoints("".join(texts))].astype(np.int64), lengths
+
+    def _table(self) -> NDArray[np.int32]:
+        table = np.full(0x110000, UNK, np.int32)
+        single = [(token, i) for token, i in self._ids.items() if len(token) == 1]
+        table[[ord(token) for token, _ in single]] = [i for _, i in single]
+        return table
 
     def token(self, token_id: int) -> str:
         """Spell one ordinary token."""
@@ -69,19 +97,24 @@ class Vocabulary:
         return mask
 
 
-def count_tokens(texts: Iterable[str]) -> Counter[str]:
-    """Count the characters of all texts."""
+def codepoints(text: str) -> NDArray[np.uint32]:
+    """Give the code point of each character."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
+
+
+def count_tokens(texts: Iterable[str], kind: TokenKind = "char") -> Counter[str]:
+    """Count the tokens of all texts."""
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update(text)
+        counts.update(split_tokens(text, kind))
     return counts
 
 
-def build_vocabulary(counts: Counter[str], min_count: int) -> Vocabulary:
+def build_vocabulary(counts: Counter[str], min_count: int, kind: TokenKind = "char") -> Vocabulary:
     """Keep tokens seen at least ``min_count`` times, the most frequent first.
 
     Equal counts are ordered by the token itself, so that the order never depends on the
     order of the poems.
     """
     kept = [(-count, token) for token, count in counts.items() if count >= min_count]
-    return Vocabulary([token for _, token in sorted(kept)])
+    return Vocabulary([token for _, token in sorted(kept)], kind)

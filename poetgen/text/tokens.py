@@ -1,0 +1,33 @@
+"""What one token is: a character, or a word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from poetgen.config import TokenKind
+
+# A word with its inner apostrophes and hyphens, a line break, or one other mark.
+_WORD = re.compile(r"\n|[^\W_]+(?:['’\-][^\W_]+)*|[^\w\s]|_")
+# Marks that follow a word without a blank, and marks that one follows without.
+_CLOSING = frozenset(".,;:!?)]}%”’…。，；：！？、）】》」』")
+_OPENING = frozenset("([{“‘（【《「『")
+
+
+def split_tokens(text: str, kind: TokenKind) -> Sequence[str]:
+    """Cut a text into tokens; of words, blanks are left out and line breaks are kept."""
+    return text if kind == "char" else _WORD.findall(text)
+
+
+def join_tokens(tokens: Sequence[str], kind: TokenKind) -> str:
+    """Write tokens as text: characters side by side, words with blanks where they belong."""
+    if kind == "char":
+        return "".join(tokens)
+    parts: list[str] = []
+    before = "\n"
+    for token in tokens:
+        if not (before == "\n" or token == "\n" or token in _CLOSING or before in _OPENING):
+            parts.append(" ")
+        parts.append(token)
+        before = token
+    return "".join(parts)

@@ -1,0 +1,54 @@
+"""The forms of regulated verse, told by the lengths of their lines.
+
+A form here is the outer shape alone: how many lines (句) of how many characters. Tone and
+rhyme are another matter.
+"""
+
+from __future__ import annotations
+
+import re
+
+from poetgen.errors import SettingError
+from poetgen.text.characters import HAN
+
+# Form: number of lines, characters in each.
+FORMS: dict[str, tuple[int, int]] = {
+    "五绝": (4, 5),
+    "七绝": (4, 7),
+    "五律": (8, 5),
+    "七律": (8, 7),
+}
+_BY_SHAPE = {shape: name for name, shape in FORMS.items()}
+_LINE = re.compile(f"[{HAN}]+")
+
+
+def line_lengths(text: str) -> list[int]:
+    """Give the number of characters in each line of a poem, punctuation aside."""
+    return [len(line) for line in _LINE.findall(text)]
+
+
+def form_of(text: str) -> str | None:
+    """Name the form of a poem, or None if it has none of the four.
+
+    绝句 have four lines and 律诗 eight, all of five (五) or all of seven (七) characters.
+    """
+    lengths = line_lengths(text)
+    if len(set(lengths)) != 1:
+        return None
+    return _BY_SHAPE.get((len(lengths), lengths[0]))
+
+
+def parse_forms(names: str) -> frozenset[str]:
+    """Read names of forms with commas between them.
+
+    Raises:
+        SettingError: a name is not one of the four.
+    """
+    wanted = frozenset(name.strip() for name in names.replace("，", ",").split(","))
+    unknown = wanted - FORMS.keys()
+    if unknown:
+        raise SettingError(
+            f"There is no form {'、'.join(sorted(unknown)) or '(empty)'}.",
+            f"Choose among: {', '.join(FORMS)}.",
+        )
+    return wanted

@@ -1,0 +1,188 @@
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from poetgen.comparison.race import Result, parse_contenders, run_contender
+from poetgen.comparison.report import save_report
+from poetgen.config import ARCHS, RaceConfig
+from poetgen.errors import InputError
+from poetgen.networks.model_file import load_model, num_parameters
+from poetgen.networks.torch_model import LanguageModel
+from poetgen.training.evaluate import evaluate
+from poetgen.training.events import Finished, Progress, Started
+from poetgen.verse.layout import couplets
+from tests.tiny import tiny_corpus
+
+RACE = RaceConfig(
+    budget=2000, hidden_size=12, embedding_dim=7, batch_tokens=256, device="cpu", seed=5
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    """Keep torch's threads from waiting for each other on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return tiny_corpus(60, seed=8)
+
+
+@pytest.fixture(scope="module")
+def race(corpus, tmp_path_factory):
+    """A race of all three; the batches each one was trained on, its events, its result."""
+    folder = tmp_path_factory.mktemp("race")
+    batches, events = {arch: [] for arch in ARCHS}, {}
+    losses = LanguageModel.losses
+
+    def watched(model, inputs, targets, pad):
+        if model.training:
+            batches[model.config.arch].append((inputs.tolist(), targets.tolist()))
+        return losses(model, inputs, targets, pad)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LanguageModel, "losses", watched)
+        for arch in ARCHS:
+            events[arch] = list(run_contender(arch, corpus, RACE, "日", folder))
+    return folder, batches, events
+
+
+@pytest.fixture(scope="module")
+def results(race):
+    return [race[2][arch][-1] for arch in ARCHS]
+
+
+def test_contenders_are_named_as_one_likes_and_keep_their_order():
+    assert parse_contenders(["lstm", "GRU"]) == ["lstm", "gru"]
+    assert parse_contenders(["Rnn"]) == ["rnn"]
+
+
+@pytest.mark.parametrize("names", [["lstm", "transformer"], ["gru", "lstm", "GRU"], [""]], ids=str)
+def test_unknown_and_repeated_contenders_are_refused_by_name(names):
+    with pytest.raises(InputError) as caught:
+        parse_contenders(names)
+    assert names[-1].lower() in caught.value.problem
+
+
+def test_every_contender_sees_the_same_batches_in_the_same_order(race, results):
+    _, batches, _ = race
+    assert len(batches["rnn"]) > 5
+    assert batches["rnn"] == batches["gru"] == batches["lstm"]
+    assert {result.num_steps for result in results} == {len(batches["rnn"])}
+
+
+def test_every_contender_has_the_budget_and_no_more_than_a_batch_beyond(race):
+    _, batches, _ = race
+    tokens = [sum(sum(t != 0 for t in row) for row in targets) for _, targets in batches["gru"]]
+    assert abs(sum(tokens) - RACE.budget) <= max(tokens)
+
+
+def test_a_result_comes_last_after_the_events_of_a_training(race):
+    for events in race[2].values():
+        assert isinstance(events[0], Started)
+        assert any(isinstance(event, Progress) for event in events)
+        assert isinstance(events[-2], Finished)
+        assert [event for event in events if isinstance(event, Result)] == events[-1:]
+
+
+def test_a_result_says_what_its_model_is_worth(race, corpus, results):
+    folder, _, _ = race
+    for result in results:
+        model = load_model(folder / result.model)
+        assert model.config.arch == result.arch == result.name
+        assert num_parameters(model.config) == result.num_parameters
+        # Measured again from the file, whose weights have three digits.
+        network = LanguageModel(model.config)
+        network.load_state_dict({name: torch.from_numpy(w) for name, w in model.weights.items()})
+        again = evaluate(network, corpus.splits["validation"], corpus.vocabulary)
+        assert result.val_loss == pytest.approx(again.loss_per_token, rel=2e-3)
+        assert result.perplexity_per_token == pytest.approx(again.perplexity_per_token, rel=1e-2)
+        assert result.perplexity_per_hanzi == pytest.approx(again.perplexity_per_hanzi, rel=1e-2)
+        assert result.train_seconds > 0
+        assert result.tokens_per_second > 0
+
+
+def test_a_race_leaves_models_and_no_checkpoints(race):
+    assert {path.name for path in race[0].iterdir() if path.suffix not in (".json", ".md")} == {
+        f"{arch}.safetensors" for arch in ARCHS
+    }
+
+
+def test_poems_begin_as_asked(results):
+    assert all(result.poem.startswith("日") for result in results)
+
+
+def test_a_start_that_the_corpus_does_not_know_gives_a_free_poem(corpus, tmp_path):
+    config = dataclasses.replace(RACE, budget=500)
+    result = list(run_contender("rnn", corpus, config, "龘", tmp_path))[-1]
+    assert isinstance(result, Result)
+    assert result.poem
+    assert "龘" not in result.poem
+
+
+def test_the_same_race_twice_has_the_same_outcome(race, results, corpus, tmp_path):
+    again = list(run_contender("gru", corpus, RACE, "日", tmp_path))[-1]
+    timeless = [
+        dataclasses.replace(result, train_seconds=0, tokens_per_second=0)
+        for result in (results[1], again)
+    ]
+    assert timeless[0] == timeless[1]
+
+
+def test_an_interrupted_contender_has_no_result(corpus, tmp_path):
+    events = []
+
+    def stop():
+        return any(isinstance(event, Progress) for event in events)
+
+    for event in run_contender("gru", corpus, RACE, "日", tmp_path, stop):
+        events.append(event)
+    assert isinstance(events[-1], Finished)
+    assert events[-1].reason == "interrupted"
+    assert 0 < events[-1].step < events[0].total_steps
+
+
+def test_a_contender_whose_time_is_up_has_a_result(corpus, tmp_path):
+    config = dataclasses.replace(RACE, budget=10**8, max_minutes=0.01)
+    events = list(run_contender("gru", corpus, config, "日", tmp_path))
+    assert events[-2].reason == "time"
+    assert isinstance(events[-1], Result)
+
+
+def test_the_report_holds_every_result_for_programs(results, corpus, tmp_path):
+    save_report(results, corpus, RACE, tmp_path)
+    report = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert report["contenders"] == [dataclasses.asdict(result) for result in results]
+    assert report["settings"] == dataclasses.asdict(RACE)
+    assert report["corpus"] == {"name": corpus.name, "fingerprint": corpus.fingerprint}
+
+
+def test_the_report_holds_every_result_for_people(results, corpus, tmp_path):
+    save_report(results, corpus, RACE, tmp_path)
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(rows) == 2 + len(results)
+    assert len({row.count("|") for row in rows}) == 1
+    assert corpus.fingerprint in text
+    for row, result in zip(rows[2:], results, strict=True):
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        assert cells[0] == result.name
+        assert f"{result.num_parameters:,}" in cells
+        assert f"{result.perplexity_per_token:.2f}" in cells
+        assert f"{result.perplexity_per_hanzi:.1f}" in cells
+        for couplet in couplets(result.poem):
+            assert couplet in text
+
+
+def test_a_report_on_a_text_without_hanzi_shows_a_dash(results, corpus, tmp_path):
+    result = dataclasses.replace(results[0], perplexity_per_hanzi=None)
+    save_report([result], corpus, RACE, tmp_path)
+    assert (tmp_path / "report.md").read_text(encoding="utf-8").count("| – |") == 1
+    report = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert report["contenders"][0]["perplexity_per_hanzi"] is None
