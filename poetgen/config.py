@@ -14,6 +14,7 @@ from poetgen.errors import SettingError
 Arch = Literal["rnn", "gru", "lstm"]
 Script = Literal["simplified", "traditional", "keep"]
 Format = Literal["auto", "chinese-poetry", "title-content", "plain"]
+BatchingKind = Literal["poems", "random", "sequential"]
 NearDuplicates = Literal["keep", "drop"]
 TokenKind = Literal["char", "word"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
@@ -117,7 +118,14 @@ class TrainConfig(Settings):
     epochs: int = setting(8, "Passes over the training poems.", min=1)
     max_minutes: float | None = setting(None, "End the run in this time; fractions work.", min=0)
     max_tokens: int | None = setting(None, "End the run after this many training tokens.", min=1)
-    batch_tokens: int = setting(2048, "Tokens in one batch, padding included.", min=2)
+    batching: BatchingKind | None = setting(
+        None,
+        "Whole poems, or windows on the stream of tokens, in random order or one after the "
+        "other; without it, poems for verse and sequential for running prose.",
+    )
+    batch_tokens: int = setting(2048, "Tokens in a batch of poems, padding included.", min=2)
+    batch_size: int = setting(32, "Windows in a batch of windows.", min=1)
+    seq_len: int = setting(64, "Steps in a window.", min=1)
     learning_rate: float = setting(4e-3, "Peak rate of AdamW.", min=0)
     warmup: float = setting(0.05, "Share of the run in which the rate rises.", min=0, max=1)
     weight_decay: float = setting(0.01, "AdamW's pull of the weights towards zero.", min=0)

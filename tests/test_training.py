@@ -13,7 +13,7 @@ from poetgen.errors import DeviceError, DivergedError, ModelError
 from poetgen.networks.model_file import load_model, num_parameters
 from poetgen.networks.torch_model import LanguageModel, weights_of
 from poetgen.text.corpus import encode_poems
-from poetgen.text.vocabulary import PAD, UNK, Vocabulary
+from poetgen.text.vocabulary import END, PAD, UNK, Vocabulary
 from poetgen.training.evaluate import evaluate
 from poetgen.training.events import Finished, Progress, Sampled, Started, Validated
 from poetgen.training.samples import guess_line, sample_poems
@@ -219,17 +219,18 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(corpus, tm
 def test_every_training_poem_is_read_once_an_epoch(corpus, tmp_path):
     trainer = trainer_of(corpus, tmp_path, epochs=3)
     seen = []
-    losses = trainer.model.losses
+    hidden = trainer.model.hidden
 
-    def watched(inputs, targets, pad):
+    def watched(inputs, *state):
         if trainer.model.training:
-            seen.extend(tuple(row[row != PAD].tolist()) for row in inputs)
-        return losses(inputs, targets, pad)
+            # A poem shorter than its neighbours is followed by its end and by padding.
+            seen.extend(tuple(i for i in row if i not in (END, PAD)) for row in inputs.tolist())
+        return hidden(inputs, *state)
 
-    trainer.model.losses = watched
+    trainer.model.hidden = watched
     list(trainer.run())
     train = corpus.splits["train"]
-    poems = sorted(tuple(train[number][:-1].tolist()) for number in range(len(train)))
+    poems = sorted(tuple(train[number][1:].tolist()) for number in range(len(train)))
     size = len(poems)
     epochs = [seen[first : first + size] for first in range(0, len(seen), size)]
     assert [sorted(epoch) for epoch in epochs] == [poems] * 3
@@ -282,19 +283,24 @@ def run_in_parts(corpus, folder, stops, **changes):
     return trainer
 
 
-# Between two validations, at a validation, and at the end of an epoch and once more.
+# Between two validations, at a validation, at the end of an epoch and once more, and while
+# the state is carried from batch to batch.
 @pytest.mark.parametrize(
-    ("epochs", "batch_tokens", "stops"),
-    [(1, 64, [10]), (1, 64, [11]), (2, 256, [7, 9])],
-    ids=["between", "validation", "epoch"],
+    ("changes", "stops"),
+    [
+        ({"epochs": 1, "batch_tokens": 64}, [10]),
+        ({"epochs": 1, "batch_tokens": 64}, [11]),
+        ({"epochs": 2, "batch_tokens": 256}, [7, 9]),
+        ({"epochs": 1, "batching": "sequential", "seq_len": 16, "batch_size": 4}, [10]),
+    ],
+    ids=["between", "validation", "epoch", "state"],
 )
 @pytest.mark.parametrize("arch", ["gru", "lstm"])
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
-    corpus, tmp_path, arch, epochs, batch_tokens, stops
+    corpus, tmp_path, arch, changes, stops
 ):
     # Dropout draws random numbers in every step, and they must go on where they stopped.
-    settings = {"arch": arch, "num_layers": 2, "dropout": 0.3}
-    settings |= {"epochs": epochs, "batch_tokens": batch_tokens}
+    settings = {"arch": arch, "num_layers": 2, "dropout": 0.3, **changes}
     whole = run_in_parts(corpus, tmp_path / "whole", [], **settings)
     parts = run_in_parts(corpus, tmp_path / "parts", stops, **settings)
     assert parts.counters.step == whole.counters.step == whole.total_steps

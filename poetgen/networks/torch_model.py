@@ -64,9 +64,18 @@ class LanguageModel(nn.Module):
     def losses(self, inputs: Tensor, targets: Tensor, pad: int) -> Tensor:
         """Give the cross-entropy in nats of every target that is not ``pad``, shape (N,)."""
         projected, _ = self.hidden(inputs)
+        return self.losses_of(projected, targets, pad)
+
+    def losses_of(self, projected: Tensor, targets: Tensor, pad: int) -> Tensor:
+        """Give the same for outputs (B, T, E) that ``hidden`` has computed."""
         present = targets != pad
         # Padding leaves before the largest product of the network, not after it.
         return F.cross_entropy(self.logits(projected[present]), targets[present], reduction="none")
+
+
+def detach(state: TorchState) -> TorchState:
+    """Cut a state loose from the steps that made it."""
+    return (state[0].detach(), state[1].detach()) if isinstance(state, tuple) else state.detach()
 
 
 def weights_of(model: nn.Module) -> Weights:

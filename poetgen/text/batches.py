@@ -1,9 +1,14 @@
-"""Batches of whole poems: a budget of tokens each, poems of like length together."""
+"""Batches: of whole poems of like length, or of windows on a long stream of tokens.
+
+Each way of batching gives an epoch as a list of batches that are put together only when
+asked for, so that a run can go on in the middle of an epoch.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,3 +74,109 @@ def iter_batches(
     """Yield every poem once, in batches of about ``batch_tokens`` steps."""
     for indices in plan_batches(poems.lengths, batch_tokens, rng):
         yield assemble(poems, indices)
+
+
+class Batching(Protocol):
+    """A way to cut a split into batches."""
+
+    @property
+    def carries_state(self) -> bool:
+        """Whether each batch continues the one before it, so that the state is carried on."""
+
+    def epoch(self, rng: np.random.Generator) -> Sequence[Batch]:
+        """Cut one pass over the data, in an order drawn from ``rng``."""
+
+
+class _Epoch(Sequence[Batch]):
+    """Batches that are assembled when they are asked for."""
+
+    def __init__(self, size: int, get: Callable[[int], Batch]) -> None:
+        self._size, self._get = size, get
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, index: int) -> Batch: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Batch]: ...
+    def __getitem__(self, index: int | slice) -> Batch | Sequence[Batch]:
+        if isinstance(index, slice):
+            return [self._get(i) for i in range(*index.indices(self._size))]
+        return self._get(range(self._size)[index])
+
+
+@dataclass(frozen=True, slots=True)
+class PoemBatching:
+    """Whole poems, a budget of tokens for each batch."""
+
+    poems: Poems
+    batch_tokens: int
+    carries_state: bool = False
+
+    def epoch(self, rng: np.random.Generator) -> Sequence[Batch]:
+        """Group poems of like length, in random order."""
+        groups = plan_batches(self.poems.lengths, self.batch_tokens, rng)
+        return _Epoch(len(groups), lambda i: assemble(self.poems, groups[i]))
+
+
+def _windows(length: int, seq_len: int, offset: int) -> int:
+    """Count the windows of ``seq_len`` steps in a stream, one token left for the target."""
+    return max(0, (length - 1 - offset) // seq_len)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomBatching:
+    """Windows of ``seq_len`` steps in random order, ``batch_size`` of them in a batch.
+
+    Every epoch begins at another random offset below ``seq_len``, so that the cuts fall
+    elsewhere; what is left over at the ends is not seen in that epoch.
+    """
+
+    poems: Poems
+    seq_len: int
+    batch_size: int
+    carries_state: bool = False
+
+    def epoch(self, rng: np.random.Generator) -> Sequence[Batch]:
+        """Cut the stream into windows and shuffle them."""
+        stream = self.poems.tokens
+        offset = int(rng.integers(self.seq_len))
+        starts = offset + self.seq_len * rng.permutation(
+            _windows(len(stream), self.seq_len, offset)
+        )
+        size = self.batch_size
+        return _Epoch(
+            -(-len(starts) // size),
+            lambda i: _gather(stream, starts[i * size : (i + 1) * size], self.seq_len),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SequentialBatching:
+    """``batch_size`` long strips side by side, read on window by window.
+
+    Row b of a batch goes on exactly where row b of the batch before it ended, so the state
+    is carried over. Every epoch begins at another random offset below ``seq_len``.
+    """
+
+    poems: Poems
+    seq_len: int
+    batch_size: int
+    carries_state: bool = True
+
+    def epoch(self, rng: np.random.Generator) -> Sequence[Batch]:
+        """Cut the stream into strips."""
+        stream = self.poems.tokens
+        offset = int(rng.integers(self.seq_len))
+        strip = (len(stream) - 1 - offset) // self.batch_size
+        starts = offset + strip * np.arange(self.batch_size)
+        return _Epoch(
+            max(0, strip // self.seq_len),
+            lambda i: _gather(stream, starts + i * self.seq_len, self.seq_len),
+        )
+
+
+def _gather(stream: NDArray[np.integer[Any]], starts: NDArray[np.int64], seq_len: int) -> Batch:
+    token_ids = stream[starts[:, None] + np.arange(seq_len + 1)].astype(np.int64)
+    return Batch(token_ids[:, :-1], token_ids[:, 1:])

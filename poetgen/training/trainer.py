@@ -4,29 +4,40 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from poetgen.config import ModelConfig, TrainConfig
-from poetgen.errors import DivergedError, ModelError
+from poetgen.errors import DivergedError, ModelError, SettingError
 from poetgen.networks.devices import pick_device, pick_precision
 from poetgen.networks.model_file import Model, num_parameters, save_model
-from poetgen.networks.torch_model import LanguageModel, weights_of
-from poetgen.text.batches import assemble, plan_batches
+from poetgen.networks.torch_model import LanguageModel, TorchState, detach, weights_of
+from poetgen.text.batches import (
+    Batch,
+    Batching,
+    PoemBatching,
+    RandomBatching,
+    SequentialBatching,
+)
 from poetgen.text.corpus import Corpus
 from poetgen.text.vocabulary import PAD
-from poetgen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from poetgen.training.checkpoint import load_checkpoint, save_checkpoint
 from poetgen.training.evaluate import evaluate
 from poetgen.training.events import Event, Finished, Progress, Sampled, Started, Validated
 from poetgen.training.metrics import Metrics
 from poetgen.training.samples import guess_line, sample_poems
 from poetgen.training.schedule import learning_rate_at
+from poetgen.training.snapshot import (
+    Counters,
+    as_values,
+    counters_of,
+    restore_snapshot,
+    take_snapshot,
+)
 
 # Validations in an epoch: often enough to keep a good model when a run is cut short.
 _VALIDATIONS_PER_EPOCH = 2
@@ -37,20 +48,6 @@ _SAMPLE_EVERY_SECONDS = 60.0
 # Before the first validation its time is a guess: it runs forwards only, and costs about
 # this share of a training step per token.
 _EVALUATION_COST = 0.4
-
-
-@dataclass(slots=True)
-class _Counters:
-    """What a run counts; goes into the checkpoint and comes back from it."""
-
-    step: int = 0
-    epoch: int = 0
-    next_batch: int = 0
-    num_tokens: int = 0
-    num_padded: int = 0
-    elapsed_seconds: float = 0.0
-    train_seconds: float = 0.0
-    best_loss: float = math.inf
 
 
 class Trainer:
@@ -90,11 +87,19 @@ class Trainer:
             weight_decay=config.weight_decay,
             fused=self.device != "mps",
         )
-        self.counters = _Counters()
+        self.counters = Counters()
         self.best: Metrics | None = None
         self.finished: Finished | None = None
         self._measured_validation_seconds: float | None = None
-        self._plan = self._plan_epoch(0)
+        self._state: TorchState | None = None
+        self._batching = pick_batching(corpus, config)
+        self._batches = self._batches_of(0)
+        if not len(self._batches):
+            raise SettingError(
+                f"The training text is shorter than one batch of {config.batch_size} windows "
+                f"of {config.seq_len} steps.",
+                "Lower --batch-size or --seq-len.",
+            )
         self.total_steps = self._count_steps()
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
@@ -108,14 +113,14 @@ class Trainer:
             self.device,
             str(self.precision).removeprefix("torch."),
             num_parameters(self.model_config),
-            len(self._plan),
+            len(self._batches),
             self.total_steps,
             self.counters.step,
         )
         reason = "done"
         last_sample = -_SAMPLE_EVERY_SECONDS
         validated_at = -1
-        every = max(1, len(self._plan) // _VALIDATIONS_PER_EPOCH)
+        every = max(1, len(self._batches) // _VALIDATIONS_PER_EPOCH)
         while self.counters.step < self.total_steps:
             if should_stop():
                 reason = "interrupted"
@@ -161,20 +166,23 @@ class Trainer:
                 f"{self.checkpoint_path} is for another model: {shape}.",
                 "Give the same settings as before, or train anew with --force.",
             )
-        self._restore(checkpoint)
+        self._state = restore_snapshot(checkpoint, self.model, self.optimizer)
+        self.counters = counters_of(checkpoint)
+        self.best = Metrics(**values["best"]) if values["best"] else None
+        self.total_steps = values["total_steps"]
+        self._batches = self._batches_of(self.counters.epoch)
 
     # The parts of the loop, in the order they happen.
 
-    def _plan_epoch(self, epoch: int) -> list[NDArray[np.int64]]:
-        rng = np.random.default_rng([self.config.seed, epoch])
-        return plan_batches(self.corpus.splits["train"].lengths, self.config.batch_tokens, rng)
+    def _batches_of(self, epoch: int) -> Sequence[Batch]:
+        return self._batching.epoch(np.random.default_rng([self.config.seed, epoch]))
 
     def _count_steps(self) -> int:
         counters = self.counters
-        steps = counters.step + (self.config.epochs - counters.epoch) * len(self._plan)
+        steps = counters.step + (self.config.epochs - counters.epoch) * len(self._batches)
         if self.config.max_tokens is None:
             return steps
-        per_step = self.corpus.splits["train"].num_targets / len(self._plan)
+        per_step = self.corpus.splits["train"].num_targets / len(self._batches)
         return min(steps, math.ceil(self.config.max_tokens / per_step))
 
     def _train_steps(self, began: float, every: int) -> Progress:
@@ -203,7 +211,7 @@ class Trainer:
         return Progress(
             step=counters.step,
             total_steps=self.total_steps,
-            epoch=counters.epoch + counters.next_batch / len(self._plan),
+            epoch=counters.epoch + counters.next_batch / len(self._batches),
             loss=loss,
             learning_rate=rate,
             tokens_per_second=(counters.num_tokens - first_tokens) / seconds,
@@ -214,26 +222,29 @@ class Trainer:
     def _step(self) -> torch.Tensor:
         """Train on one batch; give its mean loss per token, still on the device."""
         counters = self.counters
-        batch = assemble(self.corpus.splits["train"], self._plan[counters.next_batch])
+        batch = self._batches[counters.next_batch]
         inputs = torch.from_numpy(batch.inputs).to(self.device, non_blocking=True)
         targets = torch.from_numpy(batch.targets).to(self.device, non_blocking=True)
         lower = self.precision != torch.float32
         with torch.autocast(self.device, dtype=self.precision, enabled=lower):
-            loss = self.model.losses(inputs, targets, PAD).mean()
+            projected, state = self.model.hidden(inputs, self._state)
+            loss = self.model.losses_of(projected, targets, PAD).mean()
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.config.grad_clip is not None:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip)
         self.optimizer.step()
+        self._state = detach(state) if self._batching.carries_state else None
         num_tokens = int(np.count_nonzero(batch.targets))
         counters.num_tokens += num_tokens
         counters.num_padded += batch.targets.size - num_tokens
         counters.step += 1
         counters.next_batch += 1
-        if counters.next_batch == len(self._plan):
+        if counters.next_batch == len(self._batches):
             counters.epoch += 1
             counters.next_batch = 0
-            self._plan = self._plan_epoch(counters.epoch)
+            self._batches = self._batches_of(counters.epoch)
+            self._state = None
             # Epochs may be cut into slightly different numbers of batches.
             self.total_steps = self._count_steps()
         return loss.detach()
@@ -316,47 +327,26 @@ class Trainer:
 
     def _checkpoint(self, began: float) -> None:
         self.counters.elapsed_seconds = time.monotonic() - began
-        arrays: dict[str, NDArray[Any]] = {
-            f"model.{name}": w for name, w in weights_of(self.model).items()
-        }
-        for index, slots in self.optimizer.state_dict()["state"].items():
-            for slot, value in slots.items():
-                arrays[f"optimizer.{index}.{slot}"] = value.cpu().numpy()
-        arrays["random.cpu"] = torch.get_rng_state().numpy()
-        if self.device == "cuda":
-            arrays["random.cuda"] = torch.cuda.get_rng_state().numpy()
         values = {
             "corpus": self.corpus.fingerprint,
             "model": asdict(self.model_config),
             "training": asdict(self.config),
-            "counters": asdict(self.counters),
+            "counters": as_values(self.counters),
             "total_steps": self.total_steps,
             "best": self.best and self.best.as_dict(),
         }
-        save_checkpoint(Checkpoint(arrays, values), self.checkpoint_path)
+        snapshot = take_snapshot(self.model, self.optimizer, self._state, values)
+        save_checkpoint(snapshot, self.checkpoint_path)
 
-    def _restore(self, checkpoint: Checkpoint) -> None:
-        weights: dict[str, torch.Tensor] = {}
-        slots: dict[int, dict[str, torch.Tensor]] = {}
-        for name, array in checkpoint.arrays.items():
-            kind, _, rest = name.partition(".")
-            if kind == "model":
-                weights[rest] = torch.from_numpy(array)
-            elif kind == "optimizer":
-                index, _, slot = rest.partition(".")
-                slots.setdefault(int(index), {})[slot] = torch.from_numpy(array)
-        self.model.load_state_dict(weights)
-        state = self.optimizer.state_dict()
-        state["state"] = slots
-        self.optimizer.load_state_dict(state)
-        torch.set_rng_state(torch.from_numpy(checkpoint.arrays["random.cpu"]))
-        if self.device == "cuda":
-            torch.cuda.set_rng_state(torch.from_numpy(checkpoint.arrays["random.cuda"]))
-        values = checkpoint.values
-        self.counters = _Counters(**values["counters"])
-        self.best = Metrics(**values["best"]) if values["best"] else None
-        self.total_steps = values["total_steps"]
-        self._plan = self._plan_epoch(self.counters.epoch)
+
+def pick_batching(corpus: Corpus, config: TrainConfig) -> Batching:
+    """Choose how the training split is cut: as asked, else by the kind of text."""
+    poems = corpus.splits["train"]
+    kind = config.batching or ("sequential" if corpus.is_prose else "poems")
+    if kind == "poems":
+        return PoemBatching(poems, config.batch_tokens)
+    windows = RandomBatching if kind == "random" else SequentialBatching
+    return windows(poems, config.seq_len, config.batch_size)
 
 
 def load_resumable(path: Path) -> TrainConfig:
