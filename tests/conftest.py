@@ -1,5 +1,6 @@
 """Corpora that many tests read and none may change."""
 
+import hypothesis
 import pytest
 
 from poetgen.config import PrepareConfig
@@ -7,6 +8,12 @@ from poetgen.text.corpus import Corpus, load_corpus, save_corpus
 from poetgen.text.prepare import prepare
 from tests.real_data import TANG
 from tests.synthetic import write_poems
+
+
+def pytest_configure() -> None:
+    """Let examples take their time: a busy machine is no fault of the program."""
+    hypothesis.settings.register_profile("patient", deadline=None)
+    hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")

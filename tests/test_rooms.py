@@ -89,6 +89,7 @@ def test_only_the_torch_side_imports_torch():
         "generation/torch_stepper.py",
         "training/evaluate.py",
         "training/samples.py",
+        "training/snapshot.py",
         "training/trainer.py",
     }
     importers = {

@@ -230,7 +230,7 @@ def test_every_training_poem_is_read_once_an_epoch(corpus, tmp_path):
     trainer.model.hidden = watched
     list(trainer.run())
     train = corpus.splits["train"]
-    poems = sorted(tuple(train[number][1:].tolist()) for number in range(len(train)))
+    poems = sorted(tuple(train[number][:-1].tolist()) for number in range(len(train)))
     size = len(poems)
     epochs = [seen[first : first + size] for first in range(0, len(seen), size)]
     assert [sorted(epoch) for epoch in epochs] == [poems] * 3

@@ -142,7 +142,10 @@ def _report(console: Console, finished: Finished, run: _Run, corpus: str) -> Non
             f"Best validation perplexity: {finished.best.perplexity_per_token:.2f} per token. "
             f"That model is {finished.model_path}."
         )
+    go_on = f"poetgen train {corpus} --name {run.name} --resume"
     if finished.reason == "interrupted":
-        console.print(f"To go on: poetgen train {corpus} --name {run.name} --resume")
+        console.print(f"To go on: {go_on}")
     else:
+        if finished.reason == "time":
+            console.print(f"To give it more time: {go_on} --max-minutes MINUTES_IN_ALL")
         console.print(f"Let it write: poetgen generate --model {run.name}")

@@ -72,6 +72,5 @@ def _piece_keys(identity: str) -> list[int]:
         return []
     edges = [length * i // num_pieces for i in range(num_pieces + 1)]
     return [
-        hash((length, first, identity[first:last]))
-        for first, last in itertools.pairwise(edges)
+        hash((length, first, identity[first:last])) for first, last in itertools.pairwise(edges)
     ]
