@@ -55,7 +55,7 @@ def prepare(
         # Before the work, not after it.
         if output is not None and output.exists() and not force:
             raise ExistsError(f"{output} is already there.", "Give --force to replace it.")
-    has_form = (lambda text: True) if rules.forms is None else _form_filter(rules.forms)
+    has_form = None if rules.forms is None else _form_filter(rules.forms)
     console = make_console(quiet)
     with counting(console, "Reading") as on_file:
         prepared = prepare_corpus(

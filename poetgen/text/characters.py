@@ -6,7 +6,10 @@ import re
 
 # Unified ideographs: the basic block, extension A, the iteration zero 〇, and planes 2 and 3.
 # Compatibility ideographs are left out: NFC turns those of the basic plane into unified ones.
-HAN = "\u3400-\u4dbf\u4e00-\u9fff\u3007\U00020000-\U0003fffd"
+HAN_RANGES = ((0x3007, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0x20000, 0x3FFFD))
+
+# The same as the inside of a character class of a regular expression.
+HAN = "".join(f"{chr(first)}-{chr(last)}" for first, last in HAN_RANGES)
 
 # The marks that a poem is written with; all others are the editor's.
 LINE_MARKS = "，。？！；：、"

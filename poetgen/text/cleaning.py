@@ -31,6 +31,8 @@ Reason = Literal[
 MIN_HANZI = 8
 # No metre has longer lines; the few poems that do are editors' prose.
 MAX_LINE_HANZI = 16
+# The marks that a poem may end with; any other is made 。
+LAST_MARKS = "。？！"
 
 _NOTES = (
     re.compile(r"（[^（）]*）"),
@@ -107,10 +109,8 @@ def _clean_verse(text: str) -> Cleaned:
         return Cleaned(None, "fragment")
     if max(len(line) for line in _LINE.findall(text)) > MAX_LINE_HANZI:
         return Cleaned(None, "not verse")
-    if text[-1] in "，、；：":
-        text = text[:-1] + "。"
-    elif text[-1] not in LINE_MARKS:
-        text += "。"
+    if text[-1] not in LAST_MARKS:
+        text = text.rstrip(LINE_MARKS) + "。"
     return Cleaned(text, None)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from poetgen.config import PrepareConfig
 from poetgen.errors import SettingError, SourceError
+from poetgen.text.bulk import find_clean_verse
 from poetgen.text.cleaning import Reason, clean, letters_only
 from poetgen.text.corpus import (
     FORMAT_VERSION,
@@ -22,7 +23,13 @@ from poetgen.text.corpus import (
 from poetgen.text.duplicates import SeenPoems
 from poetgen.text.readers import RawPoem, find_files, is_prose, read_poems
 from poetgen.text.script import convert_all, to_simplified
-from poetgen.text.split import SPLITS, Split, identity_of_simplified, split_of
+from poetgen.text.split import (
+    SPLITS,
+    Split,
+    identities_of_simplified,
+    identity_of_simplified,
+    split_of,
+)
 from poetgen.text.vocabulary import build_vocabulary, count_tokens
 
 # From this many training tokens on, one seen once or twice teaches nothing.
@@ -51,62 +58,63 @@ class _Sieve:
     """Poems kept so far, by split, and those dropped."""
 
     config: PrepareConfig
-    has_form: Callable[[str], bool]
+    has_form: Callable[[str], bool] | None
     kept: dict[Split, list[str]] = field(default_factory=lambda: {name: [] for name in SPLITS})
     dropped: list[Dropped] = field(default_factory=list)
     seen: SeenPoems = field(init=False)
-    num_lines: int = 0
-    num_chars: int = 0
+    _authors: frozenset[str] | None = None
     prose: bool = False
 
     def __post_init__(self) -> None:
         self.seen = SeenPoems(near=self.config.near_duplicates == "drop")
+        if self.config.authors is not None:
+            names = self.config.authors.split(",")
+            self._authors = frozenset(to_simplified(name.strip()) for name in names)
 
     def add_all(self, poems: Sequence[RawPoem], *, prose: bool) -> None:
-        """Sift the poems of one file; conversion is done for all of them in one go."""
-        wanted = []
-        for poem in poems:
-            text, reason = clean(poem.text)
+        """Sift the poems of one file; what can be done for all of them at once is."""
+        self.prose = self.prose or prose
+        wanted, texts = self._clean(poems)
+        simplified = convert_all(texts, "simplified")
+        script = self.config.script
+        written = simplified if script == "simplified" else convert_all(texts, script)
+        keys = identities_of_simplified(simplified)
+        for poem, simple, text, key in zip(wanted, simplified, written, keys, strict=True):
+            reason = self._add(simple, text, key, prose=prose)
+            if reason is not None:
+                self.dropped.append(Dropped(reason, poem))
+
+    def _clean(self, poems: Sequence[RawPoem]) -> tuple[list[RawPoem], list[str]]:
+        """Give the poems that can be used, and their clean texts."""
+        wanted, texts = [], []
+        are_clean = find_clean_verse([poem.text for poem in poems]).tolist()
+        for poem, is_clean in zip(poems, are_clean, strict=True):
+            text, reason = (poem.text, None) if is_clean else clean(poem.text)
             if text is None:
                 assert reason is not None
                 self.dropped.append(Dropped(reason, poem))
             elif not self._has_author(poem):
                 self.dropped.append(Dropped("other author", poem))
             else:
-                wanted.append((poem, letters_only(text) if self.config.letters_only else text))
-        texts = [text for _, text in wanted]
-        simplified = convert_all(texts, "simplified")
-        script = self.config.script
-        written = simplified if script == "simplified" else convert_all(texts, script)
-        for (poem, _), simple, text in zip(wanted, simplified, written, strict=True):
-            reason = self._add(simple, text, prose=prose)
-            if reason is not None:
-                self.dropped.append(Dropped(reason, poem))
+                wanted.append(poem)
+                texts.append(letters_only(text) if self.config.letters_only else text)
+        return wanted, texts
 
-    def _add(self, simple: str, text: str, *, prose: bool) -> Reason | None:
+    def _add(self, simple: str, text: str, key: str, *, prose: bool) -> Reason | None:
         if self.config.max_chars is not None and len(text) > self.config.max_chars:
             return "too long"
-        if not self.has_form(simple):
+        if self.has_form is not None and not self.has_form(simple):
             return "other form"
-        key = identity_of_simplified(simple)
         if not key:
             return "empty"
         # A novel may repeat a sentence; only poems are taken once.
         sameness = None if prose else self.seen.add(key)
-        if sameness is not None:
-            return sameness
-        self.kept[split_of(key)].append(text)
-        lines = [line for line in text.split("\n") if line]
-        self.num_lines += len(lines)
-        self.num_chars += sum(map(len, lines))
-        self.prose = self.prose or prose
-        return None
+        if sameness is None:
+            self.kept[split_of(key)].append(text)
+        return sameness
 
     def _has_author(self, poem: RawPoem) -> bool:
-        if self.config.authors is None:
-            return True
-        wanted = {to_simplified(one.strip()) for one in self.config.authors.split(",")}
-        return to_simplified(poem.author) in wanted
+        return self._authors is None or to_simplified(poem.author) in self._authors
 
     def reasons(self) -> Counter[Reason]:
         return Counter(dropped.reason for dropped in self.dropped)
@@ -117,7 +125,7 @@ def prepare(
     name: str,
     config: PrepareConfig,
     *,
-    has_form: Callable[[str], bool] = lambda text: True,
+    has_form: Callable[[str], bool] | None = None,
     skip_bad: bool = False,
     on_file: Callable[[int, int], None] = lambda done, total: None,
 ) -> Prepared:
@@ -185,6 +193,10 @@ def _order_by_hash(text: str) -> str:
     return hashlib.blake2b(identity_of_simplified(simple).encode("utf-8")).hexdigest() + text
 
 
+def _num_chars(texts: Sequence[str]) -> int:
+    return sum(len(text) - text.count("\n") for text in texts)
+
+
 def _build(name: str, sieve: _Sieve, provenance: list[dict[str, Any]]) -> Corpus:
     config = sieve.config
     counts = count_tokens(sieve.kept["train"], config.tokens)
@@ -211,8 +223,7 @@ def _build(name: str, sieve: _Sieve, provenance: list[dict[str, Any]]) -> Corpus
             "targets": {split: splits[split].num_targets for split in SPLITS},
             "unknown_share": {split: unknown_share(splits[split]) for split in SPLITS},
             "distinct_tokens": len(counts),
-            "num_lines": sieve.num_lines,
-            "num_chars": sieve.num_chars,
+            "num_chars": sum(map(_num_chars, sieve.kept.values())),
         },
         "vocabulary": list(vocabulary.tokens),
     }

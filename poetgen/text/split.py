@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
+
+from poetgen.text.bulk import find_clean_verse, hanzi_of_all
 from poetgen.text.characters import hanzi_only, mostly_han
 from poetgen.text.script import to_simplified
 
@@ -29,6 +33,14 @@ def identity_of_simplified(text: str) -> str:
     if mostly_han(text):
         return hanzi_only(text)
     return "".join(char for char in text.casefold() if char.isalnum())
+
+
+def identities_of_simplified(texts: Sequence[str]) -> list[str]:
+    """Reduce many poems that are in simplified script already."""
+    identities = hanzi_of_all(texts)
+    for index in np.flatnonzero(~find_clean_verse(texts)).tolist():
+        identities[index] = identity_of_simplified(texts[index])
+    return identities
 
 
 def split_of(identity: str) -> Split:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from poetgen.config import TokenKind
 from poetgen.errors import ModelError
+from poetgen.text.bulk import codepoints, count_codepoints
 from poetgen.text.characters import is_hanzi
 from poetgen.text.tokens import join_tokens, split_tokens
 
@@ -63,7 +64,7 @@ class Vocabulary:
         """Cut a text into tokens and give their ids."""
         return self.encode(split_tokens(text, self.kind))
 
-    def encode_texts(self, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def encode_texts(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
         """Encode many texts: all their ids end to end, and how many each text has.
 
         Characters are looked up in one table for all texts at once.
@@ -71,9 +72,9 @@ class Vocabulary:
         if self.kind == "word":
             each = [self.encode_text(text) for text in texts]
             lengths = np.array([len(ids) for ids in each], np.int64)
-            return np.array([i for ids in each for i in ids], np.int64), lengths
+            return np.array([i for ids in each for i in ids], np.int32), lengths
         lengths = np.array([len(text) for text in texts], np.int64)
-        return self._table()[codepoints("".join(texts))].astype(np.int64), lengths
+        return self._table()[codepoints("".join(texts))], lengths
 
     def _table(self) -> NDArray[np.int32]:
         table = np.full(0x110000, UNK, np.int32)
@@ -97,17 +98,12 @@ class Vocabulary:
         return mask
 
 
-def codepoints(text: str) -> NDArray[np.uint32]:
-    """Give the code point of each character."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
-
-
-def count_tokens(texts: Iterable[str], kind: TokenKind = "char") -> Counter[str]:
+def count_tokens(texts: Sequence[str], kind: TokenKind = "char") -> Counter[str]:
     """Count the tokens of all texts."""
-    counts: Counter[str] = Counter()
-    for text in texts:
-        counts.update(split_tokens(text, kind))
-    return counts
+    if kind == "char":
+        counts = count_codepoints(texts)
+        return Counter({chr(i): int(counts[i]) for i in np.flatnonzero(counts)})
+    return Counter(token for text in texts for token in split_tokens(text, kind))
 
 
 def build_vocabulary(counts: Counter[str], min_count: int, kind: TokenKind = "char") -> Vocabulary:

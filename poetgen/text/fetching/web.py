@@ -96,6 +96,7 @@ class WebSource:
     ) -> None:
         """Ask for the bytes that ``part`` lacks, and write those that come."""
         from requests import RequestException
+        from urllib3.exceptions import HTTPError
 
         start = _size(part)
         if start == file.num_bytes:
@@ -113,6 +114,8 @@ class WebSource:
                 self._write(file, response, start, part, on_position)
         except RequestException as error:
             raise _translate(error, url) from error
+        except HTTPError as error:
+            raise _DroppedError("the connection dropped") from error
 
     def _write(
         self,
@@ -127,7 +130,8 @@ class WebSource:
         # where two runs write the same file at once.
         with os.fdopen(os.open(part, _WRITE_INTO, 0o666), "r+b") as out:
             out.seek(start)
-            for chunk in response.iter_content(_CHUNK):
+            # What has come is written at once, so that a broken connection loses nothing.
+            while chunk := response.raw.read1(_CHUNK):
                 if self._stop.is_set():
                     raise SourceDownError("stopped")
                 position += len(chunk)
