@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,11 @@ def compare(ours: Callable[[], None], theirs: Callable[[], None], pairs: int) ->
     )
 
 
-def process(arguments: Sequence[str]) -> Callable[[], None]:
+def process(arguments: Sequence[str], cwd: Path | None = None) -> Callable[[], None]:
     """Give a function that runs Python with ``arguments`` as a whole process."""
 
     def run() -> None:
-        subprocess.run([sys.executable, *arguments], check=True, capture_output=True)
+        subprocess.run([sys.executable, *arguments], check=True, capture_output=True, cwd=cwd)
 
     return run
 

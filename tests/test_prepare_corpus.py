@@ -246,7 +246,12 @@ def test_every_file_is_reported_and_its_provenance_is_kept(source, tmp_path):
     assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
     paths = [source, *(folder / f"{number}.txt" for number in (1, 2, 10))]
     assert prepared.corpus.meta["provenance"] == [
-        {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "poems": n}
+        {
+            "file": path.name,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+            "lines": n,
+            "poems": n,
+        }
         for path, n in zip(paths, (60, 5, 6, 14), strict=True)
     ]
 

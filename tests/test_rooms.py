@@ -17,6 +17,7 @@ FLOORS = {
     "config": 0.1,
     "files": 0.1,
     "places": 0.2,
+    "restricted_pickle": 0.1,
     "sealed": 0.2,
     "text": 1.0,
     "networks": 2.0,

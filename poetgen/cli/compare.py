@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from poetgen.cli.corpora import find_or_offer
 from poetgen.cli.options import Force, Quiet
 from poetgen.cli.signals import stop_on_signal
 from poetgen.cli.train import DEFAULT_CORPUS
@@ -54,13 +55,12 @@ def compare(
     from poetgen.comparison.report import as_json as race_as_json
     from poetgen.comparison.report import save_report
     from poetgen.console import TrainingDisplay, make_console
-    from poetgen.places import find_corpus
     from poetgen.text.corpus import load_corpus
 
     archs = parse_contenders(contenders)
     folder = _report_folder(report, "-".join(archs), force)
-    data = load_corpus(find_corpus(corpus))
     console = make_console(quiet)
+    data = load_corpus(find_or_offer(corpus, console))
     results: list[Result] = []
     with stop_on_signal(console.print) as stop:
         for arch in archs:

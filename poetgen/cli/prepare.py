@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from poetgen.cli.corpora import Mirror, gather, is_named
 from poetgen.cli.options import Force, Quiet
 from poetgen.config import PrepareConfig
-from poetgen.errors import ExistsError
+from poetgen.errors import ExistsError, InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,10 +19,17 @@ if TYPE_CHECKING:
     from poetgen.text.prepare import Dropped, Prepared
 
 
+_EXAMPLE_WIDTH = 24
+
+
 def prepare(
     sources: Annotated[
-        list[Path],
-        typer.Argument(metavar="SOURCE", help="Files, or folders of .json and .txt files."),
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="tang, song, ci, time-machine or shakespeare, which are fetched; or files, "
+            "archives and folders; or - for standard input.",
+        ),
     ],
     name: Annotated[
         str | None,
@@ -37,19 +45,22 @@ def prepare(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave out files that cannot be read, and name them.")
     ] = False,
+    mirror: Mirror = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
     """Read poems, clean them, hold some out, and write corpora/NAME/.
 
-    Example:  [bold]poetgen prepare 全唐诗/ --name tang[/bold]
+    Examples:  [bold]poetgen prepare tang[/bold]
+
+    [bold]poetgen prepare poems.txt --name mine[/bold]
     """
     from poetgen.console import counting, make_console
     from poetgen.places import check_name
     from poetgen.text.corpus import save_corpus
     from poetgen.text.prepare import prepare as prepare_corpus
 
-    name = check_name(name if name is not None else sources[0].resolve().stem)
+    name = check_name(name if name is not None else _name_of(sources[0]))
     folder = Path("corpora") / name
     for output in (folder, list_dropped):
         # Before the work, not after it.
@@ -57,14 +68,21 @@ def prepare(
             raise ExistsError(f"{output} is already there.", "Give --force to replace it.")
     has_form = None if rules.forms is None else _form_filter(rules.forms)
     console = make_console(quiet)
+    paths = gather(sources, mirror, console)
     with counting(console, "Reading") as on_file:
         prepared = prepare_corpus(
-            sources, name, rules, has_form=has_form, skip_bad=skip_bad, on_file=on_file
+            paths, name, rules, has_form=has_form, skip_bad=skip_bad, on_file=on_file
         )
     save_corpus(prepared.corpus, folder, force=force)
     if list_dropped is not None:
         _write_dropped(prepared.dropped, list_dropped)
     _report(console, prepared, folder, list_dropped)
+
+
+def _name_of(source: str) -> str:
+    if source == "-":
+        raise InputError("Standard input has no name.", "Give one: --name NAME")
+    return source if is_named(source) else Path(source).resolve().name.partition(".")[0]
 
 
 def _form_filter(names: str) -> Callable[[str], bool]:
@@ -88,7 +106,8 @@ def _report(console: Console, prepared: Prepared, folder: Path, list_dropped: Pa
     if report["dropped"]:
         console.print(f"Dropped {len(prepared.dropped):,}:")
         for reason, count in sorted(report["dropped"].items(), key=lambda item: -item[1]):
-            console.print(f"  {reason:<16}{count:>7,}")
+            example = " ".join(report["examples"][reason][0].split())
+            console.print(f"  {reason:<16}{count:>7,}  {example[:_EXAMPLE_WIDTH]}", markup=False)
         where = (
             f"All of them are in {list_dropped}."
             if list_dropped

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from poetgen.cli.corpora import find_or_offer
 from poetgen.cli.options import Force, Quiet
 from poetgen.cli.signals import stop_on_signal
 from poetgen.config import TrainConfig
@@ -47,11 +48,12 @@ def train(
     """
     # The cheap checks first: torch takes a second to import.
     from poetgen.console import TrainingDisplay, make_console
-    from poetgen.places import check_name, find_corpus
+    from poetgen.places import check_name
 
     if resume and force:
         raise SettingError("--resume and --force exclude each other.", "Leave one of the two out.")
-    folder = find_corpus(corpus)
+    console = make_console(quiet)
+    folder = find_or_offer(corpus, console)
     base = f"{folder.name}-{settings.arch}"
     run = _Run(check_name(name) if name is not None else _default_name(base, resume))
     if not resume:
@@ -65,7 +67,6 @@ def train(
     trainer = Trainer(load_corpus(folder), settings, run.model, run.checkpoint)
     if resume:
         trainer.resume()
-    console = make_console(quiet)
     with stop_on_signal(console.print) as stop, TrainingDisplay(console, run.name) as display:
         for event in trainer.run(stop.wanted):
             display.show(event)

@@ -42,11 +42,16 @@ class Poet:
         self, prompt: list[int], sampling: SampleConfig, seed: int, number: int
     ) -> Iterator[str]:
         """Write poem ``number`` and give it piece by piece: the start, then each token."""
-        decode = self.model.vocabulary.decode
-        if prompt:
-            yield decode(prompt)
+        token_ids = list(prompt)
+        shown = self.model.vocabulary.decode(token_ids)
+        if shown:
+            yield shown
         for written in iter_written(self.network, prompt, sampling, poem_rngs(seed, 1, number)):
-            yield decode([written.token_id])
+            token_ids.append(written.token_id)
+            # Whether a blank goes before a word depends on the word before it.
+            text = self.model.vocabulary.decode(token_ids)
+            yield text.removeprefix(shown)
+            shown = text
 
     def lines(self, text: str) -> list[str]:
         """Lay a poem out: Chinese verse in couplets, other text as it is."""

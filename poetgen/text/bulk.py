@@ -40,7 +40,6 @@ def find_clean_verse(texts: Sequence[str]) -> NDArray[np.bool_]:
     """
     classes = _class_table()[codepoints("".join(texts))]
     offsets = offsets_of(texts)
-    num_chars = np.diff(offsets)
     first, last = offsets[:-1], offsets[1:] - 1
     is_mark = classes >= _MARK
     bad = classes == _OTHER
@@ -48,8 +47,8 @@ def find_clean_verse(texts: Sequence[str]) -> NDArray[np.bool_]:
     # Places that are no character of a line, and how many such stand before each.
     breaks = np.flatnonzero(classes != _HAN)
     bad[breaks[np.diff(breaks, prepend=-1) > MAX_LINE_HANZI + 1]] = True
-    num_hanzi = _sums(classes == _HAN, offsets)
-    clean: NDArray[np.bool_] = (num_chars > 0) & (num_hanzi >= MIN_HANZI) & (_sums(bad, offsets) == 0)
+    clean: NDArray[np.bool_] = _sums(classes == _HAN, offsets) >= MIN_HANZI
+    clean &= _sums(bad, offsets) == 0
     clean[clean] &= (classes[first[clean]] == _HAN) & (classes[last[clean]] == _LAST)
     return clean
 

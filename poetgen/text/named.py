@@ -17,21 +17,14 @@ from urllib.parse import urlsplit
 from poetgen.errors import SourceError
 
 if TYPE_CHECKING:
-    from poetgen.config import Format
     from poetgen.text.fetching.pinned import PinnedCorpus, PinnedFile
     from poetgen.text.fetching.sources import Source
 
 NAMES = ("tang", "song", "ci", "time-machine", "shakespeare")
-_ENGLISH = ("time-machine", "shakespeare")
 GITHUB = "https://raw.githubusercontent.com"
 
 # A source, opened only when its turn comes; it is told which files are wanted.
 _Opener = Callable[["list[PinnedFile]"], "AbstractContextManager[Source]"]
-
-
-def default_format(name: str) -> Format:
-    """Tell how a named corpus is written, so that it need not be guessed."""
-    return "plain" if name in _ENGLISH else "chinese-poetry"
 
 
 def cache_folder() -> Path:

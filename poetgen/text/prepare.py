@@ -21,7 +21,7 @@ from poetgen.text.corpus import (
     unknown_share,
 )
 from poetgen.text.duplicates import SeenPoems
-from poetgen.text.readers import RawPoem, find_files, is_prose, read_poems
+from poetgen.text.readers import RawPoem, find_inputs, list_passed_over, read_document
 from poetgen.text.script import convert_all, to_simplified
 from poetgen.text.split import (
     SPLITS,
@@ -34,6 +34,9 @@ from poetgen.text.vocabulary import build_vocabulary, count_tokens
 
 # From this many training tokens on, one seen once or twice teaches nothing.
 _LARGE_CORPUS_TOKENS = 500_000
+
+_EXAMPLES_PER_REASON = 3
+_EXAMPLE_CHARS = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,15 @@ class _Sieve:
     def reasons(self) -> Counter[Reason]:
         return Counter(dropped.reason for dropped in self.dropped)
 
+    def examples(self) -> dict[str, list[str]]:
+        """Give the beginnings of the first few poems that were dropped for each reason."""
+        examples: dict[str, list[str]] = {}
+        for reason, poem in ((dropped.reason, dropped.poem) for dropped in self.dropped):
+            some = examples.setdefault(reason, [])
+            if len(some) < _EXAMPLES_PER_REASON:
+                some.append(f"{poem.title} {poem.text[:_EXAMPLE_CHARS]}".strip())
+        return examples
+
 
 def prepare(
     sources: Sequence[Path],
@@ -145,23 +157,34 @@ def prepare(
             "--letters-only is for alphabets and --script traditional for Chinese.",
             "Leave one of the two out.",
         )
-    files = [path for source in sources for path in find_files(source)]
+    inputs = find_inputs(sources)
     sieve = _Sieve(config, has_form)
-    provenance, skipped = [], []
-    for done, path in enumerate(files, start=1):
+    provenance, passed_over, skipped = [], [], []
+    for done, input in enumerate(inputs, start=1):
         try:
-            poems = read_poems(path, config.format)
+            document = read_document(input, config.format, config.encoding)
         except SourceError as error:
             if not skip_bad:
                 raise
             skipped.append(error.problem)
         else:
-            sieve.add_all(poems, prose=is_prose(poems))
-            digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            provenance.append({"file": path.name, "sha256": digest, "poems": len(poems)})
-        on_file(done, len(files))
+            if document.passed_over is not None:
+                passed_over.append((document.name, document.passed_over))
+            else:
+                sieve.add_all(document.poems, prose=document.prose)
+                provenance.append(
+                    {
+                        "file": document.name.rpartition("/")[2],
+                        "sha256": document.sha256,
+                        "lines": document.num_lines,
+                        "poems": len(document.poems),
+                    }
+                )
+        on_file(done, len(inputs))
     _ensure_held_out(sieve)
-    return Prepared(_build(name, sieve, provenance), sieve.dropped, skipped)
+    return Prepared(
+        _build(name, sieve, provenance), sieve.dropped, skipped + list_passed_over(passed_over)
+    )
 
 
 def _ensure_held_out(sieve: _Sieve) -> None:
@@ -220,9 +243,11 @@ def _build(name: str, sieve: _Sieve, provenance: list[dict[str, Any]]) -> Corpus
             "read": sum(entry["poems"] for entry in provenance),
             "kept": {split: len(splits[split]) for split in SPLITS},
             "dropped": dict(sorted(sieve.reasons().items())),
+            "examples": sieve.examples(),
             "targets": {split: splits[split].num_targets for split in SPLITS},
             "unknown_share": {split: unknown_share(splits[split]) for split in SPLITS},
             "distinct_tokens": len(counts),
+            "num_lines": sum(entry["lines"] for entry in provenance),
             "num_chars": sum(map(_num_chars, sieve.kept.values())),
         },
         "vocabulary": list(vocabulary.tokens),

@@ -133,7 +133,7 @@ class Trainer:
                 validated_at = self.counters.step
                 yield self._validate(began)
             elapsed = self.counters.elapsed_seconds
-            if elapsed - last_sample >= _SAMPLE_EVERY_SECONDS and self.counters.step > 0:
+            if elapsed - last_sample >= _sample_pause(last_sample) and self.counters.step > 0:
                 last_sample = elapsed
                 yield self._sample()
         if validated_at != self.counters.step and (reason != "interrupted" or self.best is None):
@@ -337,6 +337,11 @@ class Trainer:
         }
         snapshot = take_snapshot(self.model, self.optimizer, self._state, values)
         save_checkpoint(snapshot, self.checkpoint_path)
+
+
+def _sample_pause(last_sample_seconds: float) -> float:
+    """Give the seconds until the next poems: few at the start, when most is learned."""
+    return min(_SAMPLE_EVERY_SECONDS, 5.0 + last_sample_seconds / 2)
 
 
 def pick_batching(corpus: Corpus, config: TrainConfig) -> Batching:

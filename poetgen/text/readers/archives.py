@@ -9,7 +9,9 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import islice
 from typing import IO, Any, Protocol
 
 from poetgen.errors import SourceError
@@ -18,7 +20,7 @@ from poetgen.text.readers.model import printable
 
 Open = Callable[[], IO[bytes]]
 
-_ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _TAR_BLOCK_BYTES = 512
 _OUTSIDE = re.compile(r"[/\\]|[A-Za-z]:|(.*[/\\])?\.\.([/\\]|$)", re.DOTALL)
 
@@ -41,6 +43,9 @@ class _Opened(Protocol):
     def read(self, place: Any, name: str) -> bytes:
         """Unpack one of them."""
 
+    def close(self) -> None:
+        """Let it go."""
+
 
 class Archive:
     """The files of one archive, which is open only from the first to the last of them."""
@@ -58,15 +63,16 @@ class Archive:
         Raises:
             SourceError: it is damaged, or has too many members.
         """
-        found = []
-        with limits.damage_named(self.name):
-            for member in self._kind(self._open(), self.name).members():
-                found.append(member)
-                if len(found) > limits.MAX_MEMBERS:
-                    raise SourceError(
-                        f"{self.name} has more than {limits.MAX_MEMBERS:,} members.",
-                        "Split it into several archives.",
-                    )
+        with (
+            limits.damage_named(self.name),
+            closing(self._kind(self._open(), self.name)) as opened,
+        ):
+            found = list(islice(opened.members(), limits.MAX_MEMBERS + 1))
+        if len(found) > limits.MAX_MEMBERS:
+            raise SourceError(
+                f"{self.name} has more than {limits.MAX_MEMBERS:,} members.",
+                "Split it into several archives.",
+            )
         return found
 
     def read(self, member: Member, *, last: bool) -> bytes:
@@ -76,12 +82,23 @@ class Archive:
             SourceError: the file is refused, damaged or too large.
         """
         name = f"{self.name}/{printable(member.name)}"
-        if member.refusal is not None:
-            raise SourceError(f"{name} {member.refusal}.", "Pack the archive anew without it.")
-        with limits.damage_named(name):
-            opened = self._opened or self._kind(self._open(), self.name)
-            self._opened = None if last else opened
-            return opened.read(member.place, name)
+        try:
+            if member.refusal is not None:
+                raise SourceError(f"{name} {member.refusal}.", "Pack the archive anew without it.")
+            with limits.damage_named(name):
+                self._opened = self._opened or self._kind(self._open(), self.name)
+                content = self._opened.read(member.place, name)
+        except SourceError:
+            self._close()
+            raise
+        if last:
+            self._close()
+        return content
+
+    def _close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
 
 
 def as_archive(name: str, open: Open) -> Archive | None:
@@ -95,16 +112,16 @@ def as_archive(name: str, open: Open) -> Archive | None:
     """
     with open() as stream:
         head = stream.read(_TAR_BLOCK_BYTES)
-        if head.startswith(_ZIP_MAGIC):
+        if head.startswith(ZIP_MAGIC):
             stream.seek(0)
-            return None if is_npz(stream) else Archive(name, open, _Zip)
+            return None if _is_npz(stream) else Archive(name, open, _Zip)
         if head.startswith(limits.GZIP_MAGIC):
             stream.seek(0)
             head = _unzipped_head(stream)
     return Archive(name, open, _Tar) if _begins_tar(head) else None
 
 
-def is_npz(stream: IO[bytes]) -> bool:
+def _is_npz(stream: IO[bytes]) -> bool:
     """Tell whether a zip archive is one of numpy's: all in it are arrays."""
     try:
         with zipfile.ZipFile(stream) as archive:
@@ -133,7 +150,11 @@ def _begins_tar(head: bytes) -> bool:
 
 class _Zip:
     def __init__(self, stream: IO[bytes], name: str) -> None:
-        self._zip = zipfile.ZipFile(stream)
+        with ExitStack() as stack:
+            stack.enter_context(stream)
+            self._zip = stack.enter_context(zipfile.ZipFile(stream))
+            # From here on they stay open.
+            self.close = stack.pop_all().close
 
     def members(self) -> Iterator[Member]:
         for info in self._zip.infolist():
@@ -179,6 +200,9 @@ class _Tar:
         if len(content) != place.size:
             raise EOFError("it ends in the middle")
         return content
+
+    def close(self) -> None:
+        self._data = b""
 
 
 def _refusal_of_name(name: str) -> str | None:

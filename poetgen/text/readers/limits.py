@@ -10,7 +10,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import Protocol
 
 from poetgen.errors import SourceError
 
@@ -36,10 +36,15 @@ UNPACKING_ERRORS = (
     LookupError,
     ArithmeticError,
     RuntimeError,
+    MemoryError,
 )
 
 
-def read_all(stream: IO[bytes], name: str) -> bytes:
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def read_all(stream: _Readable, name: str) -> bytes:
     """Read ``stream`` to its end.
 
     Raises:

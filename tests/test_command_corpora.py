@@ -1,0 +1,146 @@
+"""Corpora by name, from the mirror a user gives, through the real command line."""
+
+import json
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.command import ENVIRONMENT, assert_two_line_error, poetgen
+from tests.real_data import CORPORA, needs_english, needs_tang
+from tests.synthetic import write_poems
+
+
+def at_home(tmp_path, **more):
+    """Keep the cache in the test's own folder, and no way to the network."""
+    return {
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "XDG_DATA_HOME": str(tmp_path / "data"),
+        "POETGEN_MIRROR": str(CORPORA),
+        **more,
+    }
+
+
+@needs_tang
+def test_one_command_leads_from_nothing_to_the_tang_poems(tmp_path):
+    done = poetgen("prepare", "tang", cwd=tmp_path, **at_home(tmp_path))
+    assert done.returncode == 0, done.stderr
+    meta = json.loads((tmp_path / "corpora/tang/corpus.json").read_text(encoding="utf-8"))
+    assert meta["report"]["read"] == 57_607
+    assert 55_000 < sum(meta["report"]["kept"].values()) < 56_000
+    # The second time everything is in the cache, and the mirror may be gone.
+    again = poetgen(
+        *("prepare", "tang", "--force", "--mirror", str(CORPORA)),
+        cwd=tmp_path,
+        **at_home(tmp_path, POETGEN_MIRROR="http://127.0.0.1:9/nothing"),
+    )
+    assert again.returncode == 0, again.stderr
+    assert json.loads((tmp_path / "corpora/tang/corpus.json").read_text("utf-8")) == meta
+
+
+@needs_english
+def test_prose_goes_from_its_name_to_text_of_its_words(tmp_path):
+    environment = at_home(tmp_path)
+    words = ("prepare", "time-machine", "--tokens", "word", "--letters-only")
+    assert poetgen(*words, cwd=tmp_path, **environment).returncode == 0
+    size = ("--hidden-size", "16", "--embedding-dim", "12", "--max-minutes", "0.02")
+    trained = poetgen("train", "time-machine", *size, cwd=tmp_path, **environment)
+    assert trained.returncode == 0, trained.stderr
+    write = ("generate", "--start", "the time traveller", "--seed", "3", "--max-chars", "12")
+    plain, streamed, given = (
+        poetgen(*write, *extra, cwd=tmp_path, **environment)
+        for extra in ([], ["--stream"], ["--json"])
+    )
+    assert plain.stdout.startswith("the time traveller ")
+    assert streamed.stdout == plain.stdout
+    (poem,) = json.loads(given.stdout)["poems"]
+    assert poem["text"].split() == plain.stdout.split()
+
+
+def test_what_lies_here_goes_before_what_is_far(tmp_path):
+    write_poems(tmp_path / "tang", 60)
+    done = poetgen("prepare", "tang", cwd=tmp_path, **at_home(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "Read 60 poems" in done.stderr
+
+
+def test_a_mirror_that_is_not_there_is_named(tmp_path):
+    environment = at_home(tmp_path, POETGEN_MIRROR="")
+    done = poetgen("prepare", "ci", "--mirror", "no/folder", cwd=tmp_path, **environment)
+    assert_two_line_error(done, "The mirror no/folder is not there", "--mirror")
+    assert not (tmp_path / "corpora").exists()
+
+
+def test_training_on_nothing_says_how_to_get_it(tmp_path):
+    for command in (["train"], ["compare", "lstm", "gru"]):
+        done = poetgen(*command, cwd=tmp_path, **at_home(tmp_path))
+        assert_two_line_error(done, "no prepared corpus tang", "poetgen prepare tang")
+    done = poetgen("train", "mine", cwd=tmp_path, **at_home(tmp_path))
+    assert_two_line_error(done, "no prepared corpus mine", "--name mine")
+
+
+def test_standard_input_is_read_and_needs_a_name(tmp_path):
+    write_poems(tmp_path / "poems.txt", 60)
+    text = (tmp_path / "poems.txt").read_bytes()
+    assert_two_line_error(poetgen("prepare", "-", cwd=tmp_path), "--name")
+    done = subprocess.run(
+        [sys.executable, "-m", "poetgen", "prepare", "-", "--name", "piped"],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        input=text,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    poetgen("prepare", "poems.txt", cwd=tmp_path)
+    piped, named = (
+        (tmp_path / "corpora" / name / "train.tokens.npy").read_bytes()
+        for name in ("piped", "poems")
+    )
+    assert piped == named
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal of this kind is a Unix thing")
+@pytest.mark.parametrize("answer", ["n", "y"])
+@needs_english
+def test_on_a_terminal_train_offers_to_prepare(tmp_path, answer):
+    size = ["--hidden-size", "8", "--embedding-dim", "8", "--max-minutes", "0.01"]
+    code, shown = on_terminal(["train", "time-machine", *size], answer, tmp_path)
+    assert "Fetch and prepare it now?" in shown, shown
+    assert (tmp_path / "corpora/time-machine").exists() == (answer == "y"), shown
+    assert (tmp_path / "models").exists() == (answer == "y")
+    assert code == (0 if answer == "y" else 2)
+
+
+def on_terminal(arguments, answer, cwd):
+    """Run poetgen on a terminal of its own, and answer the first question."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "poetgen", *arguments],
+        cwd=cwd,
+        env={**ENVIRONMENT, **at_home(cwd), "TERM": "xterm"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown, answered, end = b"", False, time.monotonic() + 60
+    while time.monotonic() < end:
+        ready, _, _ = select.select([ours], [], [], 0.2)
+        if ready:
+            try:
+                shown += os.read(ours, 65536)
+            except OSError:
+                break  # how Linux says that the other side is closed
+        elif process.poll() is not None:
+            break
+        if not answered and b"]:" in shown:
+            os.write(ours, f"{answer}\n".encode())
+            answered = True
+    process.wait(timeout=30)
+    os.close(ours)
+    return process.returncode, shown.decode("utf-8", "replace")
