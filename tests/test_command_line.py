@@ -198,7 +198,7 @@ def test_a_source_that_cannot_be_used_gives_two_lines(tmp_path, make):
         source.write_bytes(bytes(range(256)) * 50)
     elif make == "two encodings":
         line = "题:白日依山尽，黄河入海流。\n"
-            source.write_bytes(line.encode("utf-8") + line.encode("gb18030"))
+        source.write_bytes(line.encode("utf-8") + line.encode("gb18030"))
     elif make == "one poem":
         source.write_text("题:白日依山尽，黄河入海流。\n", encoding="utf-8")
     done = poetgen("prepare", "poems.txt", "--name", "bad", cwd=tmp_path)
