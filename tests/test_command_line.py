@@ -202,7 +202,7 @@ def test_a_source_that_cannot_be_used_gives_two_lines(tmp_path, make):
     elif make == "one poem":
         source.write_text("题:白日依山尽，黄河入海流。\n", encoding="utf-8")
     done = poetgen("prepare", "poems.txt", "--name", "bad", cwd=tmp_path)
-    assert_two_line_error(done, "--encoding" if make == "two encodings" else "Give")
+    assert_two_line_error(done, "one encoding" if make == "two encodings" else "Give")
     assert not (tmp_path / "corpora").exists()
 
 
