@@ -9,7 +9,7 @@ from poetgen.errors import SettingError
 from poetgen.text.cleaning import letters_only
 from poetgen.text.prepare import prepare
 from poetgen.text.tokens import join_tokens, split_tokens
-from poetgen.text.vocabulary import build_vocabulary, count_tokens
+from poetgen.text.vocabulary import END, PAD, START, build_vocabulary, count_tokens
 from poetgen.verse.forms import FORMS, form_of, parse_forms
 from tests.real_data import CORPORA
 
@@ -61,11 +61,12 @@ def test_the_time_machine_has_the_figures_of_the_book():
     source = CORPORA / "timemachine.txt"
     if not source.is_file():
         pytest.skip(f"The Time Machine is not in {CORPORA}")
-    report = prepare([source], "t", PrepareConfig(letters_only=True)).corpus.meta["report"]
+    corpus = prepare([source], "t", PrepareConfig(letters_only=True)).corpus
+    report = corpus.meta["report"]
     assert report["num_chars"] == 170_580
     assert report["num_lines"] == 3_221
-    # Letters and the blank; with UNK that is the book's 28. Ours has the line break too.
-    assert report["distinct_tokens"] == 26 + 1 + 1
+    assert set(corpus.vocabulary.tokens) == set("abcdefghijklmnopqrstuvwxyz ")
+    assert len(corpus.vocabulary) == 28 + len({PAD, START, END})
 
 
 LINES = {5: "白日依山尽", 7: "朝辞白帝彩云间"}

@@ -114,10 +114,12 @@ def _report(console: Console, prepared: Prepared, folder: Path, list_dropped: Pa
             else ("To see them all: --list-dropped FILE")
         )
         console.print(where)
+    num_kept, num_seen = len(corpus.vocabulary.tokens), report["distinct_tokens"]
+    min_count = corpus.meta["rules"]["min_count"]
     console.print(
-        f"Vocabulary: {len(corpus.vocabulary):,} tokens, from {report['distinct_tokens']:,} "
-        f"seen at least {corpus.meta['rules']['min_count']} times. "
-        f"Fingerprint {corpus.fingerprint}."
+        f"Vocabulary: {num_kept:,} tokens"
+        + (f" of {num_seen:,}, each seen at least {min_count} times" * (num_kept < num_seen))
+        + f". Fingerprint {corpus.fingerprint}."
     )
     console.print(f"Wrote {folder}. Next: poetgen train {corpus.name}")
 

@@ -222,6 +222,12 @@ def _num_chars(texts: Sequence[str]) -> int:
 
 def _build(name: str, sieve: _Sieve, provenance: list[dict[str, Any]]) -> Corpus:
     config = sieve.config
+    # Textbooks count the characters of the lines, without what stands between them.
+    num_chars = sum(map(_num_chars, sieve.kept.values()))
+    if config.letters_only:
+        # A line break is no letter either.
+        for texts in sieve.kept.values():
+            texts[:] = [" ".join(text.split()) for text in texts]
     counts = count_tokens(sieve.kept["train"], config.tokens)
     min_count = config.min_count
     if min_count is None:
@@ -248,7 +254,7 @@ def _build(name: str, sieve: _Sieve, provenance: list[dict[str, Any]]) -> Corpus
             "unknown_share": {split: unknown_share(splits[split]) for split in SPLITS},
             "distinct_tokens": len(counts),
             "num_lines": sum(entry["lines"] for entry in provenance),
-            "num_chars": sum(map(_num_chars, sieve.kept.values())),
+            "num_chars": num_chars,
         },
         "vocabulary": list(vocabulary.tokens),
     }
