@@ -32,6 +32,11 @@ TokenKind = Literal["char", "word"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
+Engine = Literal["torch", "numpy"]
+Output = Literal["softmax", "gumbel"]
+Optimizer = Literal["adamw", "adam", "sgd", "rmsprop", "adagrad"]
+Schedule = Literal["cosine", "constant"]
+
 ARCHS: tuple[Arch, ...] = ("rnn", "gru", "lstm")
 
 
@@ -114,6 +119,25 @@ class ModelConfig(Settings):
     embedding_dim: int = setting(256, "Size of a token's vector.", min=1)
     hidden_size: int = setting(512, "Units in each recurrent layer.", min=1)
     num_layers: int = setting(1, "Recurrent layers, one above the other.", min=1)
+    tied: bool = setting(True, "Whether the embedding is the output layer, too.")
+    one_hot: bool = setting(False, "Whether a token is a one-hot vector, with no embedding.")
+    output: Output = setting("softmax", "What turns scores into probabilities.")
+    softmax_temperature: float = setting(1.0, "What the scores are divided by.", min=0.01)
+    gumbel_tau: float = setting(1.0, "Width τ of the Gumbel density.", min=0.01)
+
+    def __post_init__(self) -> None:
+        """Check the ranges, and that a one-hot model is one.
+
+        Raises:
+            SettingError: a value is out of range, or a one-hot input has another size than
+                the vocabulary or is to be the output, too.
+        """
+        Settings.__post_init__(self)
+        if self.one_hot and (self.tied or self.embedding_dim != self.vocab_size):
+            raise SettingError(
+                "A one-hot input is as long as the vocabulary and has no weights to share.",
+                "Give the model an output of its own, and embedding_dim = vocab_size.",
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +145,7 @@ class TrainConfig(Settings):
     """How a model is trained; stored in every model file."""
 
     arch: Arch = setting("lstm", "The recurrent cell.")
+    engine: Engine = setting("torch", "What computes; numpy needs no torch and runs on the CPU.")
     device: Device = setting("auto", "Where to compute; auto takes the best one present.")
     precision: Precision = setting(
         "auto",
@@ -129,6 +154,21 @@ class TrainConfig(Settings):
     hidden_size: int = setting(512, "Units in each recurrent layer.", min=1)
     embedding_dim: int = setting(256, "Size of a token's vector.", min=1)
     num_layers: int = setting(1, "Recurrent layers, one above the other.", min=1)
+    own_output: bool = setting(False, "Give the output layer its own weights, not the embedding's.")
+    one_hot: bool = setting(
+        False,
+        "Read tokens as one-hot vectors, without an embedding, as the classic character RNN "
+        "does; the output has its own weights, and all weights begin small.",
+    )
+    output: Output = setting(
+        "softmax",
+        "What turns scores into probabilities; gumbel puts the density of the scores' distance "
+        "from their maximum in their place.",
+    )
+    softmax_temperature: float = setting(
+        1.0, "Divide the scores by this, in training and ever after.", min=0.01
+    )
+    gumbel_tau: float = setting(1.0, "Width τ of the Gumbel density.", min=0.01)
     dropout: float = setting(0.2, "Share of activations switched off in training.", min=0, max=0.95)
     epochs: int = setting(8, "Passes over the training poems.", min=1)
     max_minutes: float | None = setting(None, "End the run in this time; fractions work.", min=0)
@@ -141,10 +181,15 @@ class TrainConfig(Settings):
     batch_tokens: int = setting(2048, "Tokens in a batch of poems, padding included.", min=2)
     batch_size: int = setting(32, "Windows in a batch of windows.", min=1)
     seq_len: int = setting(64, "Steps in a window.", min=1)
-    learning_rate: float = setting(4e-3, "Peak rate of AdamW.", min=0)
+    optimizer: Optimizer = setting("adamw", "How a step follows from the gradient.")
+    learning_rate: float = setting(4e-3, "Peak rate of the optimizer.", min=0)
+    schedule: Schedule = setting("cosine", "How the rate goes on after its rise.")
     warmup: float = setting(0.05, "Share of the run in which the rate rises.", min=0, max=1)
     weight_decay: float = setting(0.01, "AdamW's pull of the weights towards zero.", min=0)
-    grad_clip: float | None = setting(1.0, "Largest norm of the gradient.", min=0)
+    grad_clip: float | None = setting(1.0, "Largest norm of the gradient; 0 sets no limit.", min=0)
+    grad_clip_value: float | None = setting(
+        None, "Cut every number of the gradient to this size.", min=0
+    )
     seed: int = setting(0, "Makes the run reproducible.", min=0, max=2**63 - 1)
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from poetgen.config import ARCHS, ModelConfig
 from poetgen.generation.torch_stepper import TorchStepper
-from poetgen.networks.cells import gru_step, lstm_step, rnn_step, sigmoid
+from poetgen.networks.cells import CELLS, sigmoid
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.networks.torch_model import LanguageModel, build, weights_of
 from poetgen.text.vocabulary import PAD
@@ -93,20 +93,17 @@ def naive_cell(arch, x, h, c, w, u, b_ih, b_hh):
 @architectures
 def test_a_cell_does_what_its_equations_say(arch):
     rng = np.random.default_rng(4)
-    gates = {"rnn": 1, "gru": 3, "lstm": 4}[arch]
+    gates = CELLS[arch].num_gates
     w, u = rng.normal(size=(gates * H, E)), rng.normal(size=(gates * H, H))
     b_ih, b_hh = rng.normal(size=(2, gates * H))
     x, h, c = rng.normal(size=(B, E)), rng.normal(size=(B, H)), rng.normal(size=(B, H))
-    wx = x @ w.T + b_ih
-    if arch == "lstm":
-        fast_h, fast_c = lstm_step(wx, h, c, u, b_hh)
-    else:
-        fast_h = {"rnn": rnn_step, "gru": gru_step}[arch](wx, h, u, b_hh)
+    cell = CELLS[arch]
+    (fast_h, *fast_c), _ = cell.step(x @ w.T + b_ih, h @ u.T + b_hh, (h, c)[: cell.num_states])
     for poem in range(B):
         slow_h, slow_c = naive_cell(arch, *(v[poem].tolist() for v in (x, h, c)), w, u, b_ih, b_hh)
         assert_same(fast_h[poem], np.array(slow_h))
         if arch == "lstm":
-            assert_same(fast_c[poem], np.array(slow_c))
+            assert_same(fast_c[0][poem], np.array(slow_c))
 
 
 def test_sigmoid_is_the_logistic_function_and_never_overflows():

@@ -15,6 +15,7 @@ import numpy as np
 
 from poetgen.config import ModelConfig
 from poetgen.errors import ModelError, PoetgenError
+from poetgen.networks.cells import CELLS
 from poetgen.sealed import Arrays, Kind, load_sealed, save_sealed
 from poetgen.text.vocabulary import Vocabulary
 
@@ -42,15 +43,20 @@ def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
     The names and the order of the gates are torch's: LSTM i, f, g, o; GRU r, z, n.
     """
-    gates = {"rnn": 1, "gru": 3, "lstm": 4}[config.arch]
+    gates = CELLS[config.arch].num_gates
     v, e, h = config.vocab_size, config.embedding_dim, config.hidden_size
-    shapes: dict[str, tuple[int, ...]] = {"embedding.weight": (v, e)}
+    shapes: dict[str, tuple[int, ...]] = {}
+    if not config.one_hot:
+        shapes["embedding.weight"] = (v, e)
     for layer in range(config.num_layers):
         shapes[f"rnn.weight_ih_l{layer}"] = (gates * h, e if layer == 0 else h)
         shapes[f"rnn.weight_hh_l{layer}"] = (gates * h, h)
         shapes[f"rnn.bias_ih_l{layer}"] = (gates * h,)
         shapes[f"rnn.bias_hh_l{layer}"] = (gates * h,)
-    shapes["projection.weight"] = (e, h)
+    if config.tied:
+        shapes["projection.weight"] = (e, h)
+    else:
+        shapes["output.weight"] = (v, h)
     shapes["output_bias"] = (v,)
     return shapes
 

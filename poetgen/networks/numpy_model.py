@@ -1,4 +1,4 @@
-"""The language model in numpy: enough to recite, and quick to start."""
+"""The language model in numpy, token by token: enough to recite, and quick to start."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.config import ModelConfig
-from poetgen.networks.cells import Array, gru_step, lstm_step, rnn_step
+from poetgen.networks import bptt
+from poetgen.networks.bptt import States, embed, hidden_weights, input_share, zero_state
+from poetgen.networks.cells import CELLS, Array
 from poetgen.networks.model_file import Weights
+from poetgen.networks.output import logits_of, score
 
-# One pair (h, c) a layer, each (B, H); c is unused but by the LSTM.
-NumpyState = list[tuple[Array, Array]]
+Ids = NDArray[np.integer[Any]]
 
 
 class NumpyModel:
@@ -23,22 +25,16 @@ class NumpyModel:
         self.config = config
         self.weights = weights
 
-    def start(self, batch_size: int) -> NumpyState:
+    def start(self, batch_size: int) -> States:
         """Give the state before the first token: zeros."""
-        dtype = self.weights["embedding.weight"].dtype
-        zeros = np.zeros((batch_size, self.config.hidden_size), dtype)
-        return [(zeros, zeros) for _ in range(self.config.num_layers)]
+        return zero_state(self.config, self.weights, batch_size)
 
-    def step(
-        self, token_ids: NDArray[np.integer[Any]], state: NumpyState
-    ) -> tuple[Array, NumpyState]:
+    def step(self, token_ids: Ids, state: States) -> tuple[Array, States]:
         """Read one token of each poem, ids (B,); give logits (B, V) and the next state."""
         hidden, state = self._read(token_ids, state)
         return self._logits(hidden), state
 
-    def prime(
-        self, token_ids: NDArray[np.integer[Any]], state: NumpyState
-    ) -> tuple[Array, NumpyState]:
+    def prime(self, token_ids: Ids, state: States) -> tuple[Array, States]:
         """Read a text into every state, ids (T,); give the logits after its last token."""
         hidden = state[-1][0]
         for token_id in token_ids:
@@ -46,28 +42,25 @@ class NumpyModel:
         # The output layer is most of the work, and only its last row is wanted.
         return self._logits(hidden), state
 
-    def select(self, state: NumpyState, rows: NDArray[np.integer[Any]]) -> NumpyState:
+    def select(self, state: States, rows: Ids) -> States:
         """Keep only some of the poems, in the order given."""
-        return [(h[rows], c[rows]) for h, c in state]
+        return [tuple(part[rows] for part in layer) for layer in state]
 
-    def _read(
-        self, token_ids: NDArray[np.integer[Any]], state: NumpyState
-    ) -> tuple[Array, NumpyState]:
-        w = self.weights
-        x: Array = w["embedding.weight"][token_ids]
-        new: NumpyState = []
-        for layer, (h, c) in enumerate(state):
-            wx = x @ w[f"rnn.weight_ih_l{layer}"].T + w[f"rnn.bias_ih_l{layer}"]
-            u, bias = w[f"rnn.weight_hh_l{layer}"], w[f"rnn.bias_hh_l{layer}"]
-            if self.config.arch == "lstm":
-                x, c = lstm_step(wx, h, c, u, bias)
-            else:
-                x = (gru_step if self.config.arch == "gru" else rnn_step)(wx, h, u, bias)
-            new.append((x, c))
-        return x, new
+    def losses(self, inputs: Ids, targets: Ids, pad: int) -> NDArray[np.float64]:
+        """Give the loss in nats of every target (B, T) that is not ``pad``, (N,)."""
+        return bptt.losses(self.config, self.weights, inputs, targets, pad)
+
+    def _read(self, token_ids: Ids, state: States) -> tuple[Array, States]:
+        step = CELLS[self.config.arch].step
+        x = None if self.config.one_hot else embed(self.weights, token_ids)
+        new: States = []
+        for layer, old in enumerate(state):
+            wx = input_share(self.weights, layer, token_ids, x)
+            u, bias = hidden_weights(self.weights, layer)
+            stepped, _ = step(wx, old[0] @ u.T + bias, old)
+            new.append(stepped)
+            x = stepped[0]
+        return new[-1][0], new
 
     def _logits(self, hidden: Array) -> Array:
-        w = self.weights
-        projected = hidden @ w["projection.weight"].T
-        logits: Array = projected @ w["embedding.weight"].T + w["output_bias"]
-        return logits
+        return logits_of(self.config, score(self.config, self.weights, hidden).scores)

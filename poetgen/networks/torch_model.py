@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from poetgen.config import ModelConfig
 from poetgen.networks.model_file import Weights
+from poetgen.networks.output import GUMBEL_FLOOR
+from poetgen.networks.start import SMALL
 
 # h for RNN and GRU, (h, c) for LSTM; each of shape (L, B, H).
 TorchState = Tensor | tuple[Tensor, Tensor]
@@ -21,14 +23,17 @@ _LAYERS: dict[str, Any] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 class LanguageModel(nn.Module):
     """Embedding, recurrent layers, projection, and the embedding again as output (tied).
 
-    Tying input and output embeddings: Press & Wolf 2017, arXiv:1608.05859.
+    Tying input and output embeddings: Press & Wolf 2017, arXiv:1608.05859. Without it the
+    output has weights (V, H) of its own and there is no projection; a one-hot model has no
+    embedding either.
     """
 
     def __init__(self, config: ModelConfig, dropout: float = 0.0) -> None:
         """Draw fresh weights from torch's global generator."""
         super().__init__()
         self.config = config
-        self.embedding = nn.Embedding(config.vocab_size, config.embedding_dim)
+        if not config.one_hot:
+            self.embedding = nn.Embedding(config.vocab_size, config.embedding_dim)
         self.rnn = _LAYERS[config.arch](
             config.embedding_dim,
             config.hidden_size,
@@ -36,41 +41,76 @@ class LanguageModel(nn.Module):
             batch_first=True,
             dropout=dropout if config.num_layers > 1 else 0.0,
         )
-        self.projection = nn.Linear(config.hidden_size, config.embedding_dim, bias=False)
+        if config.tied:
+            self.projection = nn.Linear(config.hidden_size, config.embedding_dim, bias=False)
+        else:
+            self.output = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.output_bias = nn.Parameter(torch.zeros(config.vocab_size))
         self.dropout = nn.Dropout(dropout)
-        # The embedding is also the output layer: a unit variance would make the first
-        # logits huge.
-        nn.init.normal_(self.embedding.weight, std=config.embedding_dim**-0.5)
+        if config.one_hot:
+            self._begin_small()
+        else:
+            # The embedding is also the output layer: a unit variance would make the first
+            # logits huge.
+            nn.init.normal_(self.embedding.weight, std=config.embedding_dim**-0.5)
 
     def hidden(
         self, token_ids: Tensor, state: TorchState | None = None
     ) -> tuple[Tensor, TorchState]:
-        """Read token ids (B, T); give projected outputs (B, T, E) and the last state."""
-        hidden, state = self.rnn(self.dropout(self.embedding(token_ids)), state)
-        return self.projection(self.dropout(hidden)), state
+        """Read token ids (B, T); give outputs (B, T, E), untied (B, T, H), and the last state."""
+        hidden, state = self.rnn(self._embedded(token_ids), state)
+        hidden = self.dropout(hidden)
+        return self.projection(hidden) if self.config.tied else hidden, state
 
-    def logits(self, projected: Tensor) -> Tensor:
-        """Score every token: (…, E) to (…, V)."""
-        return F.linear(projected, self.embedding.weight, self.output_bias)
+    def logits(self, outputs: Tensor) -> Tensor:
+        """Give the logits of every token: (…, E), of a model untied H, to (…, V)."""
+        matrix = self.embedding.weight if self.config.tied else self.output.weight
+        return self._density(F.linear(outputs, matrix, self.output_bias))
 
     def forward(
         self, token_ids: Tensor, state: TorchState | None = None
     ) -> tuple[Tensor, TorchState]:
         """Read token ids (B, T); give logits (B, T, V) and the last state."""
-        projected, state = self.hidden(token_ids, state)
-        return self.logits(projected), state
+        outputs, state = self.hidden(token_ids, state)
+        return self.logits(outputs), state
 
     def losses(self, inputs: Tensor, targets: Tensor, pad: int) -> Tensor:
         """Give the cross-entropy in nats of every target that is not ``pad``, shape (N,)."""
-        projected, _ = self.hidden(inputs)
-        return self.losses_of(projected, targets, pad)
+        outputs, _ = self.hidden(inputs)
+        return self.losses_of(outputs, targets, pad)
 
-    def losses_of(self, projected: Tensor, targets: Tensor, pad: int) -> Tensor:
-        """Give the same for outputs (B, T, E) that ``hidden`` has computed."""
+    def losses_of(self, outputs: Tensor, targets: Tensor, pad: int) -> Tensor:
+        """Give the same for outputs (B, T, …) that ``hidden`` has computed."""
         present = targets != pad
         # Padding leaves before the largest product of the network, not after it.
-        return F.cross_entropy(self.logits(projected[present]), targets[present], reduction="none")
+        return F.cross_entropy(self.logits(outputs[present]), targets[present], reduction="none")
+
+    def _embedded(self, token_ids: Tensor) -> Tensor:
+        if not self.config.one_hot:
+            dropped: Tensor = self.dropout(self.embedding(token_ids))
+            return dropped
+        # Not dropped: it would lose whole tokens.
+        return F.one_hot(token_ids, self.config.vocab_size).to(self.output_bias.dtype)
+
+    def _density(self, scores: Tensor) -> Tensor:
+        """Do what ``output.logits_of`` does."""
+        config = self.config
+        if config.softmax_temperature != 1:
+            scores = scores / config.softmax_temperature
+        if config.output == "gumbel":
+            # An exponential of bfloat16 would have two digits.
+            wide = scores.float() if scores.dtype == torch.bfloat16 else scores
+            y = (wide - wide.max(dim=-1, keepdim=True).values).clamp(min=GUMBEL_FLOOR)
+            scores = (-y - torch.exp(-y)) / config.gumbel_tau
+        return scores
+
+    @torch.no_grad()
+    def _begin_small(self) -> None:
+        for name, weights in self.named_parameters():
+            if "bias" in name:
+                weights.zero_()
+            else:
+                weights.normal_(0, SMALL)
 
 
 def detach(state: TorchState) -> TorchState:
