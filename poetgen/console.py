@@ -114,14 +114,16 @@ class TrainingDisplay:
             TextColumn("epoch {task.fields[epoch]:.2f}"),
             TextColumn("loss [bold]{task.fields[loss]:.3f}[/]"),
             TextColumn("perplexity [bold]{task.fields[perplexity]:.1f}[/]"),
+            TextColumn("{task.fields[smooth]}"),
             TextColumn("{task.fields[rate]:,.0f} tokens/s"),
             TextColumn("left {task.fields[left]}"),
             console=console,
             expand=True,
         )
         self._task = self._bar.add_task(
-            name, total=1.0, epoch=0.0, loss=math.nan, perplexity=math.nan, rate=0.0, left="…"
-        )
+            name, total=1.0, epoch=0.0, loss=math.nan, perplexity=math.nan, smooth="", rate=0.0,
+            left="…",
+        )  # fmt: skip
         self._sample: Sampled | None = None
         self._screen = Live(console=console, get_renderable=self._render, refresh_per_second=4)
 
@@ -173,6 +175,7 @@ class TrainingDisplay:
                 epoch=event.epoch,
                 loss=event.loss,
                 perplexity=perplexity(event.loss),
+                smooth=_smooth(event).rstrip(),
                 rate=event.tokens_per_second,
                 left=left,
             )
@@ -181,7 +184,7 @@ class TrainingDisplay:
             self._console.print(
                 f"step {event.step:,}/{event.total_steps:,}  epoch {event.epoch:.2f}  "
                 f"loss {event.loss:.3f}  perplexity {perplexity(event.loss):.1f}  "
-                f"{event.tokens_per_second:,.0f} tokens/s  left {left}"
+                f"{_smooth(event)}{event.tokens_per_second:,.0f} tokens/s  left {left}"
             )
 
     def _render(self) -> Group:
@@ -210,6 +213,10 @@ def _one_line(poem: str) -> Text:
 def _sample_lines(sample: Sampled) -> Text:
     poems = "\n".join(f"  {_one_line(poem)}" for poem in sample.poems)
     return Text(f"  real   {sample.line}\n  guess  {sample.guess}\n{poems}")
+
+
+def _smooth(event: Steps) -> str:
+    return "" if event.smooth_loss is None else f"smooth loss {event.smooth_loss:.2f}  "
 
 
 def _remaining(event: Steps) -> str:

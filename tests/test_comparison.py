@@ -9,6 +9,7 @@ from poetgen.comparison.report import save_report
 from poetgen.config import ARCHS, RaceConfig
 from poetgen.errors import InputError
 from poetgen.networks.model_file import load_model, num_parameters
+from poetgen.networks.numpy_model import NumpyModel
 from poetgen.networks.torch_model import LanguageModel
 from poetgen.training.evaluate import evaluate
 from poetgen.training.events import Finished, Progress, Started
@@ -98,8 +99,7 @@ def test_a_result_says_what_its_model_is_worth(race, corpus, results):
         assert model.config.arch == result.arch == result.name
         assert num_parameters(model.config) == result.num_parameters
         # Measured again from the file, whose weights have three digits.
-        network = LanguageModel(model.config)
-        network.load_state_dict({name: torch.from_numpy(w) for name, w in model.weights.items()})
+        network = NumpyModel(model.config, model.weights)
         again = evaluate(network, corpus.splits["validation"], corpus.vocabulary)
         assert result.val_loss == pytest.approx(again.loss_per_token, rel=2e-3)
         assert result.perplexity_per_token == pytest.approx(again.perplexity_per_token, rel=1e-2)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import poetgen
+from tests.synthetic import write_poems
 
 PACKAGE = Path(poetgen.__file__).parent
 
@@ -88,10 +89,7 @@ def test_only_the_torch_side_imports_torch():
         "networks/torch_model.py",
         "networks/devices.py",
         "generation/torch_stepper.py",
-        "training/evaluate.py",
-        "training/samples.py",
-        "training/snapshot.py",
-        "training/trainer.py",
+        "training/torch_engine.py",
     }
     importers = {
         str(path.relative_to(PACKAGE))
@@ -142,3 +140,12 @@ def test_prepare_needs_no_torch(tmp_path, monkeypatch):
         "一:白日依山尽，黄河入海流。\n二:床前明月光，疑是地上霜。\n", encoding="utf-8"
     )
     assert "torch" not in modules_loaded_by("prepare", "poems.txt", "--name", "two")
+
+
+def test_training_with_numpy_needs_no_torch(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_poems(tmp_path / "poems.txt", 60, 8)
+    assert "torch" not in modules_loaded_by("prepare", "poems.txt", "--name", "few")
+    run = ["train", "few", "--engine", "numpy", "--hidden-size", "9", "--embedding-dim", "5"]
+    assert "torch" not in modules_loaded_by(*run, "--max-tokens", "200")
+    assert "torch" not in modules_loaded_by("generate", "--model", "few-lstm")

@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.errors import DeviceError, DivergedError, ModelError
+from poetgen.generation.torch_stepper import TorchStepper
 from poetgen.networks.model_file import load_model, num_parameters
 from poetgen.networks.torch_model import LanguageModel, weights_of
 from poetgen.text.corpus import encode_poems
 from poetgen.text.vocabulary import END, PAD, UNK, Vocabulary
 from poetgen.training.evaluate import evaluate
 from poetgen.training.events import Finished, Progress, Sampled, Started, Validated
+from poetgen.training.resuming import load_resumable
 from poetgen.training.samples import guess_line, sample_poems
 from poetgen.training.schedule import learning_rate_at
-from poetgen.training.trainer import Trainer, load_resumable
+from poetgen.training.trainer import Trainer
 from tests.tiny import tiny_corpus
 
 TINY = TrainConfig(
@@ -91,6 +93,12 @@ def test_the_learning_rate_is_at_its_peak_after_warmup_and_at_a_hundredth_in_the
     assert learning_rate_at(1.0, 3.0, warmup) == pytest.approx(0.03)
 
 
+@given(progress=SHARES, warmup=SHARES)
+def test_a_constant_rate_rises_as_the_other_and_then_stays(progress, warmup):
+    rate = learning_rate_at(progress, 3.0, warmup, "constant")
+    assert rate == (learning_rate_at(progress, 3.0, warmup) if progress < warmup else 3)
+
+
 def test_a_run_without_warmup_begins_at_the_peak():
     assert learning_rate_at(0.0, 3.0, 0.0) == 3
 
@@ -106,7 +114,7 @@ def told(request, corpus, tmp_path_factory):
     for event in trainer.run():
         events.append(event)
         if isinstance(event, Validated):
-            snapshots[event.step] = weights_of(trainer.model)
+            snapshots[event.step] = trainer.engine.weights()
     return trainer, events, snapshots
 
 
@@ -210,7 +218,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(corpus, tm
     for seed in (3, 3, 4):
         trainer = trainer_of(corpus, tmp_path, arch=arch, seed=seed)
         list(trainer.run())
-        weights.append(weights_of(trainer.model))
+        weights.append(trainer.engine.weights())
     assert_equal_weights(weights[1], weights[0])
     for name, w in weights[0].items():
         assert not np.array_equal(weights[2][name], w), name
@@ -219,15 +227,15 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(corpus, tm
 def test_every_training_poem_is_read_once_an_epoch(corpus, tmp_path):
     trainer = trainer_of(corpus, tmp_path, epochs=3)
     seen = []
-    hidden = trainer.model.hidden
+    hidden = trainer.engine.model.hidden
 
     def watched(inputs, *state):
-        if trainer.model.training:
+        if trainer.engine.model.training:
             # A poem shorter than its neighbours is followed by its end and by padding.
             seen.extend(tuple(i for i in row if i not in (END, PAD)) for row in inputs.tolist())
         return hidden(inputs, *state)
 
-    trainer.model.hidden = watched
+    trainer.engine.model.hidden = watched
     list(trainer.run())
     train = corpus.splits["train"]
     poems = sorted(tuple(train[number][:-1].tolist()) for number in range(len(train)))
@@ -295,16 +303,17 @@ def run_in_parts(corpus, folder, stops, **changes):
     ],
     ids=["between", "validation", "epoch", "state"],
 )
+@pytest.mark.parametrize("engine", ["torch", "numpy"])
 @pytest.mark.parametrize("arch", ["gru", "lstm"])
 def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
-    corpus, tmp_path, arch, changes, stops
+    corpus, tmp_path, arch, engine, changes, stops
 ):
     # Dropout draws random numbers in every step, and they must go on where they stopped.
-    settings = {"arch": arch, "num_layers": 2, "dropout": 0.3, **changes}
+    settings = {"arch": arch, "engine": engine, "num_layers": 2, "dropout": 0.3, **changes}
     whole = run_in_parts(corpus, tmp_path / "whole", [], **settings)
     parts = run_in_parts(corpus, tmp_path / "parts", stops, **settings)
     assert parts.counters.step == whole.counters.step == whole.total_steps
-    assert_equal_weights(weights_of(parts.model), weights_of(whole.model))
+    assert_equal_weights(parts.engine.weights(), whole.engine.weights())
     files = [load_model(trainer.model_path) for trainer in (parts, whole)]
     assert_equal_weights(files[0].weights, files[1].weights)
     assert files[0].metrics == files[1].metrics
@@ -338,7 +347,18 @@ def test_a_run_is_not_resumed_on_a_changed_corpus(interrupted, corpus, tmp_path)
     assert other.fingerprint in caught.value.problem
 
 
-@pytest.mark.parametrize("changes", [{"arch": "lstm"}, {"hidden_size": 13}, {"num_layers": 2}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"arch": "lstm"},
+        {"hidden_size": 13},
+        {"num_layers": 2},
+        {"own_output": True},
+        {"engine": "numpy"},
+        {"optimizer": "sgd"},
+    ],
+    ids=str,
+)
 def test_a_run_is_not_resumed_with_a_model_of_another_shape(interrupted, corpus, tmp_path, changes):
     with pytest.raises(ModelError):
         trainer_of(corpus, tmp_path, **changes).resume()
@@ -392,7 +412,7 @@ def test_perplexities_are_those_of_each_poem_read_alone():
     texts = ["日月，山水。", "龘月，鱻。", "水", "，。", "山山山，龘日日。日月日，水水水。"]
     poems = encode_poems(texts, vocabulary)
     model = random_model(vocabulary)
-    found = evaluate(model, poems, vocabulary)
+    found = evaluate(TorchStepper(model), poems, vocabulary)
     pairs = naive_losses(model.eval(), poems)
     # Unknown characters are hanzi that the model failed to know.
     hanzi = {UNK, *vocabulary.encode("日月山水")}
@@ -410,14 +430,16 @@ def test_perplexities_are_those_of_each_poem_read_alone():
 
 def test_a_validation_in_training_is_that_of_each_poem_read_alone(told):
     trainer, events, _ = told
-    pairs = naive_losses(trainer.model.eval(), trainer.corpus.splits["validation"])
+    pairs = naive_losses(trainer.engine.model.eval(), trainer.corpus.splits["validation"])
     mean = sum(loss for _, loss in pairs) / len(pairs)
     assert of_kind(events, Validated)[-1].metrics.loss_per_token == pytest.approx(mean, rel=1e-5)
 
 
 def test_a_text_without_hanzi_has_no_perplexity_per_hanzi():
     vocabulary = Vocabulary("ab ")
-    found = evaluate(random_model(vocabulary), encode_poems(["ab a"], vocabulary), vocabulary)
+    found = evaluate(
+        TorchStepper(random_model(vocabulary)), encode_poems(["ab a"], vocabulary), vocabulary
+    )
     assert found.perplexity_per_hanzi is None
     assert found.num_tokens == 5
 
@@ -426,7 +448,7 @@ def test_a_text_without_hanzi_has_no_perplexity_per_hanzi():
 def test_measuring_leaves_the_model_as_it_was(corpus, training):
     model = random_model(corpus.vocabulary).train(training)
     before, state = weights_of(model), torch.get_rng_state()
-    evaluate(model, corpus.splits["validation"], corpus.vocabulary)
+    evaluate(TorchStepper(model), corpus.splits["validation"], corpus.vocabulary)
     assert model.training == training
     assert_equal_weights(weights_of(model), before)
     assert torch.equal(torch.get_rng_state(), state)
@@ -440,7 +462,7 @@ def test_a_guess_has_one_character_for_each_of_its_line(corpus):
     validation = corpus.splits["validation"]
     poems = [corpus.vocabulary.decode(validation[n].tolist()) for n in range(len(validation))]
     for number in range(12):
-        line, guess = guess_line(model, corpus, number)
+        line, guess = guess_line(TorchStepper(model), corpus, number)
         assert len(line) == len(guess) > 0
         assert any(poem.startswith(line.rstrip("＿")) for poem in poems)
 
@@ -448,7 +470,7 @@ def test_a_guess_has_one_character_for_each_of_its_line(corpus):
 def test_a_guess_is_the_likeliest_character_after_the_real_ones(corpus):
     model = random_model(corpus.vocabulary).eval()
     vocabulary = corpus.vocabulary
-    line, guess = guess_line(model, corpus, 0)
+    line, guess = guess_line(TorchStepper(model), corpus, 0)
     poem = corpus.splits["validation"][0].astype(np.int64)
     assert vocabulary.decode(poem[1 : len(line) + 1].tolist()) == line.rstrip("＿")
     model.eval()
@@ -461,11 +483,11 @@ def test_a_guess_is_the_likeliest_character_after_the_real_ones(corpus):
 
 def test_samples_begin_with_the_fixed_starts_that_the_corpus_knows(corpus):
     model = random_model(corpus.vocabulary)
-    poems = sample_poems(model, corpus, seed=5)
+    poems = sample_poems(TorchStepper(model), corpus, seed=5)
     known = [start for start in "日红山夜湖海月君" if start in corpus.vocabulary]
     assert len(known) > 3
     assert [poem[0] for poem in poems] == known
-    assert sample_poems(model, corpus, seed=5) == poems
+    assert sample_poems(TorchStepper(model), corpus, seed=5) == poems
 
 
 # Devices.

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from poetgen.config import ModelConfig, PrepareConfig, TrainConfig
 from poetgen.networks.torch_model import LanguageModel
-from poetgen.text.batches import RandomBatching, SequentialBatching
+from poetgen.text.batches import RandomBatching, SequentialBatching, pick_batching
 from poetgen.text.corpus import Poems
 from poetgen.text.prepare import prepare
 from poetgen.training.events import Validated
-from poetgen.training.trainer import Trainer, pick_batching
+from poetgen.training.trainer import Trainer
 from tests.real_data import CORPORA
 
 SIZES = {
@@ -108,7 +108,7 @@ def test_prose_is_learned_and_an_interrupted_run_goes_on_exactly(prose, tmp_path
                 trainer.resume()
             wanted = lambda t=trainer, stop=stop: stop is not None and t.counters.step >= stop  # noqa: E731
             events = list(trainer.run(wanted))
-        finals.append((trainer.model.state_dict(), events))
+        finals.append((trainer.engine.model.state_dict(), events))
     for key, w in finals[0][0].items():
         assert torch.equal(w, finals[1][0][key]), key
     last = [event for event in finals[0][1] if isinstance(event, Validated)][-1]

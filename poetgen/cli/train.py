@@ -60,7 +60,8 @@ def train(
         run.check_free(force)
 
     from poetgen.text.corpus import load_corpus
-    from poetgen.training.trainer import Trainer, load_resumable
+    from poetgen.training.resuming import load_resumable
+    from poetgen.training.trainer import Trainer
 
     if resume:
         settings = _merge(context, load_resumable(run.checkpoint), settings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -49,10 +51,34 @@ class TorchStepper:
             return state[0][:, index], state[1][:, index]
         return state[:, index]
 
-    @torch.no_grad()
+    def losses(
+        self, inputs: NDArray[np.int64], targets: NDArray[np.int64], pad: int
+    ) -> NDArray[np.float64]:
+        """Give the loss in nats of every target (B, T) that is not ``pad``, (N,)."""
+        with _reading(self.model):
+            given, wanted = (torch.from_numpy(ids).to(self.device) for ids in (inputs, targets))
+            losses = self.model.losses(given, wanted, pad)
+        # Whoever adds them up in float32 loses the fourth digit.
+        return losses.cpu().double().numpy()
+
     def _read(
         self, token_ids: NDArray[np.integer[Any]], state: TorchState
     ) -> tuple[Array, TorchState]:
         inputs: Tensor = torch.from_numpy(np.asarray(token_ids, np.int64)).to(self.device)
-        projected, state = self.model.hidden(inputs, state)
-        return self.model.logits(projected[:, -1]).float().cpu().numpy(), state
+        with _reading(self.model):
+            outputs, state = self.model.hidden(inputs, state)
+            return self.model.logits(outputs[:, -1]).float().cpu().numpy(), state
+
+
+@contextmanager
+def _reading(model: LanguageModel) -> Iterator[None]:
+    """Read without gradients and dropout, and leave a model that learns as it was."""
+    was_training = model.training
+    if was_training:
+        model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        if was_training:
+            model.train()

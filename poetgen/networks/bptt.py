@@ -26,6 +26,8 @@ from poetgen.networks.output import (
 )
 
 Ids = NDArray[np.integer[Any]]
+_ROWS = 1024
+
 # One state a layer.
 States = list[State]
 # What dropout multiplies with: the embedding (T, B, E), then each layer's output (T, B, H).
@@ -107,8 +109,13 @@ def losses(
     """Give the loss in nats of every target (B, T) that is not ``pad``, poem by poem (N,)."""
     hidden = read(config, weights, inputs).hidden.transpose(1, 0, 2)
     present = targets != pad
-    logits = logits_of(config, score(config, weights, hidden[present]).scores)
-    return cross_entropy(logits, targets[present])[0].astype(np.float64)
+    rows, wanted = hidden[present], targets[present]
+    each = np.empty(len(rows))
+    # In parts: the logits of all rows at once may not fit into memory.
+    for part in (slice(i, i + _ROWS) for i in range(0, len(rows), _ROWS)):
+        logits = logits_of(config, score(config, weights, rows[part]).scores)
+        each[part], _ = cross_entropy(logits, wanted[part])
+    return each
 
 
 def loss_and_gradients(

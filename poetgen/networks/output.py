@@ -84,9 +84,11 @@ def cross_entropy(logits: Array, targets: NDArray[np.integer[Any]]) -> tuple[Arr
     """Give the loss in nats of each target (N,), and its derivative by logits (N, V)."""
     places = np.arange(len(targets))
     shifted = logits - logits.max(axis=-1, keepdims=True)
-    exponents = np.exp(shifted)
+    chosen = shifted[places, targets]
+    # In place: these are the largest arrays there are.
+    exponents: Array = np.exp(shifted, out=shifted)
     totals = exponents.sum(axis=-1, keepdims=True)
-    losses: Array = np.log(totals[:, 0]) - shifted[places, targets]
-    d_logits: Array = exponents / totals
-    d_logits[places, targets] -= 1
-    return losses, d_logits
+    losses: Array = np.log(totals[:, 0]) - chosen
+    exponents /= totals
+    exponents[places, targets] -= 1
+    return losses, exponents

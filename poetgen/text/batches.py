@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, Protocol, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from poetgen.text.corpus import Poems
+from poetgen.config import TrainConfig
+from poetgen.text.corpus import Corpus, Poems
 from poetgen.text.vocabulary import PAD
 
 
@@ -180,3 +181,13 @@ class SequentialBatching:
 def _gather(stream: NDArray[np.integer[Any]], starts: NDArray[np.int64], seq_len: int) -> Batch:
     token_ids = stream[starts[:, None] + np.arange(seq_len + 1)].astype(np.int64)
     return Batch(token_ids[:, :-1], token_ids[:, 1:])
+
+
+def pick_batching(corpus: Corpus, config: TrainConfig) -> Batching:
+    """Choose how the training split is cut: as asked, else by the kind of text."""
+    poems = corpus.splits["train"]
+    kind = config.batching or ("sequential" if corpus.is_prose else "poems")
+    if kind == "poems":
+        return PoemBatching(poems, config.batch_tokens)
+    windows = RandomBatching if kind == "random" else SequentialBatching
+    return windows(poems, config.seq_len, config.batch_size)

@@ -23,7 +23,11 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Some steps later: means since the last such event."""
+    """Some steps later: means since the last such event.
+
+    ``smooth_loss`` is the classic character RNN's: of a window, smoothed over all steps; it
+    is there when one strip of text is read in sequence.
+    """
 
     step: int
     total_steps: int
@@ -33,6 +37,7 @@ class Progress:
     tokens_per_second: float
     elapsed_seconds: float
     fraction_done: float
+    smooth_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,44 +7,30 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import SupportsFloat
 
 import numpy as np
-import torch
 
-from poetgen.config import ModelConfig, TrainConfig
-from poetgen.errors import DivergedError, ModelError, SettingError
-from poetgen.networks.devices import pick_device, pick_precision
+from poetgen.config import TrainConfig
+from poetgen.errors import DivergedError, SettingError
 from poetgen.networks.model_file import Model, num_parameters, save_model
-from poetgen.networks.torch_model import LanguageModel, TorchState, detach, weights_of
-from poetgen.text.batches import (
-    Batch,
-    Batching,
-    PoemBatching,
-    RandomBatching,
-    SequentialBatching,
-)
+from poetgen.text.batches import Batch, pick_batching
 from poetgen.text.corpus import Corpus
-from poetgen.text.vocabulary import PAD
-from poetgen.training.checkpoint import load_checkpoint, save_checkpoint
+from poetgen.training.checkpoint import Checkpoint, save_checkpoint
+from poetgen.training.counters import Counters
+from poetgen.training.engine import make_engine, model_config_of
 from poetgen.training.evaluate import evaluate
 from poetgen.training.events import Event, Finished, Progress, Sampled, Started, Validated
 from poetgen.training.metrics import Metrics
-from poetgen.training.samples import guess_line, sample_poems
+from poetgen.training.resuming import load_matching
+from poetgen.training.samples import guess_line, sample_pause, sample_poems
 from poetgen.training.schedule import learning_rate_at
-from poetgen.training.snapshot import (
-    Counters,
-    as_values,
-    counters_of,
-    restore_snapshot,
-    take_snapshot,
-)
 
 # Validations in an epoch: often enough to keep a good model when a run is cut short.
 _VALIDATIONS_PER_EPOCH = 2
 _REPORT_EVERY_STEPS = 10
 # On a slow machine ten steps may take minutes; nobody should wait that long for a sign.
 _REPORT_EVERY_SECONDS = 3.0
-_SAMPLE_EVERY_SECONDS = 60.0
 # Before the first validation its time is a guess: it runs forwards only, and costs about
 # this share of a training step per token.
 _EVALUATION_COST = 0.4
@@ -63,35 +49,19 @@ class Trainer:
         """Prepare a run; nothing is written before the first validation.
 
         Raises:
-            DeviceError: the device asked for is not there.
+            DeviceError: the device asked for is not there, or not for this engine.
+            SettingError: the settings contradict each other or the corpus.
         """
         self.corpus = corpus
         self.config = config
         self.model_path = model_path
         self.checkpoint_path = checkpoint_path
-        self.device = pick_device(config.device)
-        self.precision = pick_precision(config.precision, self.device)
-        self.model_config = ModelConfig(
-            arch=config.arch,
-            vocab_size=len(corpus.vocabulary),
-            embedding_dim=config.embedding_dim,
-            hidden_size=config.hidden_size,
-            num_layers=config.num_layers,
-        )
-        torch.manual_seed(config.seed)
-        self.model = LanguageModel(self.model_config, config.dropout).to(self.device)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(),
-            lr=config.learning_rate,
-            betas=(0.9, 0.99),
-            weight_decay=config.weight_decay,
-            fused=self.device != "mps",
-        )
+        self.model_config = model_config_of(config, len(corpus.vocabulary))
+        self.engine = make_engine(config, self.model_config)
         self.counters = Counters()
         self.best: Metrics | None = None
         self.finished: Finished | None = None
-        self._measured_validation_seconds: float | None = None
-        self._state: TorchState | None = None
+        self._validation_took: float | None = None
         self._batching = pick_batching(corpus, config)
         self._batches = self._batches_of(0)
         if not len(self._batches):
@@ -110,15 +80,15 @@ class Trainer:
         """
         began = time.monotonic() - self.counters.elapsed_seconds
         yield Started(
-            self.device,
-            str(self.precision).removeprefix("torch."),
+            self.engine.device,
+            self.engine.precision,
             num_parameters(self.model_config),
             len(self._batches),
             self.total_steps,
             self.counters.step,
         )
         reason = "done"
-        last_sample = -_SAMPLE_EVERY_SECONDS
+        last_sample = -math.inf
         validated_at = -1
         every = max(1, len(self._batches) // _VALIDATIONS_PER_EPOCH)
         while self.counters.step < self.total_steps:
@@ -133,7 +103,7 @@ class Trainer:
                 validated_at = self.counters.step
                 yield self._validate(began)
             elapsed = self.counters.elapsed_seconds
-            if elapsed - last_sample >= _sample_pause(last_sample) and self.counters.step > 0:
+            if elapsed - last_sample >= sample_pause(last_sample) and self.counters.step > 0:
                 last_sample = elapsed
                 yield self._sample()
         if validated_at != self.counters.step and (reason != "interrupted" or self.best is None):
@@ -152,22 +122,12 @@ class Trainer:
             ModelError: there is no usable checkpoint, or it belongs to another corpus or to
                 other settings.
         """
-        checkpoint = load_checkpoint(self.checkpoint_path)
+        checkpoint = load_matching(
+            self.checkpoint_path, self.corpus.fingerprint, self.model_config, self.config
+        )
         values = checkpoint.values
-        if values["corpus"] != self.corpus.fingerprint:
-            raise ModelError(
-                f"The corpus has changed since {self.checkpoint_path} was written: "
-                f"it was {values['corpus']} and is {self.corpus.fingerprint}.",
-                "Restore the corpus, or train anew with --force.",
-            )
-        shape = values["model"]
-        if shape != asdict(self.model_config):
-            raise ModelError(
-                f"{self.checkpoint_path} is for another model: {shape}.",
-                "Give the same settings as before, or train anew with --force.",
-            )
-        self._state = restore_snapshot(checkpoint, self.model, self.optimizer)
-        self.counters = counters_of(checkpoint)
+        self.engine.restore(checkpoint.arrays)
+        self.counters = Counters(**values["counters"])
         self.best = Metrics(**values["best"]) if values["best"] else None
         self.total_steps = values["total_steps"]
         self._batches = self._batches_of(self.counters.epoch)
@@ -195,16 +155,21 @@ class Trainer:
         losses = []
         rate = 0.0
         while counters.step < until:
-            rate = self._set_learning_rate(began)
-            losses.append(self._step())
+            rate = self._learning_rate(began)
+            losses.append(self._step(rate))
             if time.monotonic() - started > _REPORT_EVERY_SECONDS:
                 break
-        loss = float(torch.stack(losses).mean())
+        # Only now: a device may still be at work on them.
+        numbers = [float(loss) for loss in losses]
+        loss = sum(numbers) / len(numbers)
         if not math.isfinite(loss):
             raise DivergedError(
                 f"The loss is {loss} at step {counters.step}.",
                 "Lower --learning-rate or --grad-clip; the best model so far is kept.",
             )
+        if self._batching.carries_state and self.config.batch_size == 1:
+            # Read as the classic character RNN reads, so its measure is told, too.
+            counters.smooth(numbers, self.model_config.vocab_size, self.config.seq_len)
         seconds = max(time.monotonic() - started, 1e-9)
         counters.train_seconds += seconds
         counters.elapsed_seconds = time.monotonic() - began
@@ -217,24 +182,16 @@ class Trainer:
             tokens_per_second=(counters.num_tokens - first_tokens) / seconds,
             elapsed_seconds=counters.elapsed_seconds,
             fraction_done=min(1.0, self._fraction_done(began)),
+            smooth_loss=counters.smooth_loss,
         )
 
-    def _step(self) -> torch.Tensor:
-        """Train on one batch; give its mean loss per token, still on the device."""
+    def _step(self, rate: float) -> SupportsFloat:
+        """Train on one batch; give its mean loss per token."""
         counters = self.counters
         batch = self._batches[counters.next_batch]
-        inputs = torch.from_numpy(batch.inputs).to(self.device, non_blocking=True)
-        targets = torch.from_numpy(batch.targets).to(self.device, non_blocking=True)
-        lower = self.precision != torch.float32
-        with torch.autocast(self.device, dtype=self.precision, enabled=lower):
-            projected, state = self.model.hidden(inputs, self._state)
-            loss = self.model.losses_of(projected, targets, PAD).mean()
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self.config.grad_clip is not None:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.grad_clip)
-        self.optimizer.step()
-        self._state = detach(state) if self._batching.carries_state else None
+        loss = self.engine.train_step(batch, rate)
+        if not self._batching.carries_state:
+            self.engine.forget()
         num_tokens = int(np.count_nonzero(batch.targets))
         counters.num_tokens += num_tokens
         counters.num_padded += batch.targets.size - num_tokens
@@ -244,18 +201,15 @@ class Trainer:
             counters.epoch += 1
             counters.next_batch = 0
             self._batches = self._batches_of(counters.epoch)
-            self._state = None
+            self.engine.forget()
             # Epochs may be cut into slightly different numbers of batches.
             self.total_steps = self._count_steps()
-        return loss.detach()
+        return loss
 
-    def _set_learning_rate(self, began: float) -> float:
-        rate = learning_rate_at(
-            self._fraction_done(began), self.config.learning_rate, self.config.warmup
-        )
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        return rate
+    def _learning_rate(self, began: float) -> float:
+        config = self.config
+        done = self._fraction_done(began)
+        return learning_rate_at(done, config.learning_rate, config.warmup, config.schedule)
 
     def _fraction_done(self, began: float) -> float:
         """Tell how much of the run is behind: by steps or by the clock, whichever is further."""
@@ -268,8 +222,8 @@ class Trainer:
 
     def _validation_seconds(self) -> float:
         counters = self.counters
-        if self._measured_validation_seconds is not None:
-            return self._measured_validation_seconds
+        if self._validation_took is not None:
+            return self._validation_took
         if counters.num_tokens == 0:
             return 0.0
         per_token = counters.train_seconds / counters.num_tokens
@@ -277,8 +231,9 @@ class Trainer:
 
     def _validate(self, began: float) -> Validated:
         started = time.monotonic()
-        metrics = evaluate(self.model, self.corpus.splits["validation"], self.corpus.vocabulary)
-        self._measured_validation_seconds = time.monotonic() - started
+        network = self.engine.network()
+        metrics = evaluate(network, self.corpus.splits["validation"], self.corpus.vocabulary)
+        self._validation_took = time.monotonic() - started
         is_best = metrics.loss_per_token < self.counters.best_loss
         self.counters.elapsed_seconds = time.monotonic() - began
         if is_best:
@@ -289,8 +244,9 @@ class Trainer:
         return Validated(self.counters.step, metrics, is_best)
 
     def _sample(self) -> Sampled:
-        line, guess = guess_line(self.model, self.corpus, self.counters.step)
-        poems = sample_poems(self.model, self.corpus, self.config.seed)
+        network = self.engine.network()
+        line, guess = guess_line(network, self.corpus, self.counters.step)
+        poems = sample_poems(network, self.corpus, self.config.seed)
         return Sampled(self.counters.step, poems, line, guess)
 
     def _finished(self, reason: str, began: float) -> Finished:
@@ -311,15 +267,15 @@ class Trainer:
         return Model(
             config=self.model_config,
             vocabulary=self.corpus.vocabulary,
-            weights=weights_of(self.model),
+            weights=self.engine.weights(),
             script=self.corpus.script,
             training={
                 **asdict(self.config),
                 "step": counters.step,
                 "elapsed_seconds": round(counters.elapsed_seconds, 1),
-                "device": self.device,
-                "precision": str(self.precision).removeprefix("torch."),
-                "torch": torch.__version__,
+                "device": self.engine.device,
+                "precision": self.engine.precision,
+                **self.engine.versions,
             },
             corpus={"name": self.corpus.name, "fingerprint": self.corpus.fingerprint},
             metrics={"validation": metrics.as_dict()},
@@ -331,39 +287,8 @@ class Trainer:
             "corpus": self.corpus.fingerprint,
             "model": asdict(self.model_config),
             "training": asdict(self.config),
-            "counters": as_values(self.counters),
+            "counters": asdict(self.counters),
             "total_steps": self.total_steps,
             "best": self.best and self.best.as_dict(),
         }
-        snapshot = take_snapshot(self.model, self.optimizer, self._state, values)
-        save_checkpoint(snapshot, self.checkpoint_path)
-
-
-def _sample_pause(last_sample_seconds: float) -> float:
-    """Give the seconds until the next poems: few at the start, when most is learned."""
-    return min(_SAMPLE_EVERY_SECONDS, 5.0 + last_sample_seconds / 2)
-
-
-def pick_batching(corpus: Corpus, config: TrainConfig) -> Batching:
-    """Choose how the training split is cut: as asked, else by the kind of text."""
-    poems = corpus.splits["train"]
-    kind = config.batching or ("sequential" if corpus.is_prose else "poems")
-    if kind == "poems":
-        return PoemBatching(poems, config.batch_tokens)
-    windows = RandomBatching if kind == "random" else SequentialBatching
-    return windows(poems, config.seq_len, config.batch_size)
-
-
-def load_resumable(path: Path) -> TrainConfig:
-    """Read the settings of an interrupted run from its checkpoint.
-
-    Raises:
-        ModelError: there is no usable checkpoint.
-    """
-    try:
-        return TrainConfig(**load_checkpoint(path).values["training"])
-    except (TypeError, KeyError) as error:
-        raise ModelError(
-            f"The checkpoint {path} was written by another version of poetgen: {error}.",
-            "Start anew with --force, or under another --name.",
-        ) from error
+        save_checkpoint(Checkpoint(self.engine.snapshot(), values), self.checkpoint_path)

@@ -1,0 +1,37 @@
+"""What a run counts; part of its checkpoint."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+# The classic character RNN's: each step moves the smoothed loss by a thousandth.
+_SMOOTHING = 0.999
+
+
+@dataclass(slots=True)
+class Counters:
+    """What a run counts."""
+
+    step: int = 0
+    epoch: int = 0
+    next_batch: int = 0
+    num_tokens: int = 0
+    num_padded: int = 0
+    elapsed_seconds: float = 0.0
+    train_seconds: float = 0.0
+    best_loss: float = math.inf
+    smooth_loss: float | None = None
+
+    def smooth(self, losses: Iterable[float], vocab_size: int, seq_len: int) -> None:
+        """Carry the smoothed loss on by some windows of ``seq_len`` tokens.
+
+        It is a sum over a window, in nats, and begins as that of a model that finds all
+        ``vocab_size`` tokens equally likely; ``losses`` are means of a token. Source:
+        Karpathy 2015, min-char-rnn.
+        """
+        if self.smooth_loss is None:
+            self.smooth_loss = math.log(vocab_size) * seq_len
+        for loss in losses:
+            self.smooth_loss = _SMOOTHING * self.smooth_loss + (1 - _SMOOTHING) * loss * seq_len

@@ -1,0 +1,96 @@
+"""What the training loop needs of the machinery that computes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, SupportsFloat, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poetgen.config import ModelConfig, TrainConfig
+from poetgen.generation.decode import Stepper
+from poetgen.networks.model_file import Weights
+from poetgen.sealed import Arrays
+from poetgen.text.batches import Batch
+
+State = TypeVar("State")
+
+
+class Measurable(Protocol):
+    """A network that tells how well it predicts."""
+
+    def losses(
+        self, inputs: NDArray[np.int64], targets: NDArray[np.int64], pad: int
+    ) -> NDArray[np.float64]:
+        """Give the loss in nats of every target (B, T) that is not ``pad``, (N,)."""
+
+
+class Network(Measurable, Stepper[State], Protocol[State]):
+    """A network that can be measured and can write; it never drops activations."""
+
+
+class Engine(Protocol):
+    """A model, its optimizer, and the state that is carried from batch to batch."""
+
+    device: str
+    precision: str
+    versions: Mapping[str, str]
+
+    def train_step(self, batch: Batch, rate: float) -> SupportsFloat:
+        """Learn from one batch; give its mean loss per token before the step.
+
+        The state goes on from where the last batch ended. The loss may still be under way
+        on the device; turning it into a float waits for it.
+        """
+
+    def forget(self) -> None:
+        """Let the next batch begin with an empty state."""
+
+    def network(self) -> Network[Any]:
+        """Give the model as it is now, for reading."""
+
+    def weights(self) -> Weights:
+        """Copy the weights, by name, as float32."""
+
+    def snapshot(self) -> Arrays:
+        """Copy everything that the next step depends on."""
+
+    def restore(self, arrays: Arrays) -> None:
+        """Go back to a snapshot.
+
+        Raises:
+            KeyError, ValueError, RuntimeError: it is not one of this engine and model.
+        """
+
+
+def model_config_of(config: TrainConfig, vocab_size: int) -> ModelConfig:
+    """Give the shape of the model that a training makes."""
+    return ModelConfig(
+        arch=config.arch,
+        vocab_size=vocab_size,
+        embedding_dim=vocab_size if config.one_hot else config.embedding_dim,
+        hidden_size=config.hidden_size,
+        num_layers=config.num_layers,
+        tied=not (config.own_output or config.one_hot),
+        one_hot=config.one_hot,
+        output=config.output,
+        softmax_temperature=config.softmax_temperature,
+        gumbel_tau=config.gumbel_tau,
+    )
+
+
+def make_engine(config: TrainConfig, model_config: ModelConfig) -> Engine:
+    """Start the engine asked for, with fresh weights; only torch's imports torch.
+
+    Raises:
+        DeviceError: the device is not there, or not for this engine.
+        SettingError: the precision is not for this engine.
+    """
+    if config.engine == "numpy":
+        from poetgen.training.numpy_engine import NumpyEngine
+
+        return NumpyEngine(config, model_config)
+    from poetgen.training.torch_engine import TorchEngine
+
+    return TorchEngine(config, model_config)

@@ -1,0 +1,128 @@
+"""Training in plain numpy: gradients by hand, optimizers over one flat array."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from poetgen.config import ModelConfig, TrainConfig
+from poetgen.errors import DeviceError, SettingError
+from poetgen.networks.bptt import States, draw_masks, loss_and_gradients
+from poetgen.networks.cells import CELLS, Array
+from poetgen.networks.model_file import Weights, weight_shapes
+from poetgen.networks.numpy_model import NumpyModel
+from poetgen.networks.start import draw_weights
+from poetgen.sealed import Arrays
+from poetgen.text.batches import Batch
+from poetgen.text.vocabulary import PAD
+from poetgen.training.optimizers import FlatOptimizer, clip
+
+# What is drawn from the seed; the order of the data is drawn from (seed, epoch).
+_WEIGHTS, _DROPOUT = 1, 2
+
+
+class NumpyEngine:
+    """A model whose weights are views of one flat float32 array.
+
+    Dropout in step n is a function of the seed and n, so no random state has to be kept.
+    """
+
+    def __init__(self, config: TrainConfig, model_config: ModelConfig) -> None:
+        """Draw fresh weights from the seed.
+
+        Raises:
+            DeviceError: a device other than the CPU is asked for.
+            SettingError: a precision other than float32 is asked for.
+        """
+        if config.device not in ("auto", "cpu"):
+            raise DeviceError(
+                f"numpy does not compute on {config.device}.",
+                "Leave --device out, or take --engine torch.",
+            )
+        if config.precision not in ("auto", "float32"):
+            raise SettingError(
+                f"numpy does not compute in {config.precision}.",
+                "Leave --precision out, or take --engine torch.",
+            )
+        self.device = "cpu"
+        self.precision = "float32"
+        self.versions: Mapping[str, str] = {"numpy": np.__version__}
+        self._config = config
+        self._model_config = model_config
+        rng = np.random.default_rng([config.seed, 0, _WEIGHTS])
+        self._flat = _flatten(model_config, draw_weights(model_config, rng))
+        self._weights = _views(model_config, self._flat)
+        self._optimizer = FlatOptimizer(config.optimizer, self._flat, config.weight_decay)
+        self._state: States | None = None
+
+    def train_step(self, batch: Batch, rate: float) -> float:
+        """Learn from one batch; give its mean loss per token before the step."""
+        config = self._config
+        rng = np.random.default_rng([config.seed, self._optimizer.num_steps, _DROPOUT])
+        batch_size, num_steps = batch.inputs.shape
+        masks = draw_masks(self._model_config, (num_steps, batch_size), config.dropout, rng)
+        loss, gradients, self._state = loss_and_gradients(
+            self._model_config, self._weights, *batch, PAD, self._state, masks
+        )
+        gradient = _flatten(self._model_config, gradients)
+        clip(gradient, config.grad_clip, config.grad_clip_value)
+        self._optimizer.step(self._flat, gradient, rate)
+        return loss
+
+    def forget(self) -> None:
+        """Let the next batch begin with an empty state."""
+        self._state = None
+
+    def network(self) -> NumpyModel:
+        """Give the model as it is now, for reading."""
+        return NumpyModel(self._model_config, self._weights)
+
+    def weights(self) -> Weights:
+        """Copy the weights, by name, as float32."""
+        return {name: w.copy() for name, w in self._weights.items()}
+
+    def snapshot(self) -> Arrays:
+        """Copy weights, optimizer and carried state."""
+        arrays: Arrays = {
+            "weights": self._flat.copy(),
+            "optimizer.num_steps": np.array([self._optimizer.num_steps]),
+        }
+        for slot, values in self._optimizer.slots.items():
+            arrays[f"optimizer.{slot}"] = values.copy()
+        for layer, parts in enumerate(self._state or []):
+            for number, part in enumerate(parts):
+                arrays[f"state.{layer}.{number}"] = part
+        return arrays
+
+    def restore(self, arrays: Arrays) -> None:
+        """Go back to a snapshot.
+
+        Raises:
+            KeyError, ValueError: it is not one of this engine and model.
+        """
+        self._flat[:] = arrays["weights"]
+        self._optimizer.num_steps = int(arrays["optimizer.num_steps"][0])
+        for slot, values in self._optimizer.slots.items():
+            values[:] = arrays[f"optimizer.{slot}"]
+        self._state = None
+        if "state.0.0" in arrays:
+            num_parts = CELLS[self._model_config.arch].num_states
+            self._state = [
+                tuple(arrays[f"state.{layer}.{number}"] for number in range(num_parts))
+                for layer in range(self._model_config.num_layers)
+            ]
+
+
+def _flatten(config: ModelConfig, weights: Weights) -> Array:
+    return np.concatenate([weights[name].ravel() for name in weight_shapes(config)])
+
+
+def _views(config: ModelConfig, flat: Array) -> Weights:
+    views: Weights = {}
+    first = 0
+    for name, shape in weight_shapes(config).items():
+        size = int(np.prod(shape))
+        views[name] = flat[first : first + size].reshape(shape)
+        first += size
+    return views
