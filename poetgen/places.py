@@ -15,6 +15,8 @@ from poetgen.errors import CorpusError, InputError, ModelError
 Kind = Literal["corpora", "models"]
 
 MODEL_SUFFIX = ".safetensors"
+# Of snapshots of the classic character RNN, which are read but never written.
+SNAPSHOT_SUFFIXES = (".pkl", ".pickle")
 SHIPPED_MODEL = "tang"
 
 
@@ -112,4 +114,4 @@ def free_name(folder: Path, name: str, suffixes: tuple[str, ...]) -> str:
 
 def _looks_like_path(text: str) -> bool:
     separators = os.sep + (os.altsep or "")
-    return any(c in text for c in separators) or text.endswith(MODEL_SUFFIX)
+    return any(c in text for c in separators) or text.endswith((MODEL_SUFFIX, *SNAPSHOT_SUFFIXES))

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 _DTYPE = re.compile(r"[<>|=]?(?:[biufc]\d{1,2}|[SU]\d{1,6}|O8?)")
+# What a pickle may grow by: None in an array takes eight bytes and is written in one.
+_GROWTH = 16
 # Hashing a tuple may take for ever, or all of the stack; so no tuples.
 _KEYS = (str, bytes, int, float, type(None))
 
@@ -37,7 +39,7 @@ def loads(data: bytes) -> Any:
     Raises:
         DataPickleError: the pickle is damaged, or would build anything else.
     """
-    machine = _Machine()
+    machine = _Machine(_GROWTH * len(data))
     try:
         for opcode, argument, _place in pickletools.genops(data):
             if _SPELLED.fullmatch(opcode.name):
@@ -90,9 +92,10 @@ def _plain(value: Any) -> Any:
 
 
 class _Machine:
-    """The stack and the memo of a pickle."""
+    """The stack and the memo of a pickle, and how many bytes its calls may still build."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: int) -> None:
+        self.budget = budget
         self.stack: list[Any] = []
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
@@ -155,7 +158,7 @@ class _Machine:
             case "BUILD":
                 state = self.pop()
                 unfinished = self.top(_Unfinished)
-                unfinished.value = unfinished.finish(state)
+                unfinished.value = self.paid(unfinished.finish(state))
             case _:
                 raise DataPickleError(f"it would do more than hold data ({name})")
 
@@ -175,7 +178,19 @@ class _Machine:
         name, arguments = self.pop_many(2)
         if not isinstance(name, _Name):
             raise DataPickleError(f"it would call a {type(name).__name__}")
-        self.push(name.make(*arguments))
+        self.push(self.paid(name.make(*arguments)))
+
+    def paid(self, value: Any) -> Any:
+        """Take the size of what a call has built off the budget.
+
+        A pickle may name the same bytes again and again, in four bytes each time, and every
+        call would copy them.
+        """
+        size = getattr(value, "nbytes", 0) or (len(value) if isinstance(value, bytes) else 0)
+        self.budget -= size
+        if self.budget < 0:
+            raise DataPickleError("it would take far more memory than it brings along")
+        return value
 
 
 def _tuple(values: list[Any]) -> tuple[Any, ...]:

@@ -16,6 +16,7 @@ import numpy as np
 from poetgen.config import ModelConfig
 from poetgen.errors import ModelError, PoetgenError
 from poetgen.networks.cells import CELLS
+from poetgen.places import SNAPSHOT_SUFFIXES
 from poetgen.sealed import Arrays, Kind, load_sealed, save_sealed
 from poetgen.text.vocabulary import Vocabulary
 
@@ -82,13 +83,17 @@ def save_model(model: Model, path: Path) -> None:
 
 
 def load_model(path: Path) -> Model:
-    """Read a model file; nothing in it is ever executed.
+    """Read a model file, or a snapshot of the classic character RNN (``.pkl``).
 
-    Weights come back as float32.
+    Nothing in either is ever executed. Weights come back as float32.
 
     Raises:
         ModelError: the file is missing, truncated, altered, or no poetgen model.
     """
+    if path.suffix in SNAPSHOT_SUFFIXES:
+        from poetgen.networks.char_rnn_snapshot import load_snapshot
+
+        return load_snapshot(path)
     weights, card = load_sealed(path, _KIND, _ADVICE)
     try:
         return _read(card, weights)
