@@ -24,6 +24,7 @@ FLOORS = {
     "networks": 2.0,
     "verse": 2.0,
     "generation": 3.0,
+    "inspection": 3.05,
     "training": 3.1,
     "comparison": 3.2,
     "console": 4.0,

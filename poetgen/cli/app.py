@@ -14,6 +14,7 @@ import typer
 from poetgen import __version__
 from poetgen.cli.compare import compare
 from poetgen.cli.generate import generate
+from poetgen.cli.inspect import inspect
 from poetgen.cli.options import settings_as_flags
 from poetgen.cli.prepare import prepare
 from poetgen.cli.train import train
@@ -31,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["--help", "-h"]},
 )
-for command in (prepare, train, generate, compare):
+for command in (prepare, train, generate, compare, inspect):
     app.command(no_args_is_help=command is prepare)(settings_as_flags(command))
 
 

@@ -1,0 +1,99 @@
+"""What a look found, as plain values that can be shown, drawn or written as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from poetgen.inspection.look import deciding_units, likeliest, look, strong_units
+from poetgen.networks.model_file import Model, num_parameters
+from poetgen.text.vocabulary import END, Vocabulary
+
+_NUM_NEXT = 5
+# How the end of a poem is written where tokens are listed.
+END_SIGN = "■"
+
+
+@dataclass(frozen=True, slots=True)
+class UnitStrip:
+    """A unit that responds strongly: after which share of the tokens, and its values."""
+
+    unit: int
+    share_strong: float
+    values: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class DecidingUnit:
+    """A unit whose loss changes what comes after the last token, and by how much (0 to 1)."""
+
+    unit: int
+    value: float
+    change: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything about one text of T tokens; lists have one entry for each token."""
+
+    tokens: list[str]
+    surprise_bits: list[float]
+    memory: list[float]
+    gates: Mapping[str, list[float]]
+    next_tokens: list[list[tuple[str, float]]]
+    strong_units: list[UnitStrip]
+    deciding_units: list[DecidingUnit]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give plain values for JSON."""
+        return asdict(self)
+
+
+def report(model: Model, token_ids: Sequence[int], num_units: int) -> Report:
+    """Read token ids (T,) and tell what happened, with the ``num_units`` foremost units."""
+    found = look(model, token_ids)
+    changes = deciding_units(model, found.hidden[-1])
+    foremost = np.argsort(-changes, kind="stable")[:num_units]
+    spell = model.vocabulary
+    return Report(
+        tokens=[spell.token(int(i)) for i in found.token_ids],
+        surprise_bits=_plain(found.surprise_bits),
+        memory=_plain(found.memory),
+        gates={name: _plain(values.mean(axis=-1)) for name, values in found.gates.items()},
+        next_tokens=[
+            [(_spell(i, spell), round(p, 6)) for i, p in likeliest(row, _NUM_NEXT)]
+            for row in found.probabilities
+        ],
+        strong_units=[
+            UnitStrip(unit.unit, round(unit.share, 6), _plain(found.hidden[:, unit.unit]))
+            for unit in strong_units(found.hidden, num_units)
+        ],
+        deciding_units=[
+            DecidingUnit(int(unit), float(found.hidden[-1, unit]), float(changes[unit]))
+            for unit in foremost
+        ],
+    )
+
+
+def card(name: str, model: Model) -> dict[str, Any]:
+    """Give what a model file says about itself."""
+    return {
+        "model": name,
+        **asdict(model.config),
+        "parameters": num_parameters(model.config),
+        "script": model.script,
+        "corpus": dict(model.corpus),
+        "training": dict(model.training),
+        **{f"{split}": dict(values) for split, values in model.metrics.items()},
+    }
+
+
+def _spell(token_id: int, vocabulary: Vocabulary) -> str:
+    return END_SIGN if token_id == END else vocabulary.token(token_id)
+
+
+def _plain(values: Any) -> list[float]:
+    return [round(float(value), 6) for value in values]
