@@ -32,6 +32,15 @@ class Stepper(Protocol[State]):
         """Keep the states of some poems."""
 
 
+def read_prompt(
+    network: Stepper[State], prompt: Sequence[int], num_poems: int
+) -> tuple[Array, State]:
+    """Read the start token and the prompt once; give that state to each of ``num_poems``."""
+    logits, state = network.prime(np.array([START, *prompt]), network.start(1))
+    copies = np.zeros(num_poems, np.int64)
+    return logits[copies], network.select(state, copies)
+
+
 class Written(NamedTuple):
     """One token that was just written, and to which poem of the batch."""
 
@@ -52,7 +61,7 @@ def iter_written(
     poem draws from its own generator, so it does not depend on its neighbours.
     """
     alive = np.arange(len(rngs))
-    logits, state = network.prime(np.array([START, *prompt]), network.start(len(rngs)))
+    logits, state = read_prompt(network, prompt, len(rngs))
     for length in range(len(prompt), config.max_chars):
         logits = np.array(logits)
         # A reader sees none of these; UNK is no character that anyone could write.
