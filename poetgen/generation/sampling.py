@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ from numpy.typing import NDArray
 from poetgen.config import SampleConfig
 
 Array = NDArray[np.floating[Any]]
+
+# Tokens whose weights are summed at once before the token itself is looked for.
+_BLOCK_TOKENS = 64
 
 
 def keep_top_k(logits: Array, k: int) -> Array:
@@ -37,6 +41,28 @@ def keep_top_p(logits: Array, p: float) -> Array:
     return out
 
 
+def keep_min_p(logits: Array, p: float) -> Array:
+    """Keep the tokens that are at least ``p`` times as likely as the likeliest.
+
+    The surer the model is, the fewer stay. Source: Nguyen et al. 2024, arXiv:2407.01082.
+    """
+    if p == 0:
+        return logits
+    edge = logits.max(axis=-1, keepdims=True) + math.log(p)
+    return np.where(logits < edge, -np.inf, logits)
+
+
+def penalise_repeats(logits: Array, written: NDArray[np.bool_], penalty: float) -> Array:
+    """Make the tokens that were ``written``, (B, V), less likely.
+
+    A positive logit is divided by ``penalty`` and a negative one multiplied, so that either
+    falls. Source: Keskar et al. 2019 (CTRL), arXiv:1909.05858, section 4.1, which divides
+    only; a negative logit would rise by that.
+    """
+    lowered = np.where(logits > 0, logits / penalty, logits * penalty)
+    return np.where(written, lowered, logits)
+
+
 def softmax(logits: Array) -> Array:
     """Turn logits into probabilities, in float64."""
     shifted = np.asarray(logits, np.float64)
@@ -45,23 +71,39 @@ def softmax(logits: Array) -> Array:
     return probabilities
 
 
-def probabilities(logits: Array, config: SampleConfig) -> Array:
-    """Give the distribution that ``config`` samples from, shape (B, V).
+def log_softmax(logits: Array) -> Array:
+    """Turn logits into the logarithms of probabilities, in float64."""
+    shifted = np.asarray(logits, np.float64)
+    shifted = shifted - shifted.max(axis=-1, keepdims=True)
+    logarithms: Array = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return logarithms
 
-    Temperature first, then top-k, then top-p of what is left.
+
+def scaled(logits: Array, config: SampleConfig) -> Array:
+    """Give the logits (B, V), in float64, of the distribution that ``config`` samples from.
+
+    Temperature first; then top-k, top-p and min-p, each of what the one before it left. The
+    largest of each row is 0.
     """
     if config.temperature == 0:
-        greedy = np.zeros(logits.shape)
-        np.put_along_axis(greedy, logits.argmax(axis=-1)[..., None], 1.0, axis=-1)
+        greedy = np.full(logits.shape, -np.inf)
+        np.put_along_axis(greedy, logits.argmax(axis=-1)[..., None], 0.0, axis=-1)
         return greedy
     # In float64, so that a tiny temperature does not overflow; the maximum goes first.
-    logits = np.asarray(logits, np.float64)
-    logits = (logits - logits.max(axis=-1, keepdims=True)) / config.temperature
+    out: Array = np.subtract(logits, logits.max(axis=-1, keepdims=True), dtype=np.float64)
+    out /= config.temperature
     if config.top_k is not None:
-        logits = keep_top_k(logits, config.top_k)
+        out = keep_top_k(out, config.top_k)
     if config.top_p is not None:
-        logits = keep_top_p(logits, config.top_p)
-    return softmax(logits)
+        out = keep_top_p(out, config.top_p)
+    if config.min_p is not None:
+        out = keep_min_p(out, config.min_p)
+    return out
+
+
+def probabilities(logits: Array, config: SampleConfig) -> Array:
+    """Give the distribution that ``config`` samples from, shape (B, V)."""
+    return softmax(scaled(logits, config))
 
 
 def sample(logits: Array, config: SampleConfig, draws: Array) -> NDArray[np.int64]:
@@ -69,7 +111,35 @@ def sample(logits: Array, config: SampleConfig, draws: Array) -> NDArray[np.int6
 
     The draws come from outside so that every poem can have a generator of its own.
     """
-    cumulative = np.cumsum(probabilities(logits, config), axis=-1)
-    # Rounding may leave the last sum a little below 1: scale the draw, not the sums.
-    wanted = draws[:, None] * cumulative[:, -1:]
-    return np.asarray((cumulative <= wanted).sum(axis=-1), dtype=np.int64)
+    if config.temperature == 0:
+        return np.asarray(logits.argmax(axis=-1), np.int64)
+    weights = scaled(logits, config)
+    # In place: for many poems, fetching fresh memory would take longer than the exponentials.
+    return invert(np.exp(weights, out=weights), draws)
+
+
+def invert(weights: Array, draws: Array) -> NDArray[np.int64]:
+    """Find in each row the first token at which the running sum passes draw · total.
+
+    ``weights`` (B, V) are not negative and need not sum to 1. Sums over blocks of tokens
+    tell the block; only inside it are the tokens summed one after the other, which for a
+    whole vocabulary would take longer than a step of the network.
+    """
+    num_rows, num_tokens = weights.shape
+    rows = np.arange(num_rows)
+    firsts = np.arange(0, num_tokens, _BLOCK_TOKENS)
+    sums = np.cumsum(np.add.reduceat(weights, firsts, axis=-1), axis=-1)
+    # Rounding may leave the total a little off 1: scale the draw, not the weights.
+    wanted = draws * sums[:, -1]
+    block = (sums <= wanted[:, None]).sum(axis=-1)
+    before = np.where(block > 0, sums[rows, block - 1], 0.0)
+    inside = firsts[block][:, None] + np.arange(min(_BLOCK_TOKENS, num_tokens))
+    # The last block may be short; what lies beyond it weighs nothing.
+    found = weights[rows[:, None], np.minimum(inside, num_tokens - 1)]
+    found[inside >= num_tokens] = 0.0
+    running = before[:, None] + np.cumsum(found, axis=-1)
+    # Summed in another order, the block may end just short of what is wanted: then its
+    # last token that weighs anything is meant.
+    last = found.shape[-1] - 1 - (found[:, ::-1] > 0).argmax(axis=-1)
+    token = np.minimum((running <= wanted[:, None]).sum(axis=-1), last)
+    return np.asarray(firsts[block] + token, np.int64)
