@@ -81,9 +81,13 @@ def _known_form(token: str, model: Model) -> str | None:
 def _place(token: str, text: str, model: Model) -> str:
     """Tell line and column of the first ``token`` in ``text``, which holds it."""
     # As it was written: blanks may be gone and marks be wider by now.
-    tokens = split_tokens(text, model.vocabulary.kind)
-    written = next(one for one in tokens if token in (one, full_width(one)))
-    before = text[: text.index(written)]
+    place = 0
+    for written in split_tokens(text, model.vocabulary.kind):
+        place = text.index(written, place)
+        if token in (written, full_width(written)):
+            break
+        place += len(written)
+    before = text[:place]
     return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
 
 
