@@ -132,6 +132,22 @@ def test_top_p_keeps_the_smallest_set_that_reaches_p(logits, p):
         assert kept.all() or share[kept].min() >= share[~kept].max()
 
 
+@pytest.mark.parametrize("spread", [0.0, 0.1, 1.0, 4.0])
+@pytest.mark.parametrize("p", [0.0, 0.5, 0.9, 0.999, 1.0])
+def test_top_p_of_a_large_vocabulary_is_that_of_all_tokens_in_order(spread, p):
+    logits = np.random.default_rng(3).normal(0, spread, (4, 2000))
+    logits[:, 100:200] = -np.inf
+    # Ties, at the top and lower down: the smaller id comes first.
+    logits[1, 300:305] = 5.0
+    logits[2] = logits[2].round()
+    found = np.isfinite(keep_top_p(logits, p))
+    for row, kept, share in zip(logits, found, softmax(logits), strict=True):
+        order = np.argsort(-row, kind="stable")
+        before = np.cumsum(share[order]) - share[order]
+        wanted = order[(before < p) & (share[order] > 0)] if p else order[:1]
+        assert set(np.flatnonzero(kept)) == set(wanted)
+
+
 @quick
 @given(logits=LOGITS, p=st.floats(0, 1))
 def test_min_p_keeps_what_is_at_least_p_times_as_likely_as_the_likeliest(logits, p):

@@ -78,7 +78,8 @@ class NumpyModel:
 
     def _input_product(self, layer: int, x: Array) -> Array:
         w, bias = self.weights[f"rnn.weight_ih_l{layer}"], self.weights[f"rnn.bias_ih_l{layer}"]
-        product: Array = x @ w.T + bias
+        product: Array = x @ w.T
+        product += bias
         return product
 
     def _cell(self, layer: int, wx: Array, h: Array, c: Array) -> tuple[Array, Array]:
@@ -90,5 +91,6 @@ class NumpyModel:
     def _logits(self, hidden: Array) -> Array:
         w = self.weights
         projected = hidden @ w["projection.weight"].T
-        logits: Array = projected @ w["embedding.weight"].T + w["output_bias"]
+        logits: Array = projected @ w["embedding.weight"].T
+        logits += w["output_bias"]  # in place: for many poems this is a large array
         return logits
