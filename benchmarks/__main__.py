@@ -2,9 +2,13 @@
 
 import sys
 
-from benchmarks import cold_start, preparing
+from benchmarks import cold_start, generation, preparing
 
-BENCHMARKS = {"cold-start": cold_start.rows, "prepare": preparing.rows}
+BENCHMARKS = {
+    "cold-start": cold_start.rows,
+    "generation": generation.rows,
+    "prepare": preparing.rows,
+}
 
 print(f"{'what':<58} {'ours':>11} {'theirs':>11} {'ratio':>8}   bound")
 for name, rows in BENCHMARKS.items():

@@ -204,7 +204,32 @@ class SampleConfig(Settings):
     top_p: float | None = setting(
         None, "Choose among the likeliest that together have this probability.", min=0, max=1
     )
-    max_chars: int = setting(200, "Longest poem, the start included.", min=1)
+    min_p: float | None = setting(
+        None,
+        "Choose among those at least this many times as likely as the likeliest.",
+        min=0,
+        max=1,
+    )
+    repetition_penalty: float | None = setting(
+        None,
+        "Above 1, makes what was already written less likely; punctuation is exempt.",
+        min=1,
+        max=100,
+    )
+    max_chars: int = setting(200, "Longest poem; --start is included, --start-file is not.", min=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchConfig(Settings):
+    """How whole poems are chosen, other than token by token."""
+
+    beam: int | None = setting(
+        None, "Search for the likeliest poem, keeping this many beginnings; no chance.", min=1
+    )
+    length_penalty: float = setting(
+        0.6, "With --beam: 0 favours short poems, 1 and more long ones.", min=0, max=10
+    )
+    distinct: bool = setting(False, "Never write a poem twice (sampling without replacement).")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,13 +15,21 @@ from poetgen.config import (
     PrepareConfig,
     RaceConfig,
     SampleConfig,
+    SearchConfig,
     Settings,
     TrainConfig,
     flag_of,
 )
 from poetgen.errors import InputError, PoetgenError, SettingError
 
-ALL_SETTINGS = [PrepareConfig, ModelConfig, TrainConfig, SampleConfig, RaceConfig]
+ALL_SETTINGS = [
+    PrepareConfig,
+    ModelConfig,
+    TrainConfig,
+    SampleConfig,
+    SearchConfig,
+    RaceConfig,
+]
 ALL_ERRORS = [
     value
     for value in vars(errors).values()
@@ -96,6 +104,9 @@ def test_what_is_no_number_is_in_no_range(cls, name, bound):
         (TrainConfig, "grad_clip"),
         (SampleConfig, "top_k"),
         (SampleConfig, "top_p"),
+        (SampleConfig, "min_p"),
+        (SampleConfig, "repetition_penalty"),
+        (SearchConfig, "beam"),
         (RaceConfig, "max_minutes"),
     ],
 )

@@ -102,6 +102,24 @@ def test_the_same_seed_gives_the_same_poems(poet, seed, start):
     assert first == again
 
 
+def test_a_seed_keeps_its_poems():
+    """Golden: drawn with the first release; a change here breaks what users have noted down."""
+    model = tiny_model("lstm", 2, seed=4)
+    poet = Poet(model, NumpyModel(model.config, model.weights))
+    found = {
+        "plain": poet.write(poet.prompt("日"), SampleConfig(max_chars=16), 7, 2),
+        "filtered": poet.write(
+            [], SampleConfig(temperature=1.3, top_k=12, top_p=0.9, max_chars=16), 8, 2
+        ),
+        "greedy": poet.write(poet.prompt("月"), SampleConfig(temperature=0, max_chars=16), 9, 1),
+    }
+    assert found == {
+        "plain": ["日梦，湖山鸟去", "日海月山月鸟天？花花春水"],
+        "filtered": ["花？山红，水鸟鸟日春山花", "山夜山？去？鸟夜。"],
+        "greedy": ["月鸟鸟鸟鸟"],
+    }
+
+
 def test_other_seeds_and_other_numbers_give_other_poems(poet):
     config = SampleConfig(temperature=1, max_chars=25)
     poems = [poem for seed in range(5) for poem in poet.write([], config, seed, 5)]

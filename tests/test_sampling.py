@@ -8,7 +8,18 @@ from hypothesis.extra.numpy import arrays
 
 from poetgen.config import SampleConfig
 from poetgen.errors import SettingError
-from poetgen.generation.sampling import keep_top_k, keep_top_p, probabilities, sample, softmax
+from poetgen.generation.sampling import (
+    invert,
+    keep_min_p,
+    keep_top_k,
+    keep_top_p,
+    log_softmax,
+    penalise_repeats,
+    probabilities,
+    sample,
+    scaled,
+    softmax,
+)
 
 B, V = 2, 7
 
@@ -24,6 +35,7 @@ CONFIGS = st.builds(
     temperature=st.one_of(st.just(0.0), st.floats(0.05, 20)),
     top_k=st.one_of(st.none(), st.integers(1, V + 2)),
     top_p=st.one_of(st.none(), st.floats(0, 1)),
+    min_p=st.one_of(st.none(), st.floats(0, 1)),
 )
 # The two ends of [0, 1), and what lies between.
 DRAWS = st.one_of(st.just(0.0), st.just(math.nextafter(1, 0)), st.floats(0, 1, exclude_max=True))
@@ -42,6 +54,17 @@ def test_softmax_is_the_share_of_each_exponential(logits):
 def test_softmax_stands_logits_of_any_size():
     found = softmax(np.array([[1e308, 1e308, -1e30], [-1e30, -np.inf, -1e30]]))
     np.testing.assert_array_equal(found, [[0.5, 0.5, 0], [0.5, 0, 0.5]])
+
+
+@quick
+@given(logits=LOGITS)
+def test_log_softmax_is_the_logarithm_of_softmax(logits):
+    np.testing.assert_allclose(log_softmax(logits), np.log(softmax(logits)), atol=1e-12)
+
+
+def test_log_softmax_tells_apart_what_softmax_rounds_to_nothing():
+    found = log_softmax(np.array([[0.0, -800.0, -900.0, -np.inf]]))
+    np.testing.assert_array_equal(found, [[0, -800, -900, -np.inf]])
 
 
 # Temperature.
@@ -109,9 +132,80 @@ def test_top_p_keeps_the_smallest_set_that_reaches_p(logits, p):
         assert kept.all() or share[kept].min() >= share[~kept].max()
 
 
+@pytest.mark.parametrize("spread", [0.0, 0.1, 1.0, 4.0])
+@pytest.mark.parametrize("p", [0.0, 0.5, 0.9, 0.999, 1.0])
+def test_top_p_of_a_large_vocabulary_is_that_of_all_tokens_in_order(spread, p):
+    logits = np.random.default_rng(3).normal(0, spread, (4, 2000))
+    logits[:, 100:200] = -np.inf
+    # Ties, at the top and lower down: the smaller id comes first.
+    logits[1, 300:305] = 5.0
+    logits[2] = logits[2].round()
+    found = np.isfinite(keep_top_p(logits, p))
+    for row, kept, share in zip(logits, found, softmax(logits), strict=True):
+        order = np.argsort(-row, kind="stable")
+        before = np.cumsum(share[order]) - share[order]
+        wanted = order[(before < p) & (share[order] > 0)] if p else order[:1]
+        assert set(np.flatnonzero(kept)) == set(wanted)
+
+
+@quick
+@given(logits=LOGITS, p=st.floats(0, 1))
+def test_min_p_keeps_what_is_at_least_p_times_as_likely_as_the_likeliest(logits, p):
+    for row, found, share in zip(logits, keep_min_p(logits, p), softmax(logits), strict=True):
+        kept = np.isfinite(found)
+        np.testing.assert_array_equal(found[kept], row[kept])
+        assert kept[row.argmax()]
+        assert share[kept].min() >= p * share.max() * (1 - 1e-9)
+        assert kept.all() or share[~kept].max() <= p * share.max() * (1 + 1e-9)
+
+
+def test_min_p_keeps_fewer_tokens_the_surer_the_model_is():
+    logits = np.array([[6.0, 1.0, 0.5, 0.0], [1.2, 1.0, 0.5, 0.0]])
+    assert np.isfinite(keep_min_p(logits, 0.2)).sum(axis=1).tolist() == [1, 4]
+    np.testing.assert_array_equal(keep_min_p(logits, 0), logits)
+
+
+@quick
+@given(logits=LOGITS, config=CONFIGS)
+def test_the_largest_of_the_scaled_logits_is_0(logits, config):
+    np.testing.assert_array_equal(scaled(logits, config).max(axis=1), 0)
+
+
+# The repetition penalty.
+
+
+@quick
+@given(
+    logits=LOGITS,
+    written=arrays(np.bool_, (B, V)),
+    penalty=st.floats(1.001, 100),
+)
+def test_a_penalty_lowers_what_was_written_and_nothing_else(logits, written, penalty):
+    found = penalise_repeats(logits, written, penalty)
+    for was, now, again in zip(
+        logits.ravel().tolist(), found.ravel().tolist(), written.ravel().tolist(), strict=True
+    ):
+        if not again:
+            assert now == was
+        else:
+            assert now == (was / penalty if was > 0 else was * penalty)
+            assert now <= was
+
+
+def test_a_penalty_of_1_changes_nothing_and_what_is_impossible_stays_so():
+    logits = np.array([[1.5, -0.5, -np.inf, 0.0]], np.float32)
+    everything = np.ones(logits.shape, bool)
+    np.testing.assert_array_equal(penalise_repeats(logits, everything, 1.0), logits)
+    assert penalise_repeats(logits, everything, 3.0)[0, 2] == -np.inf
+    assert penalise_repeats(logits, everything, 3.0).dtype == np.float32
+
+
+# All filters together.
+
+
 @quick
 @given(logits=LOGITS, config=CONFIGS, mask=MASKS)
-def test_top_k_and_top_p_only_ever_take_tokens_away(logits, config, mask):
+def test_filters_only_ever_take_tokens_away(logits, config, mask):
     logits[mask] = -np.inf
     free = probabilities(logits, SampleConfig(temperature=config.temperature))
     found = probabilities(logits, config)
@@ -149,6 +243,36 @@ def test_the_draws_at_both_ends_take_the_first_and_the_last_token_that_is_allowe
     assert sample(logits, SampleConfig(temperature=1), draws).tolist() == [2, 4]
 
 
+@pytest.mark.parametrize("num_tokens", [1, 2, 63, 64, 65, 128, 200, 6440])
+def test_inverting_in_blocks_finds_what_one_running_sum_finds(num_tokens):
+    rng = np.random.default_rng(num_tokens)
+    weights = np.exp(rng.normal(0, 4, (300, num_tokens)))
+    weights[rng.random(weights.shape) < 0.5] = 0
+    weights[np.arange(300), rng.integers(0, num_tokens, 300)] = 1
+    draws = rng.random(300)
+    sums = np.cumsum(weights, axis=1)
+    expected = (sums <= draws[:, None] * sums[:, -1:]).sum(axis=1)
+    np.testing.assert_array_equal(invert(weights, draws), expected)
+
+
+@quick
+@given(
+    seed=st.integers(0, 1000),
+    num_tokens=st.integers(1, 300),
+    num_possible=st.integers(1, 9),
+    draw=DRAWS,
+)
+def test_inverting_finds_only_what_has_weight(seed, num_tokens, num_possible, draw):
+    rng = np.random.default_rng(seed)
+    weights = np.zeros((1, num_tokens))
+    possible = rng.integers(0, num_tokens, num_possible)
+    weights[0, possible] = 10.0 ** rng.uniform(-300, 0, num_possible)
+    (found,) = invert(weights, np.array([draw])).tolist()
+    assert found in possible
+    if draw == 0:
+        assert found == possible.min()
+
+
 @quick
 @given(logits=LOGITS, config=CONFIGS, draws=st.lists(DRAWS, min_size=B, max_size=B))
 def test_each_row_is_drawn_by_its_own_draw(logits, config, draws):
@@ -166,8 +290,9 @@ def test_each_row_is_drawn_by_its_own_draw(logits, config, draws):
         SampleConfig(temperature=0.5),
         SampleConfig(temperature=2, top_k=4),
         SampleConfig(temperature=0.8, top_p=0.9),
+        SampleConfig(temperature=1.5, min_p=0.2),
     ],
-    ids=["plain", "cold", "top_k", "top_p"],
+    ids=["plain", "cold", "top_k", "top_p", "min_p"],
 )
 def test_tokens_are_drawn_as_often_as_their_probabilities_say(config):
     logits = np.array([[1.2, -np.inf, 0.1, 2.0, -1.0, 0.7, -0.4]])
@@ -201,6 +326,10 @@ def test_raising_a_token_s_logit_never_lowers_its_probability(logits, config, dr
         {"top_k": 0},
         {"top_p": -0.1},
         {"top_p": 1.01},
+        {"min_p": -0.1},
+        {"min_p": 1.01},
+        {"repetition_penalty": 0.9},
+        {"repetition_penalty": math.inf},
         {"max_chars": 0},
     ],
     ids=str,

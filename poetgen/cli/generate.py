@@ -6,24 +6,31 @@ import json
 import secrets
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from poetgen.cli.options import Quiet
-from poetgen.config import Device, SampleConfig
+from poetgen.config import Device, SampleConfig, SearchConfig, flag_of
 from poetgen.errors import SettingError
 
 if TYPE_CHECKING:
-    from poetgen.generation.poems import Poet
+    from poetgen.generation.poems import Poem, Poet
 
 
 def generate(
     start: Annotated[
         str, typer.Option("--start", help="How the poem begins; any length, also several lines.")
     ] = "",
+    start_file: Annotated[
+        Path | None,
+        typer.Option("--start-file", help="Read the start from a file, or from - (stdin)."),
+    ] = None,
     num_poems: Annotated[int, typer.Option("-n", min=1, help="How many poems.")] = 1,
     sampling: SampleConfig = SampleConfig(),
+    search: SearchConfig = SearchConfig(),
     seed: Annotated[
         int | None,
         typer.Option("--seed", min=0, show_default="a random one", help="Same seed, same poems."),
@@ -51,32 +58,123 @@ def generate(
     """
     if stream and as_json:
         raise SettingError("--stream and --json exclude each other.", "Leave one of the two out.")
+    if start and start_file is not None:
+        raise _exclude("--start", "--start-file")
+    _refuse_contradictions(sampling, search, num_poems, stream)
     from poetgen.generation.poems import load_poet
     from poetgen.places import find_model
 
-    seed = secrets.randbits(32) if seed is None else seed
+    told, seed = seed, secrets.randbits(32) if seed is None else seed
     path = find_model(model)
     poet = load_poet(path, device)
-    prompt = poet.prompt(start)
-    if len(prompt) >= sampling.max_chars and prompt:
-        raise SettingError(
-            f"The start has {len(prompt)} characters and --max-chars is {sampling.max_chars}.",
-            "Shorten the start, or raise --max-chars.",
-        )
+    prompt, sampling = _read_prompt(poet, start, start_file, sampling)
     if not quiet and not as_json:
-        print(f"model {path.stem}, seed {seed}", file=sys.stderr)
-    if as_json:
-        texts = poet.write(prompt, sampling, seed, num_poems)
-        poems = [{"text": text, "lines": poet.lines(text)} for text in texts]
-        _print_json({"model": path.stem, "seed": seed, "poems": poems})
-    elif stream:
+        chance = f"seed {seed}" if search.beam is None else f"beam {search.beam}"
+        print(f"model {path.stem}, {chance}", file=sys.stderr)
+    if stream:
         for number in range(num_poems):
             if number:
                 print()
             _print_slowly(_streamed(poet, prompt, sampling, seed, number))
+        return
+    poems = _write(poet, prompt, sampling, search, seed, num_poems)
+    if len(poems) < num_poems and not quiet:
+        print(f"Of {num_poems} different poems only {len(poems)} can be had.", file=sys.stderr)
+    if as_json:
+        shown = [_as_json(poem, poet) for poem in poems]
+        # A search has no use for a seed: it is told only what the user said.
+        seen = seed if search.beam is None else told
+        _print_json({"model": path.stem, "seed": seen, "poems": shown})
     else:
-        for number, text in enumerate(poet.write(prompt, sampling, seed, num_poems)):
-            print(("\n" if number else "") + "\n".join(poet.lines(text)))
+        for number, poem in enumerate(poems):
+            print(("\n" if number else "") + "\n".join(poet.lines(poem.text)))
+
+
+def _exclude(one: str, other: str) -> SettingError:
+    return SettingError(f"{one} and {other} exclude each other.", "Leave one of the two out.")
+
+
+def _refuse_contradictions(
+    sampling: SampleConfig, search: SearchConfig, num_poems: int, stream: bool
+) -> None:
+    """See to it that no setting is given that another one would make void.
+
+    Raises:
+        SettingError: one is.
+    """
+    if search.distinct:
+        if stream:
+            # Which poems are drawn is known only when all of them are.
+            raise _exclude("--distinct", "--stream")
+        if sampling.temperature == 0 and num_poems > 1:
+            raise SettingError(
+                "--temp 0 always writes the same poem, so there are no distinct ones.",
+                "Raise --temp, or search for several poems with --beam.",
+            )
+    if search.beam is None:
+        if search.length_penalty != SearchConfig().length_penalty:
+            raise SettingError("--length-penalty belongs to --beam.", "Add --beam 8, say.")
+        return
+    if stream or search.distinct:
+        raise _exclude("--beam", "--stream" if stream else "--distinct")
+    unused, default = ("temperature", "top_k", "top_p", "min_p"), SampleConfig()
+    for declared in fields(SampleConfig):
+        value = getattr(sampling, declared.name)
+        if declared.name in unused and value != getattr(default, declared.name):
+            flag = flag_of(declared.name, declared.metadata["flag"])
+            raise SettingError(
+                f"--beam searches without chance, and {flag} is for sampling.",
+                "Leave one of the two out.",
+            )
+    if num_poems > search.beam:
+        raise SettingError(
+            f"--beam {search.beam} keeps {search.beam} poems, and -n asks for {num_poems}.",
+            f"Give --beam {num_poems} or more.",
+        )
+
+
+def _read_prompt(
+    poet: Poet, start: str, start_file: Path | None, sampling: SampleConfig
+) -> tuple[list[int], SampleConfig]:
+    """Encode the start; give the sampling settings with the whole length that it allows."""
+    if start_file is not None:
+        from poetgen.generation.prompt import name_of, read_start
+
+        prompt = poet.prompt(read_start(start_file), name_of(start_file))
+        return prompt, replace(sampling, max_chars=sampling.max_chars + len(prompt))
+    prompt = poet.prompt(start)
+    if len(prompt) >= sampling.max_chars and prompt:
+        raise SettingError(
+            f"The start has {len(prompt)} characters and --max-chars is {sampling.max_chars}.",
+            f"Give --max-chars {len(prompt) + 1} or more, or the start in a --start-file, which "
+            "is not counted.",
+        )
+    return prompt, sampling
+
+
+def _write(
+    poet: Poet,
+    prompt: list[int],
+    sampling: SampleConfig,
+    search: SearchConfig,
+    seed: int,
+    num_poems: int,
+) -> list[Poem]:
+    """Write the poems in the way that was asked for."""
+    if search.beam is not None:
+        return poet.search(prompt, sampling, search)[:num_poems]
+    if search.distinct:
+        return poet.write_distinct(prompt, sampling, seed, num_poems)
+    from poetgen.generation.poems import Poem
+
+    return [Poem(text) for text in poet.write(prompt, sampling, seed, num_poems)]
+
+
+def _as_json(poem: Poem, poet: Poet) -> dict[str, Any]:
+    shown: dict[str, Any] = {"text": poem.text, "lines": poet.lines(poem.text)}
+    if poem.log_probability is not None:
+        shown["log_probability"] = poem.log_probability
+    return shown
 
 
 def _streamed(

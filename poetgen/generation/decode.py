@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.config import SampleConfig
-from poetgen.generation.sampling import sample
+from poetgen.generation.sampling import penalise_repeats, sample
 from poetgen.text.vocabulary import END, PAD, START, UNK
 
 Array = NDArray[np.floating[Any]]
@@ -32,6 +32,41 @@ class Stepper(Protocol[State]):
         """Keep the states of some poems."""
 
 
+def read_prompt(
+    network: Stepper[State], prompt: Sequence[int], num_poems: int
+) -> tuple[Array, State]:
+    """Read the start token and the prompt once; give that state to each of ``num_poems``."""
+    logits, state = network.prime(np.array([START, *prompt]), network.start(1))
+    copies = np.zeros(num_poems, np.int64)
+    return logits[copies], network.select(state, copies)
+
+
+def weigh(
+    logits: Array,
+    poems: Sequence[Sequence[int]],
+    config: SampleConfig,
+    exempt: NDArray[np.bool_] | None = None,
+) -> Array:
+    """Give the logits (B, V) of what may come next in ``poems``, the prompt part of each.
+
+    What no poem may hold falls to −∞, and what a poem has already is penalised, if that is
+    wanted, but for the tokens that are ``exempt``, (V,).
+    """
+    logits = np.array(logits)
+    # A reader sees none of these; UNK is no character that anyone could write.
+    logits[:, [PAD, START, UNK]] = -np.inf
+    if not all(poems):
+        logits[[not poem for poem in poems], END] = -np.inf
+    if config.repetition_penalty is None:
+        return logits
+    written = np.zeros(logits.shape, np.bool_)
+    for row, poem in enumerate(poems):
+        written[row, poem] = True
+    if exempt is not None:
+        written &= ~exempt
+    return penalise_repeats(logits, written, config.repetition_penalty)
+
+
 class Written(NamedTuple):
     """One token that was just written, and to which poem of the batch."""
 
@@ -44,25 +79,25 @@ def iter_written(
     prompt: Sequence[int],
     config: SampleConfig,
     rngs: Sequence[np.random.Generator],
+    exempt: NDArray[np.bool_] | None = None,
 ) -> Iterator[Written]:
     """Write one poem for each generator of ``rngs``, all together, token by token.
 
     The prompt is read after the start token and is not yielded. A poem is over at its end
     token, which is not yielded either, or when it has ``config.max_chars`` tokens. Each
-    poem draws from its own generator, so it does not depend on its neighbours.
+    poem draws from its own generator, so it does not depend on its neighbours. ``exempt``,
+    (V,), are the tokens that the repetition penalty spares.
     """
+    poems = [list(prompt) for _ in rngs]
     alive = np.arange(len(rngs))
-    logits, state = network.prime(np.array([START, *prompt]), network.start(len(rngs)))
+    logits, state = read_prompt(network, prompt, len(rngs))
     for length in range(len(prompt), config.max_chars):
-        logits = np.array(logits)
-        # A reader sees none of these; UNK is no character that anyone could write.
-        logits[:, [PAD, START, UNK]] = -np.inf
-        if length == 0:
-            logits[:, END] = -np.inf
+        logits = weigh(logits, [poems[poem] for poem in alive.tolist()], config, exempt)
         draws = np.array([rngs[poem].random() for poem in alive.tolist()])
         chosen = sample(logits, config, draws)
         for poem, token_id in zip(alive.tolist(), chosen.tolist(), strict=True):
             if token_id != END:
+                poems[poem].append(token_id)
                 yield Written(poem, token_id)
         (rows,) = np.nonzero(chosen != END)
         if len(rows) == 0:
@@ -78,10 +113,11 @@ def generate(
     prompt: Sequence[int],
     config: SampleConfig,
     rngs: Sequence[np.random.Generator],
+    exempt: NDArray[np.bool_] | None = None,
 ) -> list[list[int]]:
     """Write one poem for each generator; give their token ids, the prompt first."""
     poems = [list(prompt) for _ in rngs]
-    for poem, token_id in iter_written(network, prompt, config, rngs):
+    for poem, token_id in iter_written(network, prompt, config, rngs, exempt):
         poems[poem].append(token_id)
     return poems
 

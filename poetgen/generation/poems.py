@@ -5,14 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from poetgen.config import Device, SampleConfig
+import numpy as np
+from numpy.typing import NDArray
+
+from poetgen.config import Device, SampleConfig, SearchConfig
 from poetgen.generation.decode import Stepper, generate, iter_written, poem_rngs
 from poetgen.generation.prompt import encode_prompt
 from poetgen.networks.model_file import Model, load_model
 from poetgen.networks.numpy_model import NumpyModel
+from poetgen.text.vocabulary import NUM_SPECIAL
 from poetgen.verse.layout import couplets
+
+if TYPE_CHECKING:
+    from poetgen.generation.search import Scored
+
+
+class Poem(NamedTuple):
+    """A text, and the natural logarithm of its probability where it is known."""
+
+    text: str
+    log_probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +36,43 @@ class Poet:
     model: Model
     network: Stepper[Any]
 
-    def prompt(self, start: str) -> list[int]:
-        """Encode how the poems begin.
+    def prompt(self, start: str, source: str | None = None) -> list[int]:
+        """Encode how the poems begin; ``source`` names the file that it comes from, if any.
 
         Raises:
             PromptError: the model does not know a character of it.
         """
-        return encode_prompt(start, self.model)
+        return encode_prompt(start, self.model, source)
 
     def write(
         self, prompt: list[int], sampling: SampleConfig, seed: int, num_poems: int
     ) -> list[str]:
         """Write poems; poem ``i`` is a function of the model, the seed and ``i`` alone."""
         rngs = poem_rngs(seed, num_poems)
-        poems = generate(self.network, prompt, sampling, rngs)
+        poems = generate(self.network, prompt, sampling, rngs, self._exempt(sampling))
         return [self.model.vocabulary.decode(token_ids) for token_ids in poems]
+
+    def write_distinct(
+        self, prompt: list[int], sampling: SampleConfig, seed: int, num_poems: int
+    ) -> list[Poem]:
+        """Write poems of which no two are equal; fewer, if there are no more.
+
+        The log-probability of a poem is that under ``sampling``.
+        """
+        from poetgen.generation.stochastic_beam import sample_distinct
+
+        exempt = self._exempt(sampling)
+        found = sample_distinct(self.network, prompt, sampling, seed, num_poems, exempt)
+        return self._spelled(found)
+
+    def search(self, prompt: list[int], sampling: SampleConfig, search: SearchConfig) -> list[Poem]:
+        """Find the likeliest poems by beam search, at most ``search.beam``, the best first."""
+        from poetgen.generation.beam import beam_search
+
+        beam, exempt = search.beam or 1, self._exempt(sampling)
+        return self._spelled(
+            beam_search(self.network, prompt, sampling, beam, search.length_penalty, exempt)
+        )
 
     def stream(
         self, prompt: list[int], sampling: SampleConfig, seed: int, number: int
@@ -46,7 +82,8 @@ class Poet:
         shown = self.model.vocabulary.decode(token_ids)
         if shown:
             yield shown
-        for written in iter_written(self.network, prompt, sampling, poem_rngs(seed, 1, number)):
+        rngs, exempt = poem_rngs(seed, 1, number), self._exempt(sampling)
+        for written in iter_written(self.network, prompt, sampling, rngs, exempt):
             token_ids.append(written.token_id)
             # Whether a blank goes before a word depends on the word before it.
             text = self.model.vocabulary.decode(token_ids)
@@ -56,6 +93,23 @@ class Poet:
     def lines(self, text: str) -> list[str]:
         """Lay a poem out: Chinese verse in couplets, other text as it is."""
         return couplets(text)
+
+    def _spelled(self, found: list[Scored]) -> list[Poem]:
+        decode = self.model.vocabulary.decode
+        return [Poem(decode(token_ids), log_prob) for token_ids, log_prob in found]
+
+    def _exempt(self, sampling: SampleConfig) -> NDArray[np.bool_] | None:
+        """Mark, shape (V,), the tokens that the repetition penalty spares.
+
+        Every line of verse ends with a mark, and every line of prose with a break: punishing
+        them would punish poems for being poems.
+        """
+        if sampling.repetition_penalty is None:
+            return None
+        vocabulary = self.model.vocabulary
+        exempt = np.ones(len(vocabulary), np.bool_)
+        exempt[NUM_SPECIAL:] = [not any(map(str.isalnum, token)) for token in vocabulary.tokens]
+        return exempt
 
 
 def load_poet(path: Path, device: Device = "auto") -> Poet:

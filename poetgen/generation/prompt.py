@@ -2,46 +2,100 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
+from pathlib import Path
 
-from poetgen.errors import PromptError
+from poetgen.errors import PromptError, SourceError
 from poetgen.networks.model_file import Model
 from poetgen.text.characters import LINE_MARKS, full_width, mostly_han
 from poetgen.text.tokens import split_tokens
 
+STANDARD_INPUT = Path("-")
 
-def encode_prompt(start: str, model: Model) -> list[int]:
-    """Encode the start of a poem for ``model``.
+
+def read_start(path: Path) -> str:
+    """Read the start of a poem from a file, or from standard input for ``-``.
+
+    Its encoding is told by its bytes. The line break at the end of a file ends its last
+    line; it is no part of the start.
+
+    Raises:
+        PromptError: the file cannot be read, or is not a text.
+    """
+    from poetgen.text.readers.encodings import decode
+
+    try:
+        data = sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
+        text = decode(data, name_of(path)).text
+    except OSError as error:
+        raise PromptError(
+            f"{path} cannot be read: {error.strerror or error}.",
+            "Give a text file to --start-file, or - for standard input.",
+        ) from error
+    except SourceError as error:
+        raise PromptError(error.problem, "Write the start as a text in UTF-8.") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+
+
+def name_of(path: Path) -> str:
+    """Call a start file as an error should call it."""
+    return "standard input" if path == STANDARD_INPUT else str(path)
+
+
+def encode_prompt(start: str, model: Model, source: str | None = None) -> list[int]:
+    """Encode the start of a poem for ``model``; ``source`` names the file it was read from.
 
     Half-width punctuation is read as full-width if the model knows only that, and a token
     the model does not know is tried in its other script (simplified or traditional) and in
     lower case.
 
     Raises:
-        PromptError: a token is unknown in every form.
+        PromptError: a token is unknown in every form; of a file the place is told.
     """
-    start = unicodedata.normalize("NFC", start)
+    text = start = unicodedata.normalize("NFC", start)
     if any(mark in model.vocabulary for mark in LINE_MARKS):
         start = "".join(char if char in model.vocabulary else full_width(char) for char in start)
         if mostly_han(start):
             # Verse has no spaces; people type them between lines.
             start = "".join(start.split())
-    tokens = split_tokens(start, model.vocabulary.kind)
-    return model.vocabulary.encode([_known_form(token, model) for token in tokens])
+    token_ids = []
+    for token in split_tokens(start, model.vocabulary.kind):
+        form = _known_form(token, model)
+        if form is None:
+            where = "" if source is None else f" ({source}, {_place(token, text, model)})"
+            raise _unknown(token, where, model)
+        token_ids.append(form)
+    return model.vocabulary.encode(token_ids)
 
 
-def _known_form(token: str, model: Model) -> str:
+def _known_form(token: str, model: Model) -> str | None:
     if token in model.vocabulary:
         return token
     from poetgen.text.script import to_simplified, to_traditional
 
-    for form in (to_simplified(token), to_traditional(token), token.lower()):
-        if form in model.vocabulary:
-            return form
+    forms = (to_simplified(token), to_traditional(token), token.lower())
+    return next((form for form in forms if form in model.vocabulary), None)
+
+
+def _place(token: str, text: str, model: Model) -> str:
+    """Tell line and column of the first ``token`` in ``text``, which holds it."""
+    # As it was written: blanks may be gone and marks be wider by now.
+    place = 0
+    for written in split_tokens(text, model.vocabulary.kind):
+        place = text.index(written, place)
+        if token in (written, full_width(written)):
+            break
+        place += len(written)
+    before = text[:place]
+    return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
+
+
+def _unknown(token: str, where: str, model: Model) -> PromptError:
     kind = "character" if model.vocabulary.kind == "char" else "word"
     known = [start for start in "日红山夜湖海月君" if start in model.vocabulary]
     examples = " ".join(known or model.vocabulary.tokens[:8])
-    raise PromptError(
-        f"The model does not know {token!r}, in no form of it.",
+    return PromptError(
+        f"The model does not know {token!r}{where}, in no form of it.",
         f"It knows {len(model.vocabulary.tokens):,} {kind}s; try one of: {examples}",
     )

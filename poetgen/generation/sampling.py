@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,13 @@ from numpy.typing import NDArray
 from poetgen.config import SampleConfig
 
 Array = NDArray[np.floating[Any]]
+
+# Tokens whose weights are summed at once before the token itself is looked for.
+_BLOCK_TOKENS = 64
+# Among so many tokens the set of top-p is looked for first.
+_FEW_TOKENS = 512
+# Poems whose tokens are chosen at once: with a vocabulary of 6,000, two megabytes.
+_BLOCK_ROWS = 32
 
 
 def keep_top_k(logits: Array, k: int) -> Array:
@@ -23,18 +31,53 @@ def keep_top_k(logits: Array, k: int) -> Array:
 def keep_top_p(logits: Array, p: float) -> Array:
     """Keep the smallest set of likeliest tokens whose probability reaches ``p``.
 
-    The likeliest token always stays. Source: Holtzman et al. 2020, arXiv:1904.09751.
+    The likeliest token always stays; of equal ones, those with smaller ids. Source: Holtzman
+    et al. 2020, arXiv:1904.09751.
     """
-    order = np.argsort(-logits, axis=-1, kind="stable")
-    ordered = np.take_along_axis(softmax(logits), order, axis=-1)
-    before = np.cumsum(ordered, axis=-1) - ordered
-    drop = before >= p
-    drop[..., 0] = False
-    out = logits.copy()
-    np.put_along_axis(
-        out, order, np.where(drop, -np.inf, np.take_along_axis(logits, order, -1)), -1
-    )
+    shares = softmax(logits)
+    out = np.full_like(logits, -np.inf)
+    for row, share in enumerate(shares):
+        kept = _nucleus(logits[row], share, p)
+        out[row, kept] = logits[row, kept]
     return out
+
+
+def _nucleus(logits: Array, shares: Array, p: float) -> NDArray[np.int64]:
+    """Find the ids of the likeliest tokens whose ``shares`` (V,) together reach ``p``."""
+    # Rarely does it take more than a few tokens, and to sort them all is slow. Those above
+    # an edge are in order what they are among all.
+    edge = np.partition(shares, -_FEW_TOKENS)[-_FEW_TOKENS] if len(shares) > _FEW_TOKENS else -1.0
+    (likely,) = np.nonzero(shares > edge)
+    if shares[likely].sum() <= p:
+        likely = np.arange(len(shares))
+    likely = likely[np.argsort(-logits[likely], kind="stable")]
+    ordered = shares[likely]
+    drop = np.cumsum(ordered) - ordered >= p
+    drop[0] = False
+    kept: NDArray[np.int64] = likely[~drop]
+    return kept
+
+
+def keep_min_p(logits: Array, p: float) -> Array:
+    """Keep the tokens that are at least ``p`` times as likely as the likeliest.
+
+    The surer the model is, the fewer stay. Source: Nguyen et al. 2024, arXiv:2407.01082.
+    """
+    if p == 0:
+        return logits
+    edge = logits.max(axis=-1, keepdims=True) + math.log(p)
+    return np.where(logits < edge, -np.inf, logits)
+
+
+def penalise_repeats(logits: Array, written: NDArray[np.bool_], penalty: float) -> Array:
+    """Make the tokens that were ``written``, (B, V), less likely.
+
+    A positive logit is divided by ``penalty`` and a negative one multiplied, so that either
+    falls. Source: Keskar et al. 2019 (CTRL), arXiv:1909.05858, section 4.1, which divides
+    only; a negative logit would rise by that.
+    """
+    lowered = np.where(logits > 0, logits / penalty, logits * penalty)
+    return np.where(written, lowered, logits)
 
 
 def softmax(logits: Array) -> Array:
@@ -45,23 +88,39 @@ def softmax(logits: Array) -> Array:
     return probabilities
 
 
-def probabilities(logits: Array, config: SampleConfig) -> Array:
-    """Give the distribution that ``config`` samples from, shape (B, V).
+def log_softmax(logits: Array) -> Array:
+    """Turn logits into the logarithms of probabilities, in float64."""
+    shifted = np.asarray(logits, np.float64)
+    shifted = shifted - shifted.max(axis=-1, keepdims=True)
+    logarithms: Array = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    return logarithms
 
-    Temperature first, then top-k, then top-p of what is left.
+
+def scaled(logits: Array, config: SampleConfig) -> Array:
+    """Give the logits (B, V), in float64, of the distribution that ``config`` samples from.
+
+    Temperature first; then top-k, top-p and min-p, each of what the one before it left. The
+    largest of each row is 0.
     """
     if config.temperature == 0:
-        greedy = np.zeros(logits.shape)
-        np.put_along_axis(greedy, logits.argmax(axis=-1)[..., None], 1.0, axis=-1)
+        greedy = np.full(logits.shape, -np.inf)
+        np.put_along_axis(greedy, logits.argmax(axis=-1)[..., None], 0.0, axis=-1)
         return greedy
     # In float64, so that a tiny temperature does not overflow; the maximum goes first.
-    logits = np.asarray(logits, np.float64)
-    logits = (logits - logits.max(axis=-1, keepdims=True)) / config.temperature
+    out: Array = np.subtract(logits, logits.max(axis=-1, keepdims=True), dtype=np.float64)
+    out /= config.temperature
     if config.top_k is not None:
-        logits = keep_top_k(logits, config.top_k)
+        out = keep_top_k(out, config.top_k)
     if config.top_p is not None:
-        logits = keep_top_p(logits, config.top_p)
-    return softmax(logits)
+        out = keep_top_p(out, config.top_p)
+    if config.min_p is not None:
+        out = keep_min_p(out, config.min_p)
+    return out
+
+
+def probabilities(logits: Array, config: SampleConfig) -> Array:
+    """Give the distribution that ``config`` samples from, shape (B, V)."""
+    return softmax(scaled(logits, config))
 
 
 def sample(logits: Array, config: SampleConfig, draws: Array) -> NDArray[np.int64]:
@@ -69,7 +128,39 @@ def sample(logits: Array, config: SampleConfig, draws: Array) -> NDArray[np.int6
 
     The draws come from outside so that every poem can have a generator of its own.
     """
-    cumulative = np.cumsum(probabilities(logits, config), axis=-1)
-    # Rounding may leave the last sum a little below 1: scale the draw, not the sums.
-    wanted = draws[:, None] * cumulative[:, -1:]
-    return np.asarray((cumulative <= wanted).sum(axis=-1), dtype=np.int64)
+    if config.temperature == 0:
+        return np.asarray(logits.argmax(axis=-1), np.int64)
+    chosen = np.empty(len(logits), np.int64)
+    # Few rows at a time, and in place: what stays in the cache needs not be fetched again.
+    for first in range(0, len(logits), _BLOCK_ROWS):
+        rows = slice(first, first + _BLOCK_ROWS)
+        weights = scaled(logits[rows], config)
+        chosen[rows] = invert(np.exp(weights, out=weights), draws[rows])
+    return chosen
+
+
+def invert(weights: Array, draws: Array) -> NDArray[np.int64]:
+    """Find in each row the first token at which the running sum passes draw · total.
+
+    ``weights`` (B, V) are not negative and need not sum to 1. Sums over blocks of tokens
+    tell the block; only inside it are the tokens summed one after the other, which for a
+    whole vocabulary would take longer than a step of the network.
+    """
+    num_rows, num_tokens = weights.shape
+    rows = np.arange(num_rows)
+    firsts = np.arange(0, num_tokens, _BLOCK_TOKENS)
+    sums = np.cumsum(np.add.reduceat(weights, firsts, axis=-1), axis=-1)
+    # Rounding may leave the total a little off 1: scale the draw, not the weights.
+    wanted = draws * sums[:, -1]
+    block = (sums <= wanted[:, None]).sum(axis=-1)
+    before = np.where(block > 0, sums[rows, block - 1], 0.0)
+    inside = firsts[block][:, None] + np.arange(min(_BLOCK_TOKENS, num_tokens))
+    # The last block may be short; what lies beyond it weighs nothing.
+    found = weights[rows[:, None], np.minimum(inside, num_tokens - 1)]
+    found[inside >= num_tokens] = 0.0
+    running = before[:, None] + np.cumsum(found, axis=-1)
+    # Summed in another order, the block may end just short of what is wanted: then its
+    # last token that weighs anything is meant.
+    last = found.shape[-1] - 1 - (found[:, ::-1] > 0).argmax(axis=-1)
+    token = np.minimum((running <= wanted[:, None]).sum(axis=-1), last)
+    return np.asarray(firsts[block] + token, np.int64)

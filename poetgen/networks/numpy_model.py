@@ -16,6 +16,9 @@ from poetgen.networks.output import logits_of, score
 
 Ids = NDArray[np.integer[Any]]
 
+# Steps that are read at once: a file may be longer than memory is wide.
+_BLOCK_STEPS = 256
+
 
 class NumpyModel:
     """The same network as the torch one, over plain arrays."""
@@ -35,12 +38,18 @@ class NumpyModel:
         return self._logits(hidden), state
 
     def prime(self, token_ids: Ids, state: States) -> tuple[Array, States]:
-        """Read a text into every state, ids (T,); give the logits after its last token."""
-        hidden = state[-1][0]
-        for token_id in token_ids:
-            hidden, state = self._read(np.full(len(hidden), token_id), state)
+        """Read a text into every state, ids (T,); give the logits (B, V) after its last token.
+
+        Layer by layer: what the inputs of all steps contribute is one product, so that only
+        the product with the hidden state is left to be done step by step.
+        """
+        batch_size = len(state[0][0])
+        for first in range(0, len(token_ids), _BLOCK_STEPS):
+            block = token_ids[first : first + _BLOCK_STEPS]
+            inputs = np.broadcast_to(block, (batch_size, len(block)))
+            state = bptt.read(self.config, self.weights, inputs, state).state
         # The output layer is most of the work, and only its last row is wanted.
-        return self._logits(hidden), state
+        return self._logits(state[-1][0]), state
 
     def select(self, state: States, rows: Ids) -> States:
         """Keep only some of the poems, in the order given."""

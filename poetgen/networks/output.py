@@ -30,7 +30,9 @@ def score(config: ModelConfig, weights: Weights, hidden: Array) -> Scored:
         matrix = weights["embedding.weight"]
     else:
         rows, matrix = hidden, weights["output.weight"]
-    return Scored(rows @ matrix.T + weights["output_bias"], rows)
+    scores = rows @ matrix.T
+    scores += weights["output_bias"]  # in place: for many poems this is a large array
+    return Scored(scores, rows)
 
 
 def score_backward(

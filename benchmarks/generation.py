@@ -1,0 +1,76 @@
+"""Writing poems: numpy against torch, many at once against one by one, and what a state saves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from benchmarks.measure import compare
+from poetgen.config import SampleConfig
+from poetgen.generation.decode import generate, poem_rngs, weigh
+from poetgen.generation.poems import Poet, load_poet
+from poetgen.generation.sampling import sample
+from poetgen.generation.torch_stepper import TorchStepper
+from poetgen.networks.numpy_model import NumpyModel
+from poetgen.networks.torch_model import build
+from poetgen.places import find_model
+from poetgen.text.vocabulary import END, START
+
+_NUM_POEMS = 256
+_SEED = 1
+
+
+def rows() -> Iterator[str]:
+    """Compare on the model that ships, in this process: torch is imported already."""
+    poet = load_poet(find_model("tang"))
+    prompt = poet.prompt("日")
+    endless = _without_end(poet)
+    by_torch = TorchStepper(build(poet.model.config, endless.weights))
+    sampling = SampleConfig(max_chars=24)
+
+    def ten_poems(network: NumpyModel | TorchStepper) -> None:
+        for number in range(10):
+            generate(network, prompt, sampling, poem_rngs(_SEED, 1, number))
+
+    one = compare(lambda: ten_poems(endless), lambda: ten_poems(by_torch), pairs=15)
+    yield one.line("10 poems of 24 characters, one by one: numpy / torch", "at most 1")
+
+    def one_by_one() -> None:
+        for number in range(_NUM_POEMS):
+            generate(poet.network, prompt, SampleConfig(), poem_rngs(_SEED, 1, number))
+
+    many = compare(lambda: _write(poet, prompt), one_by_one, pairs=5)
+    yield many.line(f"{_NUM_POEMS} poems: at once / one by one", "at most 0.125")
+    for length in (20, 60, 200):
+        config = SampleConfig(max_chars=length)
+        carried = compare(
+            lambda config=config: _carry(endless, prompt, config),
+            lambda config=config: _read_again(endless, prompt, config),
+            pairs=5,
+        )
+        yield carried.line(f"{length} characters: carrying the state / re-reading", "")
+
+
+def _write(poet: Poet, prompt: list[int]) -> None:
+    poet.write(prompt, SampleConfig(), _SEED, _NUM_POEMS)
+
+
+def _without_end(poet: Poet) -> NumpyModel:
+    """Give the poet's network, changed so that every poem is as long as it may be."""
+    bias = poet.model.weights["output_bias"].copy()
+    bias[END] = -1e4
+    return NumpyModel(poet.model.config, {**poet.model.weights, "output_bias": bias})
+
+
+def _carry(network: NumpyModel, prompt: list[int], config: SampleConfig) -> None:
+    generate(network, prompt, config, poem_rngs(_SEED, 1))
+
+
+def _read_again(network: NumpyModel, prompt: list[int], config: SampleConfig) -> None:
+    """Write the same poem, reading all of it anew before each character."""
+    poem, (rng,) = list(prompt), poem_rngs(_SEED, 1)
+    while len(poem) < config.max_chars:
+        logits, _ = network.prime(np.array([START, *poem]), network.start(1))
+        draws = np.array([rng.random()])
+        poem.append(int(sample(weigh(logits, [poem], config), config, draws)[0]))
