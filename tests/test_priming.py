@@ -1,6 +1,8 @@
 """A start is read once, as matrix work, and it is the same as reading it step by step."""
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from poetgen.generation.decode import read_prompt
 from poetgen.generation.prompt import encode_prompt, read_start
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.text.vocabulary import START, Vocabulary
-from tests.command import assert_two_line_error, poetgen
+from tests.command import ENVIRONMENT, assert_two_line_error, poetgen
 from tests.tiny import HANZI, tiny_model
 
 V = 4 + len(HANZI) + 3
@@ -175,6 +177,20 @@ def test_a_start_file_is_continued_whatever_its_length(tmp_path):
     longer = ["--max-chars", str(len(start) + 20)]
     typed = poetgen(*arguments, *longer, "--start", start, cwd=tmp_path)
     assert typed.stdout == from_file.stdout
+
+
+def test_a_start_comes_through_a_pipe(tmp_path):
+    arguments = ["generate", "--seed", "3", "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-m", "poetgen", *arguments, "--start-file", "-"],
+        input="白日依山尽，\n黄河入海流。\n".encode(),
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        check=True,
+    )
+    typed = poetgen(*arguments, "--start", "白日依山尽，黄河入海流。", cwd=tmp_path)
+    assert done.stdout.decode() == typed.stdout
 
 
 def test_contradictions_about_the_start_are_refused(tmp_path):
