@@ -34,10 +34,10 @@ def step_by_step(network, token_ids, state):
     return logits, state
 
 
-def assert_same_state(found, expected):
-    for (h, c), (wanted_h, wanted_c) in zip(found, expected, strict=True):
-        np.testing.assert_allclose(h, wanted_h, atol=1e-12)
-        np.testing.assert_allclose(c, wanted_c, atol=1e-12)
+def assert_same_state(found, expected, atol=1e-12):
+    for layer, wanted_layer in zip(found, expected, strict=True):
+        for part, wanted in zip(layer, wanted_layer, strict=True):
+            np.testing.assert_allclose(part, wanted, atol=atol)
 
 
 @settings(max_examples=40, deadline=None)
@@ -69,8 +69,7 @@ def test_a_long_text_is_read_in_blocks_without_a_seam(arch, length):
     logits, found = network.prime(text, network.start(2))
     expected, expected_state = step_by_step(network, text, network.start(2))
     np.testing.assert_allclose(logits, expected, atol=1e-9)
-    for (h, _), (wanted_h, _) in zip(found, expected_state, strict=True):
-        np.testing.assert_allclose(h, wanted_h, atol=1e-9)
+    assert_same_state(found, expected_state, atol=1e-9)
 
 
 @pytest.mark.parametrize("arch", ARCHS)
