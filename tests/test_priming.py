@@ -1,6 +1,8 @@
 """A start is read once, as matrix work, and it is the same as reading it step by step."""
 
 import dataclasses
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from poetgen.generation.decode import read_prompt
 from poetgen.generation.prompt import encode_prompt, read_start
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.text.vocabulary import START, Vocabulary
-from tests.command import assert_two_line_error, poetgen
+from tests.command import ENVIRONMENT, assert_two_line_error, poetgen
 from tests.tiny import HANZI, tiny_model
 
 V = 4 + len(HANZI) + 3
@@ -32,10 +34,10 @@ def step_by_step(network, token_ids, state):
     return logits, state
 
 
-def assert_same_state(found, expected):
-    for (h, c), (wanted_h, wanted_c) in zip(found, expected, strict=True):
-        np.testing.assert_allclose(h, wanted_h, atol=1e-12)
-        np.testing.assert_allclose(c, wanted_c, atol=1e-12)
+def assert_same_state(found, expected, atol=1e-12):
+    for layer, wanted_layer in zip(found, expected, strict=True):
+        for part, wanted in zip(layer, wanted_layer, strict=True):
+            np.testing.assert_allclose(part, wanted, atol=atol)
 
 
 @settings(max_examples=40, deadline=None)
@@ -67,8 +69,7 @@ def test_a_long_text_is_read_in_blocks_without_a_seam(arch, length):
     logits, found = network.prime(text, network.start(2))
     expected, expected_state = step_by_step(network, text, network.start(2))
     np.testing.assert_allclose(logits, expected, atol=1e-9)
-    for (h, _), (wanted_h, _) in zip(found, expected_state, strict=True):
-        np.testing.assert_allclose(h, wanted_h, atol=1e-9)
+    assert_same_state(found, expected_state, atol=1e-9)
 
 
 @pytest.mark.parametrize("arch", ARCHS)
@@ -175,6 +176,20 @@ def test_a_start_file_is_continued_whatever_its_length(tmp_path):
     longer = ["--max-chars", str(len(start) + 20)]
     typed = poetgen(*arguments, *longer, "--start", start, cwd=tmp_path)
     assert typed.stdout == from_file.stdout
+
+
+def test_a_start_comes_through_a_pipe(tmp_path):
+    arguments = ["generate", "--seed", "3", "--quiet"]
+    done = subprocess.run(
+        [sys.executable, "-m", "poetgen", *arguments, "--start-file", "-"],
+        input="白日依山尽，\n黄河入海流。\n".encode(),
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        capture_output=True,
+        check=True,
+    )
+    typed = poetgen(*arguments, "--start", "白日依山尽，黄河入海流。", cwd=tmp_path)
+    assert done.stdout.decode() == typed.stdout
 
 
 def test_contradictions_about_the_start_are_refused(tmp_path):

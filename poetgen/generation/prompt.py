@@ -25,6 +25,8 @@ def read_start(path: Path) -> str:
     """
     from poetgen.text.readers.encodings import decode
 
+    if path == STANDARD_INPUT and sys.stdin is None:
+        raise PromptError("There is no standard input here.", "Give a file to --start-file.")
     try:
         data = sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
         text = decode(data, name_of(path)).text
