@@ -103,6 +103,7 @@ def read(
     return Reading(hidden, last, tapes)
 
 
+@np.errstate(all="ignore")
 def losses(
     config: ModelConfig, weights: Weights, inputs: Ids, targets: Ids, pad: int
 ) -> NDArray[np.float64]:
