@@ -161,6 +161,20 @@ def test_both_engines_learn_the_same_from_the_same_batches(arch, kind, optimizer
         assert close.mean() > 0.97, name
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_lower_precision_changes_little(kind):
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        config = dataclasses.replace(TINY, precision=precision, **KINDS[kind])
+        machine = TorchEngine(config, model_config_of(config, 17))
+        for batch in batches(5, 17, np.random.default_rng(0)):
+            loss = machine.train_step(batch, 0.01)
+        assert {w.dtype for w in machine.weights().values()} == {np.dtype(np.float32)}
+        losses.append(float(loss))
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+    assert losses[1] != losses[0]
+
+
 @pytest.mark.parametrize("engine", ["torch", "numpy"])
 def test_a_snapshot_is_a_copy_and_restoring_it_repeats_the_steps(engine):
     config = dataclasses.replace(TINY, engine=engine, dropout=0.4, num_layers=2)
