@@ -102,6 +102,7 @@ def test_what_is_no_number_is_in_no_range(cls, name, bound):
         (PrepareConfig, "max_chars"),
         (TrainConfig, "max_minutes"),
         (TrainConfig, "grad_clip"),
+        (TrainConfig, "grad_clip_value"),
         (SampleConfig, "top_k"),
         (SampleConfig, "top_p"),
         (SampleConfig, "min_p"),

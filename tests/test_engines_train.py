@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poetgen.config import ARCHS, ModelConfig, TrainConfig
-from poetgen.errors import DeviceError, SettingError
+from poetgen.errors import DeviceError, DivergedError, SettingError
 from poetgen.generation.torch_stepper import TorchStepper
 from poetgen.networks.model_file import load_model
 from poetgen.networks.numpy_model import NumpyModel
@@ -160,6 +161,20 @@ def test_both_engines_learn_the_same_from_the_same_batches(arch, kind, optimizer
         assert close.mean() > 0.97, name
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_lower_precision_changes_little(kind):
+    losses = []
+    for precision in ("float32", "bfloat16"):
+        config = dataclasses.replace(TINY, precision=precision, **KINDS[kind])
+        machine = TorchEngine(config, model_config_of(config, 17))
+        for batch in batches(5, 17, np.random.default_rng(0)):
+            loss = machine.train_step(batch, 0.01)
+        assert {w.dtype for w in machine.weights().values()} == {np.dtype(np.float32)}
+        losses.append(float(loss))
+    assert losses[1] == pytest.approx(losses[0], rel=0.02)
+    assert losses[1] != losses[0]
+
+
 @pytest.mark.parametrize("engine", ["torch", "numpy"])
 def test_a_snapshot_is_a_copy_and_restoring_it_repeats_the_steps(engine):
     config = dataclasses.replace(TINY, engine=engine, dropout=0.4, num_layers=2)
@@ -272,6 +287,19 @@ def test_a_network_measures_as_the_model_does_and_in_parts(corpus, monkeypatch):
     for metrics in found:
         assert metrics.loss_per_token == pytest.approx(found[0].loss_per_token, rel=1e-5)
         assert metrics.num_hanzi == found[0].num_hanzi
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+@pytest.mark.parametrize("limit", [None, 1.0])
+def test_a_loss_that_is_no_number_is_an_error_and_not_a_warning(corpus, tmp_path, arch, limit):
+    trainer = trainer_of(
+        corpus, tmp_path, arch=arch, engine="numpy", optimizer="sgd", learning_rate=1e35,
+        grad_clip=limit, warmup=0.0,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(DivergedError):
+            list(trainer.run())
 
 
 # The classic's measure.

@@ -1,12 +1,14 @@
 """Gradients by hand against torch's, against differences, and against themselves."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
 
 from poetgen.config import ARCHS, ModelConfig, SampleConfig
 from poetgen.errors import SettingError
@@ -18,6 +20,7 @@ from poetgen.networks.numpy_model import NumpyModel
 from poetgen.networks.output import cross_entropy, logits_backward, logits_of
 from poetgen.networks.start import draw_weights
 from poetgen.networks.torch_model import LanguageModel, build, weights_of
+from poetgen.places import shipped_models
 from poetgen.text.vocabulary import END, PAD, START, UNK, Vocabulary
 from tests.tiny import HANZI, tiny_weights
 
@@ -294,6 +297,7 @@ def test_fresh_weights_are_spread_like_torchs(arch, output):
 
 # One poem each, so that a change of the arithmetic cannot go unseen.
 
+SHIPPED_LINE = "日暮山川暮，春风满地花。"
 GOLDEN = {
     "rnn": "日海夜云，海海春海春夜鸟花，海花",
     "gru": "日花海花海花海鸟云云云水水鸟水鸟",
@@ -314,3 +318,23 @@ def test_both_engines_write_the_golden_poem(arch):
         (poem,) = generate(network, vocabulary.encode("日"), greedy, [np.random.default_rng(0)])
         assert not {PAD, START, UNK, END} & set(poem)
         assert vocabulary.decode(poem) == GOLDEN[arch]
+
+
+def test_the_model_that_ships_is_a_tied_softmax_model_and_writes_its_line():
+    model = load_model(shipped_models() / "tang.safetensors")
+    assert "tied" not in _card(shipped_models() / "tang.safetensors")["model"]
+    assert model.config.tied
+    assert not model.config.one_hot
+    assert model.config.output == "softmax"
+    network = NumpyModel(model.config, model.weights)
+    token_ids = [START, *model.vocabulary.encode("日")]
+    logits, state = network.prime(np.array(token_ids), network.start(1))
+    for _ in range(11):
+        token_ids.append(int(logits[0].argmax()))
+        logits, state = network.step(np.array(token_ids[-1:]), state)
+    assert model.vocabulary.decode(token_ids) == SHIPPED_LINE
+
+
+def _card(path):
+    with safe_open(path, framework="numpy") as file:
+        return json.loads(file.metadata()["poetgen"])

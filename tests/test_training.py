@@ -15,6 +15,7 @@ from poetgen.networks.model_file import load_model, num_parameters
 from poetgen.networks.torch_model import LanguageModel, weights_of
 from poetgen.text.corpus import encode_poems
 from poetgen.text.vocabulary import END, PAD, UNK, Vocabulary
+from poetgen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from poetgen.training.evaluate import evaluate
 from poetgen.training.events import Finished, Progress, Sampled, Started, Validated
 from poetgen.training.resuming import load_resumable
@@ -336,6 +337,25 @@ def test_an_interrupted_run_has_a_model_already(interrupted, corpus):
 
 def test_the_settings_of_an_interrupted_run_are_in_its_checkpoint(interrupted):
     assert load_resumable(interrupted.checkpoint_path) == interrupted.config
+
+
+def test_a_run_from_before_a_setting_was_there_goes_on_with_its_default(interrupted, corpus):
+    # What the checkpoints of the first poetgen hold of settings.
+    model = ("arch", "vocab_size", "embedding_dim", "hidden_size", "num_layers")
+    later = ("engine", "own_output", "one_hot", "output", "softmax_temperature", "gumbel_tau",
+             "optimizer", "schedule", "grad_clip_value")  # fmt: skip
+    path = interrupted.checkpoint_path
+    checkpoint = load_checkpoint(path)
+    values = {**checkpoint.values, "counters": {**checkpoint.values["counters"]}}
+    values["model"] = {name: values["model"][name] for name in model}
+    values["training"] = {n: v for n, v in values["training"].items() if n not in later}
+    del values["counters"]["smooth_loss"]
+    save_checkpoint(Checkpoint(checkpoint.arrays, values), path)
+    assert load_resumable(path) == interrupted.config
+    trainer = trainer_of(corpus, path.parent)
+    trainer.resume()
+    assert trainer.counters.step == interrupted.counters.step
+    assert list(trainer.run())[-1].reason == "done"
 
 
 def test_a_run_is_not_resumed_on_a_changed_corpus(interrupted, corpus, tmp_path):

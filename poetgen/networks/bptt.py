@@ -68,14 +68,14 @@ def draw_masks(
 
     A one-hot input is left whole: it would lose whole tokens.
     """
-    if dropout == 0:
-        return [None] * (config.num_layers + 1)
     sizes = [config.embedding_dim] + [config.hidden_size] * config.num_layers
     scale = np.float32(1 / (1 - dropout))
-    masks: list[Array | None] = [
-        (rng.random((*shape, size), np.float32) >= dropout) * scale for size in sizes
+    return [
+        None
+        if dropout == 0 or (config.one_hot and place == 0)
+        else (rng.random((*shape, size), np.float32) >= dropout) * scale
+        for place, size in enumerate(sizes)
     ]
-    return [None, *masks[1:]] if config.one_hot else masks
 
 
 def read(
@@ -103,6 +103,7 @@ def read(
     return Reading(hidden, last, tapes)
 
 
+@np.errstate(all="ignore")
 def losses(
     config: ModelConfig, weights: Weights, inputs: Ids, targets: Ids, pad: int
 ) -> NDArray[np.float64]:

@@ -56,6 +56,8 @@ class NumpyEngine:
         self._optimizer = FlatOptimizer(config.optimizer, self._flat, config.weight_decay)
         self._state: States | None = None
 
+    # A loss that is no number any more is told by the loop, in its own words.
+    @np.errstate(all="ignore")
     def train_step(self, batch: Batch, rate: float) -> float:
         """Learn from one batch; give its mean loss per token before the step."""
         config = self._config
