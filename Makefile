@@ -12,7 +12,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/dev: $(VENV)/installed
-	$(PIP) hatchling hypothesis mypy pytest ruff
+	$(PIP) hatchling hypothesis matplotlib mypy pytest ruff
 	touch $@
 
 .PHONY: poem test check check-long lint types bench clean
