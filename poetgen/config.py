@@ -6,6 +6,7 @@ a sentence of help stand in one place only.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
@@ -77,7 +78,7 @@ class Settings:
                 continue
             # Written so that NaN, which compares false with everything, is refused.
             inside = (low is None or value >= low) and (high is None or value <= high)
-            if not inside:
+            if not inside or value == math.inf:
                 flag = flag_of(declared.name, declared.metadata["flag"])
                 bounds = f"{'…' if low is None else low} to {'…' if high is None else high}"
                 raise SettingError(f"{flag} {value} is out of range.", f"Give a value in {bounds}.")
@@ -178,7 +179,7 @@ class TrainConfig(Settings):
         "Whole poems, or windows on the stream of tokens, in random order or one after the "
         "other; without it, poems for verse and sequential for running prose.",
     )
-    batch_tokens: int = setting(2048, "Tokens in a batch of poems, padding included.", min=2)
+    batch_tokens: int = setting(1024, "Tokens in a batch of poems, padding included.", min=2)
     batch_size: int = setting(32, "Windows in a batch of windows.", min=1)
     seq_len: int = setting(64, "Steps in a window.", min=1)
     optimizer: Optimizer = setting("adamw", "How a step follows from the gradient.")

@@ -44,7 +44,12 @@ def check_name(name: str) -> str:
     Raises:
         InputError: the name is empty, hidden, or would leave its folder.
     """
-    if not name or name.startswith((".", "-")) or any(c in name for c in '/\\:\0*?"<>|\n\r'):
+    if (
+        not name
+        or name != name.strip()
+        or name.startswith((".", "-"))
+        or any(c in name for c in '/\\:\0*?"<>|\n\r')
+    ):
         raise InputError(
             f"{name!r} cannot be used as a name.",
             "Take letters, digits, - and _, for example: --name my-poems",

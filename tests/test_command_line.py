@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -69,7 +70,7 @@ def test_a_second_training_takes_a_free_name_and_a_taken_name_needs_force(workpl
     assert done.returncode == 0, done.stderr
     assert (workplace / "models/few-gru-2.safetensors").is_file()
     taken = ["train", "few", "--arch", "gru", "--name", "few-gru"]
-    assert_two_line_error(poetgen(*taken, cwd=workplace), "--force", "--resume")
+    assert_two_line_error(poetgen(*taken, cwd=workplace), "already there", "--force")
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -244,3 +245,53 @@ def test_a_traceback_appears_only_when_asked_for(workplace):
     arguments = ["generate", "--model", "nothing"]
     assert "Traceback" in poetgen(*arguments, cwd=workplace, POETGEN_DEBUG="1").stderr
     assert "Traceback" not in poetgen(*arguments, cwd=workplace, POETGEN_DEBUG="0").stderr
+
+
+def test_force_replaces_a_corpus_and_nothing_else(tmp_path):
+    write_poems(tmp_path / "poems.txt", 60)
+    (tmp_path / "corpora/mine").mkdir(parents=True)
+    (tmp_path / "corpora/mine/notes.txt").write_text("keep me", encoding="utf-8")
+    done = poetgen("prepare", "poems.txt", "--name", "mine", "--force", cwd=tmp_path)
+    assert_two_line_error(done, "notes.txt", "another --name")
+    assert (tmp_path / "corpora/mine/notes.txt").read_text(encoding="utf-8") == "keep me"
+    before = (tmp_path / "poems.txt").read_bytes()
+    listing = ("--list-dropped", "poems.txt", "--force")
+    assert_two_line_error(poetgen("prepare", "poems.txt", *listing, cwd=tmp_path), "is a source")
+    assert (tmp_path / "poems.txt").read_bytes() == before
+
+
+@pytest.mark.parametrize("part", ["train.tokens", "train.offsets", "validation.tokens"])
+@pytest.mark.parametrize("damage", ["empty", "one byte"])
+def test_a_damaged_corpus_is_named(tmp_path, part, damage):
+    write_poems(tmp_path / "poems.txt", 60)
+    poetgen("prepare", "poems.txt", cwd=tmp_path)
+    path = tmp_path / f"corpora/poems/{part}.npy"
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(b"" if damage == "empty" else data)
+    assert_two_line_error(
+        poetgen("train", "poems", cwd=tmp_path), "corpora/poems is not a whole corpus", "--force"
+    )
+
+
+def test_what_cannot_be_resumed_is_told_apart(workplace):
+    shutil.copy(workplace / "models/few-gru.safetensors", workplace / "models/over.safetensors")
+    over = poetgen("train", "few", "--name", "over", "--resume", cwd=workplace)
+    assert_two_line_error(over, "is finished", "another --name")
+    never = poetgen("train", "few", "--name", "never", "--resume", cwd=workplace)
+    assert_two_line_error(never, "no run never", "Leave --resume out")
+    again = poetgen("train", "few", "--name", "over", cwd=workplace)
+    assert_two_line_error(again, "already there")
+    assert "--resume" not in again.stderr
+
+
+def test_odd_words_give_plain_errors(workplace):
+    for arguments, words in (
+        (["generate", "--temp", "inf"], ["--temp", "out of range"]),
+        (["compare", "lstm", "--corpus", "few", "--start", "龘"], ["does not know"]),
+        (["prepare", "poems.txt", "--name", " "], ["as a name"]),
+    ):
+        assert_two_line_error(poetgen(*arguments, cwd=workplace), *words)
+    bare = poetgen(cwd=workplace)
+    assert bare.returncode == 2
+    assert "Error" not in bare.stderr

@@ -118,12 +118,11 @@ def test_poems_begin_as_asked(results):
     assert all(result.poem.startswith("日") for result in results)
 
 
-def test_a_start_that_the_corpus_does_not_know_gives_a_free_poem(corpus, tmp_path):
+def test_without_a_start_a_contender_writes_freely(corpus, tmp_path):
     config = dataclasses.replace(RACE, budget=500)
-    result = list(run_contender("rnn", corpus, config, "龘", tmp_path))[-1]
+    result = list(run_contender("rnn", corpus, config, "", tmp_path))[-1]
     assert isinstance(result, Result)
     assert result.poem
-    assert "龘" not in result.poem
 
 
 def test_the_same_race_twice_has_the_same_outcome(race, results, corpus, tmp_path):

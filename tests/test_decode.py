@@ -209,30 +209,32 @@ def test_the_greedy_poem_is_the_likeliest_token_again_and_again(poet):
 
 def test_a_traditional_start_is_understood_by_a_model_of_simplified_verse():
     model = tiny_model(tokens="日梦风云，。")
-    assert encode_prompt("夢風，雲", model) == encode_prompt("梦风，云", model)
-    assert model.vocabulary.decode(encode_prompt("夢風，雲", model)) == "梦风，云"
+    assert encode_prompt("夢風，雲", model.vocabulary) == encode_prompt(
+        "梦风，云", model.vocabulary
+    )
+    assert model.vocabulary.decode(encode_prompt("夢風，雲", model.vocabulary)) == "梦风，云"
 
 
 def test_a_simplified_start_is_understood_by_a_model_of_traditional_verse():
     model = tiny_model(tokens="日夢風雲，。")
-    assert model.vocabulary.decode(encode_prompt("梦风云", model)) == "夢風雲"
+    assert model.vocabulary.decode(encode_prompt("梦风云", model.vocabulary)) == "夢風雲"
 
 
 def test_a_character_that_the_model_knows_is_never_converted():
     model = tiny_model(tokens="梦夢，。")
-    assert model.vocabulary.decode(encode_prompt("夢梦", model)) == "夢梦"
+    assert model.vocabulary.decode(encode_prompt("夢梦", model.vocabulary)) == "夢梦"
 
 
 @pytest.mark.parametrize("start", ["龘", "日龘", "Q", "日□", "\x00"])
 def test_a_start_with_an_unknown_character_is_refused_by_name(start):
     model = tiny_model()
     with pytest.raises(PromptError) as caught:
-        encode_prompt(start, model)
+        encode_prompt(start, model.vocabulary)
     assert repr(start[-1]) in caught.value.problem
     # What the advice proposes must work.
     proposed = caught.value.advice.rpartition(": ")[2]
     assert proposed
-    assert encode_prompt(proposed, model)
+    assert encode_prompt(proposed, model.vocabulary)
 
 
 @pytest.mark.parametrize(
@@ -247,24 +249,24 @@ def test_a_start_with_an_unknown_character_is_refused_by_name(start):
 )
 def test_half_width_marks_and_spaces_are_read_as_verse(typed, meant):
     model = tiny_model()
-    assert model.vocabulary.decode(encode_prompt(typed, model)) == meant
+    assert model.vocabulary.decode(encode_prompt(typed, model.vocabulary)) == meant
 
 
 def test_a_model_of_prose_reads_marks_and_spaces_as_they_are():
     model = tiny_model(tokens="abc ,.\n")
-    assert model.vocabulary.decode(encode_prompt("a b, c.\n", model)) == "a b, c.\n"
+    assert model.vocabulary.decode(encode_prompt("a b, c.\n", model.vocabulary)) == "a b, c.\n"
 
 
 def test_a_composed_letter_is_known_in_its_decomposed_form():
     model = tiny_model(tokens="é b")
-    assert model.vocabulary.decode(encode_prompt("e\u0301", model)) == "é"
+    assert model.vocabulary.decode(encode_prompt("e\u0301", model.vocabulary)) == "é"
 
 
 @quick
 @given(start=st.text(HANZI + "，。？"))
 def test_a_start_of_known_characters_is_read_as_it_stands(start):
     model = tiny_model()
-    assert model.vocabulary.decode(encode_prompt(start, model)) == start
+    assert model.vocabulary.decode(encode_prompt(start, model.vocabulary)) == start
 
 
 @quick
@@ -272,7 +274,7 @@ def test_a_start_of_known_characters_is_read_as_it_stands(start):
 def test_any_start_is_either_read_without_unknowns_or_refused(start):
     model = tiny_model()
     try:
-        token_ids = encode_prompt(start, model)
+        token_ids = encode_prompt(start, model.vocabulary)
     except PromptError:
         return
     assert all(token_id >= NUM_SPECIAL for token_id in token_ids)

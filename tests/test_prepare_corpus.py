@@ -331,7 +331,6 @@ def test_the_fingerprint_tells_moved_poems_and_moved_borders_apart():
 def test_a_corpus_is_replaced_only_by_force_and_then_wholly(small_corpus, tmp_path):
     folder = tmp_path / "corpora" / "x"
     save_corpus(small_corpus, folder)
-    (folder / "notes.txt").write_text("mine")
     before = content(folder)
     other = dataclasses.replace(small_corpus, meta={**small_corpus.meta, "name": "other"})
     with pytest.raises(ExistsError, match="already there"):
@@ -339,8 +338,22 @@ def test_a_corpus_is_replaced_only_by_force_and_then_wholly(small_corpus, tmp_pa
     assert content(folder) == before
     save_corpus(other, folder, force=True)
     assert load_corpus(folder).meta["name"] == "other"
-    assert not (folder / "notes.txt").exists()
     assert [path.name for path in folder.parent.iterdir()] == ["x"]
+
+
+def test_not_even_force_takes_what_is_no_corpus(small_corpus, tmp_path):
+    folder = tmp_path / "corpora" / "x"
+    save_corpus(small_corpus, folder)
+    (folder / "notes.txt").write_text("mine")
+    before = content(folder)
+    with pytest.raises(ExistsError, match=r"notes\.txt"):
+        save_corpus(small_corpus, folder, force=True)
+    assert content(folder) == before
+    file = tmp_path / "corpora" / "y"
+    file.write_text("mine")
+    with pytest.raises(ExistsError, match="more than a corpus"):
+        save_corpus(small_corpus, file, force=True)
+    assert file.read_text() == "mine"
 
 
 def test_a_write_that_fails_leaves_the_old_corpus_and_nothing_beside_it(small_corpus, tmp_path):

@@ -1,6 +1,5 @@
 """A start is read once, as matrix work, and it is the same as reading it step by step."""
 
-import dataclasses
 import subprocess
 import sys
 
@@ -142,23 +141,21 @@ def test_a_file_that_is_no_text_is_refused(tmp_path, content):
 )
 def test_an_unknown_character_of_a_file_is_shown_in_its_place(text, line, column):
     with pytest.raises(PromptError) as caught:
-        encode_prompt(text, tiny_model(), "start.txt")
+        encode_prompt(text, tiny_model().vocabulary, "start.txt")
     assert f"(start.txt, line {line}, column {column})" in caught.value.problem
     with pytest.raises(PromptError) as caught:
-        encode_prompt(text, tiny_model())
+        encode_prompt(text, tiny_model().vocabulary)
     assert "line" not in caught.value.problem
 
 
 def test_a_mark_that_was_widened_is_found_where_it_was_typed():
     with pytest.raises(PromptError) as caught:
-        encode_prompt("日月\n山?", tiny_model(tokens="日月山，。"), "start.txt")
+        encode_prompt("日月\n山?", tiny_model(tokens="日月山，。").vocabulary, "start.txt")
     assert "'？' (start.txt, line 2, column 2)" in caught.value.problem
 
 
 def test_an_unknown_word_of_a_file_is_shown_in_its_place():
-    model = tiny_model(tokens="ab")
-    vocabulary = Vocabulary(["so", "wept", "\n"], "word")
-    words = dataclasses.replace(model, vocabulary=vocabulary)
+    words = Vocabulary(["so", "wept", "\n"], "word")
     with pytest.raises(PromptError) as caught:
         encode_prompt("so wept\nwept we so", words, "start.txt")
     assert "'we' (start.txt, line 2, column 6)" in caught.value.problem

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from poetgen.config import Format
 from poetgen.errors import SourceError
 from poetgen.text.characters import hanzi_only
+from poetgen.text.cleaning import clean
 from poetgen.text.readers import (
     Input,
     RawPoem,
@@ -529,3 +530,26 @@ def test_the_page_names_the_limits_and_the_suffixes():
         assert limit in text
     assert f"{limits.MAX_MEMBERS:,} members" in text
     assert all(f"`{suffix}`" in text for suffix in SUFFIXES)
+
+
+@pytest.mark.parametrize("head", [[], ["春晓"], ["春晓", "孟浩然"]])
+@pytest.mark.parametrize("marks", [["", "", "", ""], ["，", "。", "，", "。"]])
+def test_a_poem_in_lines_may_have_its_title_and_author_above_it(tmp_path, head, marks):
+    verses = ["春眠不觉晓", "处处闻啼鸟", "夜来风雨声", "花落知多少"]
+    lines = [verse + mark for verse, mark in zip(verses, marks, strict=True)]
+    path = tmp_path / "poems.txt"
+    path.write_text("\n\n".join(["\n".join([*head, *lines])] * 2), encoding="utf-8")
+    for poem in read_poems(path):
+        assert poem == RawPoem("\n".join(lines), *head)
+        assert clean(poem.text).text == "春眠不觉晓，处处闻啼鸟。夜来风雨声，花落知多少。"
+
+
+def test_verses_parted_by_blanks_are_a_poem_a_line(tmp_path):
+    path = tmp_path / "poems.txt"
+    path.write_text("春眠不觉晓 处处闻啼鸟\n白日依山尽　黄河入海流\n", encoding="utf-8")
+    cleaned = [clean(poem.text).text for poem in read_poems(path)]
+    assert cleaned == ["春眠不觉晓，处处闻啼鸟。", "白日依山尽，黄河入海流。"]
+
+
+def test_the_number_of_a_poem_in_a_list_is_no_part_of_it():
+    assert clean("12. 白日依山尽，黄河入海流。").text == "白日依山尽，黄河入海流。"

@@ -60,7 +60,8 @@ def main() -> None:
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         code = app([_as_utf8(argument) for argument in sys.argv[1:]], standalone_mode=False) or 0
-        sys.stdout.flush()
+        if sys.stdout is not None:  # as it is when a shell closes it: >&-
+            sys.stdout.flush()
     except BrokenPipeError:
         code = _reader_left()
     except SystemExit as end:
@@ -76,6 +77,9 @@ def main() -> None:
         _show_traceback_if_asked()
         code = _fail(error.problem, error.advice, error.exit_code)
     except typer.TyperException as error:
+        if not error.format_message():
+            # The help was asked for by giving nothing, and has been shown.
+            sys.exit(error.exit_code)
         code = _fail(error.format_message(), _help_for(error), error.exit_code)
     except Exception as error:
         _show_traceback_if_asked()
@@ -117,10 +121,10 @@ def _explain(error: Exception) -> tuple[str, str]:
     if isinstance(error, OSError):
         where = f" ({error.filename})" if error.filename else ""
         return (
-            f"The system says: {error.strerror or error}{where}.",
+            f"The system says: {error.strerror or f'not everything was written ({error})'}{where}.",
             "Check the free space and the permissions, then run the command again.",
         )
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _is_out_of_memory(error):
         return (
             "There is not enough memory.",
             "Lower --batch-tokens or --hidden-size, or close other programs.",
@@ -128,6 +132,14 @@ def _explain(error: Exception) -> tuple[str, str]:
     return (
         f"{type(error).__name__}: {error}",
         "This is a fault in poetgen. Set POETGEN_DEBUG=1 to see where, and please report it.",
+    )
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    # torch has no class of its own for the memory of a CPU.
+    text = str(error)
+    return isinstance(error, RuntimeError) and (
+        "can't allocate memory" in text or "out of memory" in text
     )
 
 

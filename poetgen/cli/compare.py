@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from poetgen.comparison.race import Result
 
 
+_USUAL_START = "日"
+
+
 def compare(
     contenders: Annotated[
         list[str], typer.Argument(metavar="CONTENDER", help="Architectures: rnn, gru, lstm.")
@@ -30,7 +33,12 @@ def compare(
         str, typer.Option("--corpus", help="Name or folder of a prepared corpus.")
     ] = DEFAULT_CORPUS,
     config: RaceConfig = RaceConfig(),
-    start: Annotated[str, typer.Option("--start", help="How every poem begins.")] = "日",
+    start: Annotated[
+        str | None,
+        typer.Option(
+            "--start", show_default="日, where the corpus has it", help="How every poem begins."
+        ),
+    ] = None,
     report: Annotated[
         Path | None,
         typer.Option(
@@ -55,12 +63,16 @@ def compare(
     from poetgen.comparison.report import as_json as race_as_json
     from poetgen.comparison.report import save_report
     from poetgen.console import TrainingDisplay, make_console
+    from poetgen.generation.prompt import encode_prompt
     from poetgen.text.corpus import load_corpus
 
     archs = parse_contenders(contenders)
     folder = _report_folder(report, "-".join(archs), force)
     console = make_console(quiet)
     data = load_corpus(find_or_offer(corpus, console))
+    if start is None:
+        start = _USUAL_START if _USUAL_START in data.vocabulary else ""
+    encode_prompt(start, data.vocabulary)  # before the work, not after it
     results: list[Result] = []
     with stop_on_signal(console.print) as stop:
         for arch in archs:

@@ -59,7 +59,7 @@ def inspect(
     answer: dict[str, Any] = card(path.stem, loaded)
     found: Report | None = None
     if text is not None:
-        token_ids = encode_prompt(text, loaded)
+        token_ids = encode_prompt(text, loaded.vocabulary)
         if not token_ids:
             raise SettingError(
                 "There is nothing to read in --text.", "Give at least one character."

@@ -57,15 +57,15 @@ def prepare(
     """
     from poetgen.console import counting, make_console
     from poetgen.places import check_name
-    from poetgen.text.corpus import save_corpus
+    from poetgen.text.corpus import ensure_free, save_corpus
     from poetgen.text.prepare import prepare as prepare_corpus
 
     name = check_name(name if name is not None else _name_of(sources[0]))
     folder = Path("corpora") / name
-    for output in (folder, list_dropped):
-        # Before the work, not after it.
-        if output is not None and output.exists() and not force:
-            raise ExistsError(f"{output} is already there.", "Give --force to replace it.")
+    # Before the work, not after it.
+    ensure_free(folder, force=force)
+    if list_dropped is not None:
+        _ensure_list(list_dropped, sources, force)
     has_form = None if rules.forms is None else _form_filter(rules.forms)
     console = make_console(quiet)
     paths = gather(sources, mirror, console)
@@ -77,6 +77,13 @@ def prepare(
     if list_dropped is not None:
         _write_dropped(prepared.dropped, list_dropped)
     _report(console, prepared, folder, list_dropped)
+
+
+def _ensure_list(path: Path, sources: Sequence[str], force: bool) -> None:
+    if any(path.resolve() == Path(source).resolve() for source in sources):
+        raise InputError(f"{path} is a source.", "Give --list-dropped a file of its own.")
+    if path.exists() and not force:
+        raise ExistsError(f"{path} is already there.", "Give --force to replace it.")
 
 
 def _name_of(source: str) -> str:

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish to stop, for work that must save before it ends."""
+"""Ctrl-C, SIGTERM and a closed terminal as a wish to stop, for work that must be saved."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_WATCHED = (signal.SIGINT, signal.SIGTERM)
+# A closed terminal or a lost connection sends SIGHUP, where there is one.
+_WATCHED = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []),
+)
 
 
 class Stop:
@@ -27,7 +32,7 @@ class Stop:
 
 @contextmanager
 def stop_on_signal(tell: Callable[[str], object]) -> Iterator[Stop]:
-    """Note the first SIGINT or SIGTERM; the second acts as if it had never been watched."""
+    """Note the first SIGINT, SIGTERM or SIGHUP; the second acts as if it had never been watched."""
     stop = Stop()
     before = {number: signal.getsignal(number) for number in _WATCHED}
 

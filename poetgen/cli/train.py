@@ -12,7 +12,7 @@ from poetgen.cli.corpora import find_or_offer
 from poetgen.cli.options import Force, Quiet
 from poetgen.cli.signals import stop_on_signal
 from poetgen.config import TrainConfig
-from poetgen.errors import ExistsError, SettingError
+from poetgen.errors import ExistsError, ModelError, SettingError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -56,7 +56,9 @@ def train(
     folder = find_or_offer(corpus, console)
     base = f"{folder.name}-{settings.arch}"
     run = _Run(check_name(name) if name is not None else _default_name(base, resume))
-    if not resume:
+    if resume:
+        run.check_begun()
+    else:
         run.check_free(force)
 
     from poetgen.text.corpus import load_corpus
@@ -92,13 +94,26 @@ class _Run:
         return Path("models") / f"{self.name}.checkpoint"
 
     def check_free(self, force: bool) -> None:
-        for path in (self.model, self.checkpoint):
+        for path in (self.checkpoint, self.model):
             if path.exists() and not force:
+                go_on = "--resume to go on with that run, " * (path == self.checkpoint)
                 raise ExistsError(
                     f"{path} is already there.",
-                    "Give --resume to go on with that run, --force to replace it, "
-                    "or another --name.",
+                    f"Give {go_on}--force to replace it, or another --name.",
                 )
+
+    def check_begun(self) -> None:
+        if self.checkpoint.exists():
+            return
+        if self.model.exists():
+            raise ModelError(
+                f"The run {self.name} is finished; there is nothing to resume.",
+                "Begin a new one under another --name, or replace it with --force.",
+            )
+        raise ModelError(
+            f"There is no run {self.name} to resume: {self.checkpoint} is not there.",
+            "Leave --resume out to begin it.",
+        )
 
 
 def _default_name(base: str, resume: bool) -> str:

@@ -98,8 +98,7 @@ def run_contender(
     if finished is None or best is None or finished.reason == "interrupted":
         return
     poet = load_poet(path)
-    known = start if all(char in corpus.vocabulary for char in start) else ""
-    (poem,) = poet.write(poet.prompt(known), _SAMPLING, config.seed, 1)
+    (poem,) = poet.write(poet.prompt(start), _SAMPLING, config.seed, 1)
     yield Result(
         name=arch,
         arch=arch,

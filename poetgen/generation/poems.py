@@ -42,7 +42,7 @@ class Poet:
         Raises:
             PromptError: the model does not know a character of it.
         """
-        return encode_prompt(start, self.model, source)
+        return encode_prompt(start, self.model.vocabulary, source)
 
     def write(
         self, prompt: list[int], sampling: SampleConfig, seed: int, num_poems: int

@@ -7,9 +7,9 @@ import unicodedata
 from pathlib import Path
 
 from poetgen.errors import PromptError, SourceError
-from poetgen.networks.model_file import Model
 from poetgen.text.characters import LINE_MARKS, full_width, mostly_han
 from poetgen.text.tokens import split_tokens
+from poetgen.text.vocabulary import Vocabulary
 
 STANDARD_INPUT = Path("-")
 
@@ -45,8 +45,8 @@ def name_of(path: Path) -> str:
     return "standard input" if path == STANDARD_INPUT else str(path)
 
 
-def encode_prompt(start: str, model: Model, source: str | None = None) -> list[int]:
-    """Encode the start of a poem for ``model``; ``source`` names the file it was read from.
+def encode_prompt(start: str, vocabulary: Vocabulary, source: str | None = None) -> list[int]:
+    """Encode the start of a poem in ``vocabulary``; ``source`` names the file it was read from.
 
     Half-width punctuation is read as full-width if the model knows only that, and a token
     the model does not know is tried in its other script (simplified or traditional) and in
@@ -56,35 +56,37 @@ def encode_prompt(start: str, model: Model, source: str | None = None) -> list[i
         PromptError: a token is unknown in every form; of a file the place is told.
     """
     text = start = unicodedata.normalize("NFC", start)
-    if any(mark in model.vocabulary for mark in LINE_MARKS):
-        start = "".join(char if char in model.vocabulary else full_width(char) for char in start)
+    if any(mark in vocabulary for mark in LINE_MARKS):
+        start = "".join(char if char in vocabulary else full_width(char) for char in start)
         if mostly_han(start):
             # Verse has no spaces; people type them between lines.
             start = "".join(start.split())
     token_ids = []
-    for token in split_tokens(start, model.vocabulary.kind):
-        form = _known_form(token, model)
+    for token in split_tokens(start, vocabulary.kind):
+        form = _known_form(token, vocabulary)
         if form is None:
-            where = "" if source is None else f" ({source}, {_place(token, text, model)})"
-            raise _unknown(token, where, model)
+            where = "" if source is None else f" ({source}, {_place(token, text, vocabulary)})"
+            raise _unknown(token, where, vocabulary)
         token_ids.append(form)
-    return model.vocabulary.encode(token_ids)
+    return vocabulary.encode(token_ids)
 
 
-def _known_form(token: str, model: Model) -> str | None:
-    if token in model.vocabulary:
+def _known_form(token: str, vocabulary: Vocabulary) -> str | None:
+    if token in vocabulary:
         return token
+    if any("\ud800" <= char <= "\udfff" for char in token):
+        return None  # half a character, which no dictionary has
     from poetgen.text.script import to_simplified, to_traditional
 
     forms = (to_simplified(token), to_traditional(token), token.lower())
-    return next((form for form in forms if form in model.vocabulary), None)
+    return next((form for form in forms if form in vocabulary), None)
 
 
-def _place(token: str, text: str, model: Model) -> str:
+def _place(token: str, text: str, vocabulary: Vocabulary) -> str:
     """Tell line and column of the first ``token`` in ``text``, which holds it."""
     # As it was written: blanks may be gone and marks be wider by now.
     place = 0
-    for written in split_tokens(text, model.vocabulary.kind):
+    for written in split_tokens(text, vocabulary.kind):
         place = text.index(written, place)
         if token in (written, full_width(written)):
             break
@@ -93,11 +95,11 @@ def _place(token: str, text: str, model: Model) -> str:
     return f"line {before.count(chr(10)) + 1}, column {len(before) - before.rfind(chr(10))}"
 
 
-def _unknown(token: str, where: str, model: Model) -> PromptError:
-    kind = "character" if model.vocabulary.kind == "char" else "word"
-    known = [start for start in "日红山夜湖海月君" if start in model.vocabulary]
-    examples = " ".join(known or model.vocabulary.tokens[:8])
+def _unknown(token: str, where: str, vocabulary: Vocabulary) -> PromptError:
+    kind = "character" if vocabulary.kind == "char" else "word"
+    known = [start for start in "日红山夜湖海月君" if start in vocabulary]
+    examples = " ".join(known or vocabulary.tokens[:8])
     return PromptError(
         f"The model does not know {token!r}{where}, in no form of it.",
-        f"It knows {len(model.vocabulary.tokens):,} {kind}s; try one of: {examples}",
+        f"It knows {len(vocabulary.tokens):,} {kind}s; try one of: {examples}",
     )

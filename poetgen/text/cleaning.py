@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from poetgen.text.characters import HAN, LINE_MARKS, full_width, hanzi_only, mostly_han
@@ -53,6 +54,9 @@ _SPACES = re.compile(r"\s+")
 _NOT_VERSE_CHARS = re.compile(f"[^{HAN}{LINE_MARKS}]")
 _MARK_RUN = re.compile(f"[{LINE_MARKS}]{{2,}}")
 _LINE = re.compile(f"[{HAN}]+")
+_VERSE = re.compile(f"[{HAN}]{{1,{MAX_LINE_HANZI}}}")
+# The poem's own number in a list: 1. or 12、
+_NUMBER = re.compile(r"^\s*\d{1,5}\s*[.．、)）]")
 _NOT_LETTERS = re.compile(r"[^a-z\n]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
 
@@ -92,8 +96,21 @@ def _clean_plain(text: str) -> Cleaned:
     return Cleaned(text, None)
 
 
+def punctuated(verses: Sequence[str]) -> str:
+    """Put ，and 。 in turn after verses that have no mark of their own."""
+    marks = [*("，。"[place % 2] for place in range(len(verses) - 1)), "。"]
+    return "".join(
+        verse if verse[-1:] in LINE_MARKS else verse + mark
+        for verse, mark in zip(verses, marks, strict=True)
+    )
+
+
 def _clean_verse(text: str) -> Cleaned:
-    text = full_width(_without_notes(_SPACES.sub("", text)))
+    verses = text.split()
+    # Many write verses without marks, and let the breaks between them speak.
+    if len(verses) > 1 and all(_VERSE.fullmatch(verse) for verse in verses):
+        text = punctuated(verses)
+    text = full_width(_without_notes(_SPACES.sub("", _NUMBER.sub("", text))))
     text = _QUOTES.sub("", text).replace("…", "").replace("—", "").replace("·", "")
     if _DESCRIBED.search(text) or _LOST.search(text):
         return Cleaned(None, "lacuna")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,10 @@ from poetgen.text.split import SPLITS, Split
 from poetgen.text.vocabulary import END, START, UNK, Vocabulary
 
 FORMAT_VERSION = 2
+_FILES = {
+    "corpus.json",
+    *(f"{split}.{part}.npy" for split in SPLITS for part in ("tokens", "offsets")),
+}
 _PREPARE = "Prepare it again: poetgen prepare SOURCE --name {name} --force"
 
 
@@ -119,16 +124,37 @@ def fingerprint_of(
     return digest.hexdigest()[:16]
 
 
+def ensure_free(folder: Path, *, force: bool) -> None:
+    """See to it that nothing but a corpus would be replaced, and only by ``force``.
+
+    Raises:
+        ExistsError: something else is there, or ``force`` is not given.
+    """
+    if not os.path.lexists(folder):
+        return
+    others = (
+        [path.name for path in folder.iterdir() if path.name not in _FILES]
+        if (folder.is_dir() and not folder.is_symlink())
+        else [folder.name]
+    )
+    if others:
+        raise ExistsError(
+            f"{folder} holds more than a corpus: {others[0]}. It is never replaced.",
+            "Give another --name, or move it away first.",
+        )
+    if not force:
+        raise ExistsError(
+            f"{folder} is already there.", "Give --force to replace it, or another --name."
+        )
+
+
 def save_corpus(corpus: Corpus, folder: Path, *, force: bool = False) -> None:
     """Write a corpus folder whole or not at all.
 
     Raises:
-        ExistsError: the folder is there and ``force`` is not given.
+        ExistsError: the folder is there and ``force`` is not given, or is no corpus.
     """
-    if folder.exists() and not force:
-        raise ExistsError(
-            f"{folder} is already there.", "Give --force to replace it, or another --name."
-        )
+    ensure_free(folder, force=force)
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
@@ -174,8 +200,11 @@ def load_corpus(folder: Path) -> Corpus:
             for split in SPLITS
         }
         vocabulary = Vocabulary(meta["vocabulary"], meta["rules"]["tokens"])
+        if fingerprint_of(vocabulary, splits, meta["changed_rules"]) != meta["fingerprint"]:
+            raise ValueError("its contents do not match its fingerprint")
         return Corpus(
             folder.name, vocabulary, splits, meta["fingerprint"], meta["rules"]["script"], meta
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    # numpy raises EOFError for an empty file.
+    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
         raise CorpusError(f"{folder} is not a whole corpus: {error}.", advice) from error

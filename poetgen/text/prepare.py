@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -71,7 +72,7 @@ class _Sieve:
     def __post_init__(self) -> None:
         self.seen = SeenPoems(near=self.config.near_duplicates == "drop")
         if self.config.authors is not None:
-            names = self.config.authors.split(",")
+            names = re.split("[,，、]", self.config.authors)
             self._authors = frozenset(to_simplified(name.strip()) for name in names)
 
     def add_all(self, poems: Sequence[RawPoem], *, prose: bool) -> None:
@@ -181,13 +182,13 @@ def prepare(
                     }
                 )
         on_file(done, len(inputs))
-    _ensure_held_out(sieve)
+    _ensure_held_out(sieve, skipped)
     return Prepared(
         _build(name, sieve, provenance), sieve.dropped, skipped + list_passed_over(passed_over)
     )
 
 
-def _ensure_held_out(sieve: _Sieve) -> None:
+def _ensure_held_out(sieve: _Sieve, skipped: Sequence[str]) -> None:
     """See to it that there is something to learn from and something to validate on.
 
     Raises:
@@ -195,10 +196,15 @@ def _ensure_held_out(sieve: _Sieve) -> None:
     """
     num_kept = sum(len(texts) for texts in sieve.kept.values())
     if num_kept < 2:
-        why = ", ".join(f"{count} {reason}" for reason, count in sieve.reasons().items())
+        examples = sieve.examples()
+        why = "; ".join(
+            f"{count} {reason}, for example {examples[reason][0]!r}"
+            for reason, count in sieve.reasons().items()
+        )
         raise SourceError(
             f"Only {num_kept} poem{'s' * (num_kept != 1)} can be used"
-            + (f" (dropped: {why})." if why else "."),
+            + (f" (dropped: {why})." if why else ".")
+            + "".join(f" Skipped: {problem}" for problem in skipped[:1]),
             "Give at least two poems: one to learn from and one to validate on.",
         )
     # By chance a small collection may hold out nothing, or everything.
@@ -244,6 +250,7 @@ def _build(name: str, sieve: _Sieve, provenance: list[dict[str, Any]]) -> Corpus
         "fingerprint": fingerprint,
         "prose": sieve.prose,
         "rules": rules,
+        "changed_rules": changed,
         "provenance": provenance,
         "report": {
             "read": sum(entry["poems"] for entry in provenance),

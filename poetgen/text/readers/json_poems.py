@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from poetgen.errors import SourceError
-from poetgen.text.characters import LINE_MARKS
+from poetgen.text.cleaning import punctuated
 from poetgen.text.readers.companions import companion_kind
 from poetgen.text.readers.fields import TEXTS, fields_of, listed
 from poetgen.text.readers.lines import lines_of
@@ -75,8 +75,7 @@ def read_ccpc(text: str, name: str) -> list[RawPoem]:
         SourceError: a line is not JSON, too long, or has no poem.
     """
     return [
-        poem._replace(text=_punctuated(poem.text.split("|")))
-        for poem in read_json_lines(text, name)
+        poem._replace(text=punctuated(poem.text.split("|"))) for poem in read_json_lines(text, name)
     ]
 
 
@@ -137,14 +136,6 @@ def _first(record: dict[str, Any], names: tuple[str, ...]) -> str:
         if value and isinstance(value, str):
             return value
     return ""
-
-
-def _punctuated(verses: list[str]) -> str:
-    marks = ["，。"[place % 2] for place in range(len(verses) - 1)] + ["。"]
-    return "".join(
-        verse if verse[-1:] in LINE_MARKS else verse + mark
-        for verse, mark in zip(verses, marks, strict=True)
-    )
 
 
 def _scrubbed(poems: list[RawPoem], text: str) -> list[RawPoem]:

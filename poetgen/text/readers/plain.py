@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from poetgen.errors import SourceError
-from poetgen.text.characters import END_MARKS, mostly_han
+from poetgen.text.characters import END_MARKS, LINE_MARKS, full_width, mostly_han
 from poetgen.text.readers.lines import lines_of, with_plain_newlines
 from poetgen.text.readers.model import RawPoem
 
@@ -75,9 +75,44 @@ def read_plain(text: str, name: str) -> list[RawPoem]:
     else:
         poems = lines
         # Verses of one poem on lines of their own, rather than one poem a line.
-        if len(poems) > 1 and all(len(poem) < 8 or poem[-1] not in END_MARKS for poem in poems):
+        if len(poems) > 1 and all(map(_may_be_verse, poems)):
             poems = [text] if mostly_han(text) else poems
-    return [RawPoem(poem.strip("\n")) for poem in poems if poem.strip()]
+    return [_headed(poem.strip("\n")) for poem in poems if poem.strip()]
+
+
+def _may_be_verse(line: str) -> bool:
+    """Tell whether a line may be one of several of a poem: short, or open at its end."""
+    return len(line) < 8 or (line[-1] not in END_MARKS and len(line.split()) == 1)
+
+
+def _headed(text: str) -> RawPoem:
+    """Take a title, and an author, off the head of a Chinese poem.
+
+    They stand on lines of their own before verses that are told by their marks, or, where
+    no line has any, by being of one length that the head has not.
+    """
+    lines = [line.strip() for line in text.split("\n") if line.strip()]
+    for size in (1, 2):
+        head, body = lines[:size], lines[size:]
+        if len(body) >= 2 and _is_head(head, body):
+            return RawPoem("\n".join(body), *head)
+    if len(lines) in (2, 3) and _has_mark(lines[-1]) and not any(map(_has_mark, lines[:-1])):
+        return RawPoem(lines[-1], *lines[:-1])
+    return RawPoem(text)
+
+
+def _is_head(head: Sequence[str], body: Sequence[str]) -> bool:
+    if not mostly_han("".join(body)) or any(map(_has_mark, head)):
+        return False
+    if all(map(_has_mark, body)):
+        return True
+    lengths = {len(line) for line in body}
+    is_metre = len(lengths) == 1 and not any(map(_has_mark, body)) and len(body) % 2 == 0
+    return is_metre and not lengths & {len(line) for line in head}
+
+
+def _has_mark(line: str) -> bool:
+    return any(char in LINE_MARKS for char in full_width(line))
 
 
 def is_prose(poems: Sequence[RawPoem]) -> bool:
