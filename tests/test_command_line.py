@@ -38,7 +38,7 @@ def test_prepare_says_what_it_kept_and_dropped(tmp_path):
     )
     assert done.returncode == 0
     assert done.stdout == ""
-    assert "Read 32 poems, kept 30" in done.stderr
+    assert "Read 32 poems (title-content, utf-8), kept 30" in done.stderr
     lines = (tmp_path / "dropped.jsonl").read_text(encoding="utf-8").splitlines()
     assert {json.loads(line)["reason"] for line in lines} == {"lacuna", "fragment"}
     for reason in ("lacuna", "fragment"):

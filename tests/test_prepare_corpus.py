@@ -248,6 +248,8 @@ def test_every_file_is_reported_and_its_provenance_is_kept(source, tmp_path):
     assert prepared.corpus.meta["provenance"] == [
         {
             "file": path.name,
+            "format": "title-content",
+            "encoding": "utf-8",
             "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
             "lines": n,
             "poems": n,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -105,7 +105,11 @@ def _report(console: Console, prepared: Prepared, folder: Path, list_dropped: Pa
     for problem in prepared.skipped:
         console.print(f"Skipped: {problem}", markup=False)
     kept = report["kept"]
-    console.print(f"Read {report['read']:,} poems, kept {sum(kept.values()):,}:")
+    ways = sorted({_way(entry) for entry in corpus.meta["provenance"] if entry["poems"]})
+    console.print(
+        f"Read {report['read']:,} poems ({'; '.join(ways)}), kept {sum(kept.values()):,}:",
+        markup=False,
+    )
     for split, count in kept.items():
         tokens = report["targets"][split]
         unknown = report["unknown_share"][split]
@@ -129,6 +133,11 @@ def _report(console: Console, prepared: Prepared, folder: Path, list_dropped: Pa
         + f". Fingerprint {corpus.fingerprint}."
     )
     console.print(f"Wrote {folder}. Next: poetgen train {corpus.name}")
+
+
+def _way(entry: dict[str, Any]) -> str:
+    """Say how a file was read, so that a wrong guess can be seen."""
+    return ", ".join(filter(None, (entry["format"], entry["encoding"])))
 
 
 def _write_dropped(dropped: Sequence[Dropped], path: Path) -> None:

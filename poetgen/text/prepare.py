@@ -177,6 +177,8 @@ def prepare(
                     {
                         "file": document.name.rpartition("/")[2],
                         "sha256": document.sha256,
+                        "format": document.format,
+                        "encoding": document.encoding,
                         "lines": document.num_lines,
                         "poems": len(document.poems),
                     }
