@@ -6,7 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -16,6 +16,7 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
@@ -52,30 +53,22 @@ def perplexity(loss: float) -> float:
     return math.exp(min(loss, 99.0))
 
 
-@contextmanager
-def counting(console: Console, what: str) -> Iterator[Counter]:
+def counting(console: Console, what: str) -> AbstractContextManager[Counter]:
     """Show a bar that counts files while the block runs."""
+    return _counter(console, what, MofNCompleteColumn())
+
+
+def downloading(console: Console, what: str) -> AbstractContextManager[Counter]:
+    """Show a bar that counts bytes while the block runs."""
+    return _counter(console, f"Fetching {what}", DownloadColumn(), TransferSpeedColumn())
+
+
+@contextmanager
+def _counter(console: Console, what: str, *columns: ProgressColumn) -> Iterator[Counter]:
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal or console.quiet,
-    )
-    with bar:
-        yield Counter(bar, what)
-
-
-@contextmanager
-def downloading(console: Console, what: str) -> Iterator[Counter]:
-    """Show a bar that counts bytes while the block runs."""
-    bar = Progress(
-        TextColumn("Fetching {task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
+        *columns,
         TimeRemainingColumn(),
         console=console,
         transient=True,

@@ -1,5 +1,7 @@
 """Corpora that many tests read and none may change."""
 
+from collections.abc import Iterator
+
 import hypothesis
 import pytest
 
@@ -14,6 +16,17 @@ def pytest_configure() -> None:
     """Let examples take their time: a busy machine is no fault of the program."""
     hypothesis.settings.register_profile("patient", deadline=None)
     hypothesis.settings.load_profile("patient")
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """Keep torch's threads from waiting for each other on a busy machine."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

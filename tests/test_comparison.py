@@ -2,7 +2,6 @@ import dataclasses
 import json
 
 import pytest
-import torch
 
 from poetgen.comparison.race import Result, parse_contenders, run_contender
 from poetgen.comparison.report import save_report
@@ -21,13 +20,7 @@ RACE = RaceConfig(
 )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    """Keep torch's threads from waiting for each other on a busy machine."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

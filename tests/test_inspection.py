@@ -8,7 +8,6 @@ import pytest
 from poetgen.config import ARCHS
 from poetgen.generation.decode import Stepper
 from poetgen.inspection.look import (
-    GATES,
     STRONG,
     deciding_units,
     likeliest,
@@ -17,6 +16,7 @@ from poetgen.inspection.look import (
     total_variation,
 )
 from poetgen.inspection.report import END_SIGN, card, report
+from poetgen.networks.cells import CELLS
 from poetgen.networks.model_file import save_model
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.text.vocabulary import END, PAD, START, UNK
@@ -75,7 +75,7 @@ def test_gates_are_open_between_nought_and_one(arch):
     model = tiny_model(arch, num_layers=2)
     ids = model.vocabulary.encode(TEXT)
     found = look(model, ids)
-    assert list(found.gates) == list(GATES[arch])
+    assert list(found.gates) == list(CELLS[arch].gates)
     for values in found.gates.values():
         assert values.shape == found.hidden.shape
         assert ((values > 0) & (values < 1)).all()

@@ -11,7 +11,7 @@ from poetgen.text.prepare import prepare
 from poetgen.text.tokens import join_tokens, split_tokens
 from poetgen.text.vocabulary import END, PAD, START, build_vocabulary, count_tokens
 from poetgen.verse.forms import FORMS, form_of, parse_forms
-from tests.real_data import CORPORA
+from tests.real_data import TIME_MACHINE, needs_english
 
 
 @given(st.text())
@@ -57,11 +57,9 @@ def test_letters_only_leaves_letters_single_blanks_and_lines(text):
     assert all(line == line.strip() and "  " not in line for line in cleaned.split("\n"))
 
 
+@needs_english
 def test_the_time_machine_has_the_figures_of_the_book():
-    source = CORPORA / "timemachine.txt"
-    if not source.is_file():
-        pytest.skip(f"The Time Machine is not in {CORPORA}")
-    corpus = prepare([source], "t", PrepareConfig(letters_only=True)).corpus
+    corpus = prepare([TIME_MACHINE], "t", PrepareConfig(letters_only=True)).corpus
     report = corpus.meta["report"]
     assert report["num_chars"] == 170_580
     assert report["num_lines"] == 3_221

@@ -15,7 +15,7 @@ from poetgen.text.corpus import Poems
 from poetgen.text.prepare import prepare
 from poetgen.training.events import Validated
 from poetgen.training.trainer import Trainer
-from tests.real_data import CORPORA
+from tests.real_data import CORPORA, TIME_MACHINE
 
 SIZES = {
     "length": st.integers(40, 300),
@@ -79,10 +79,9 @@ def test_carrying_the_state_over_windows_equals_reading_in_one_go():
 
 @pytest.fixture(scope="module")
 def prose(tmp_path_factory):
-    source = CORPORA / "timemachine.txt"
-    if not source.is_file():
+    if not TIME_MACHINE.is_file():
         pytest.skip(f"The Time Machine is not in {CORPORA}")
-    return prepare([source], "time-machine", PrepareConfig()).corpus
+    return prepare([TIME_MACHINE], "time-machine", PrepareConfig()).corpus
 
 
 def test_running_prose_is_read_in_sequence_and_verse_poem_by_poem(prose, small_corpus):

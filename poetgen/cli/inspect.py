@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from poetgen.cli.options import Force
-from poetgen.errors import ExistsError, SettingError
+from poetgen.cli.options import Force, ensure_new
+from poetgen.errors import SettingError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -46,8 +46,7 @@ def inspect(
             raise SettingError("--plot draws what happens in a text.", "Give one: --text '…'")
         if plot.suffix not in (".png", ".svg"):
             raise SettingError(f"{plot} is no .png or .svg file.", "Give a name that ends so.")
-        if plot.exists() and not force:
-            raise ExistsError(f"{plot} is already there.", "Give --force to replace it.")
+        ensure_new(plot, force)
     from poetgen.console import make_answer_console, make_console
     from poetgen.generation.prompt import encode_prompt
     from poetgen.inspection.report import card, report

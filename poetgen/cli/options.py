@@ -6,14 +6,26 @@ import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
 from poetgen.config import Settings, flag_of
+from poetgen.errors import ExistsError
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is already there.")]
+
+
+def ensure_new(path: Path, force: bool) -> None:
+    """See to it that a file of the user's is replaced only by ``force``.
+
+    Raises:
+        ExistsError: it is there.
+    """
+    if path.exists() and not force:
+        raise ExistsError(f"{path} is already there.", "Give --force to replace it.")
 
 
 def settings_as_flags(command: Callable[..., None]) -> Callable[..., None]:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from poetgen.cli.corpora import Mirror, gather, is_named
-from poetgen.cli.options import Force, Quiet
+from poetgen.cli.options import Force, Quiet, ensure_new
 from poetgen.config import PrepareConfig
-from poetgen.errors import ExistsError, InputError
+from poetgen.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -82,8 +82,7 @@ def prepare(
 def _ensure_list(path: Path, sources: Sequence[str], force: bool) -> None:
     if any(path.resolve() == Path(source).resolve() for source in sources):
         raise InputError(f"{path} is a source.", "Give --list-dropped a file of its own.")
-    if path.exists() and not force:
-        raise ExistsError(f"{path} is already there.", "Give --force to replace it.")
+    ensure_new(path, force)
 
 
 def _name_of(source: str) -> str:

@@ -12,19 +12,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from poetgen.config import Arch
+from poetgen.generation.sampling import softmax
 from poetgen.networks.bptt import read
-from poetgen.networks.cells import Array
+from poetgen.networks.cells import CELLS, Array
 from poetgen.networks.model_file import Model
 from poetgen.networks.output import logits_of, score
 from poetgen.text.vocabulary import PAD, START, UNK
 
-# Where each gate stands in the cache of its cell.
-GATES: Mapping[Arch, Mapping[str, int]] = {
-    "rnn": {},
-    "gru": {"reset": 0, "update": 1},
-    "lstm": {"input": 0, "forget": 1, "output": 3},
-}
 # The course report's choice of when a unit responds strongly.
 STRONG = 0.5
 # So many logits at once: a hundred units of a large vocabulary are some megabytes.
@@ -58,10 +52,10 @@ def look(model: Model, token_ids: Sequence[int]) -> Look:
     hidden = reading.hidden[:, 0]
     probabilities = _probabilities(model, hidden)
     surprise = -np.log2(probabilities[np.arange(len(token_ids)), ids[1:]])
-    places = GATES[model.config.arch]
     caches = reading.tapes[-1].caches
     gates = {
-        name: np.stack([cache[place][0] for cache in caches[1:]]) for name, place in places.items()
+        name: np.stack([cache[place][0] for cache in caches[1:]])
+        for name, place in CELLS[model.config.arch].gates.items()
     }
     alone = read(model.config, model.weights, ids[1:, None]).hidden[0]
     memory = total_variation(probabilities[1:], _probabilities(model, alone))
@@ -73,9 +67,7 @@ def _probabilities(model: Model, hidden: Array) -> Array:
     scores = score(model.config, model.weights, hidden).scores
     logits = logits_of(model.config, np.asarray(scores, np.float64))
     logits[:, [PAD, START, UNK]] = -np.inf
-    exponents = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    probabilities: Array = exponents / exponents.sum(axis=-1, keepdims=True)
-    return probabilities
+    return softmax(logits)
 
 
 def total_variation(one: Array, other: Array) -> Array:

@@ -15,7 +15,7 @@ rule, backwards through time (Werbos 1990).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -113,10 +113,12 @@ class Cell(NamedTuple):
     num_states: int
     step: Callable[[Array, Array, State], Stepped]
     backward: Callable[[State, Cache], Derivatives]
+    # Where each gate stands in the cache.
+    gates: Mapping[str, int]
 
 
 CELLS: dict[Arch, Cell] = {
-    "rnn": Cell(1, 1, rnn_step, rnn_backward),
-    "gru": Cell(3, 1, gru_step, gru_backward),
-    "lstm": Cell(4, 2, lstm_step, lstm_backward),
+    "rnn": Cell(1, 1, rnn_step, rnn_backward, {}),
+    "gru": Cell(3, 1, gru_step, gru_backward, {"reset": 0, "update": 1}),
+    "lstm": Cell(4, 2, lstm_step, lstm_backward, {"input": 0, "forget": 1, "output": 3}),
 }
