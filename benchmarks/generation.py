@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -42,6 +42,10 @@ def rows() -> Iterator[str]:
 
     many = compare(lambda: _write(poet, prompt), one_by_one, pairs=5)
     yield many.line(f"{_NUM_POEMS} poems: at once / one by one", "at most 0.125")
+    # What no arrangement of the work can save: the products themselves.
+    products = _products(poet.network, prompt)
+    bare = compare(lambda: _write(poet, prompt), products, pairs=5)
+    yield bare.line(f"{_NUM_POEMS} poems: at once / their matrix products alone", "")
     for length in (20, 60, 200):
         config = SampleConfig(max_chars=length)
         carried = compare(
@@ -54,6 +58,22 @@ def rows() -> Iterator[str]:
 
 def _write(poet: Poet, prompt: list[int]) -> None:
     poet.write(prompt, SampleConfig(), _SEED, _NUM_POEMS)
+
+
+def _products(network: NumpyModel, prompt: list[int]) -> Callable[[], None]:
+    """Give a function that does the matrix products of writing all poems, and nothing else."""
+    poems = generate(network, prompt, SampleConfig(), poem_rngs(_SEED, _NUM_POEMS))
+    lengths = np.array([len(poem) for poem in poems])
+    rows = [int((lengths >= step).sum()) for step in range(1, int(lengths.max()) + 1)]
+    matrices = [weight.T for weight in network.weights.values() if weight.ndim == 2]
+    inputs = [np.ones((_NUM_POEMS, len(matrix)), matrix.dtype) for matrix in matrices]
+
+    def multiply() -> None:
+        for size in rows:
+            for x, matrix in zip(inputs, matrices, strict=True):
+                x[:size] @ matrix
+
+    return multiply
 
 
 def _without_end(poet: Poet) -> NumpyModel:

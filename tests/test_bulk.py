@@ -7,9 +7,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poetgen.text.bulk import count_codepoints, find_clean_verse, hanzi_of_all
+from poetgen.text.bulk import find_clean_verse, hanzi_of_all
 from poetgen.text.characters import HAN_RANGES, LINE_MARKS, hanzi_only, is_hanzi
 from poetgen.text.cleaning import clean
+from poetgen.text.codepoints import count_codepoints
 from tests.real_data import TANG, needs_tang
 
 # The last three: a compatibility ideograph of each plane, and a lone surrogate.

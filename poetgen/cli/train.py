@@ -154,6 +154,8 @@ def _report(console: Console, finished: Finished, run: _Run, corpus: str) -> Non
         f"{format_seconds(finished.elapsed_seconds)}, {finished.tokens_per_second:,.0f} tokens/s, "
         f"{finished.padding_share:.2%} padding."
     )
+    if finished.smooth_loss is not None:
+        console.print(f"Smoothed loss of a window: {finished.smooth_loss:.2f} nats.")
     if finished.best is not None:
         console.print(
             f"Best validation perplexity: {finished.best.perplexity_per_token:.2f} per token. "

@@ -84,14 +84,16 @@ class Batching(Protocol):
     def carries_state(self) -> bool:
         """Whether each batch continues the one before it, so that the state is carried on."""
 
-    def epoch(self, rng: np.random.Generator) -> Sequence[Batch]:
+    def epoch(self, rng: np.random.Generator) -> Epoch:
         """Cut one pass over the data, in an order drawn from ``rng``."""
 
 
-class _Epoch(Sequence[Batch]):
-    """Batches that are assembled when they are asked for."""
+class Epoch(Sequence[Batch]):
+    """One pass over the data: batches that are assembled when they are asked for."""
 
-    def __init__(self, size: int, get: Callable[[int], Batch]) -> None:
+    def __init__(self, size: int, num_targets: int, get: Callable[[int], Batch]) -> None:
+        """Hold ``size`` batches with ``num_targets`` targets in all."""
+        self.num_targets = num_targets
         self._size, self._get = size, get
 
     def __len__(self) -> int:
@@ -115,10 +117,10 @@ class PoemBatching:
     batch_tokens: int
     carries_state: bool = False
 
-    def epoch(self, rng: np.random.Generator) -> Sequence[Batch]:
+    def epoch(self, rng: np.random.Generator) -> Epoch:
         """Group poems of like length, in random order."""
         groups = plan_batches(self.poems.lengths, self.batch_tokens, rng)
-        return _Epoch(len(groups), lambda i: assemble(self.poems, groups[i]))
+        return Epoch(len(groups), self.poems.num_targets, lambda i: assemble(self.poems, groups[i]))
 
 
 def _windows(length: int, seq_len: int, offset: int) -> int:
@@ -139,7 +141,7 @@ class RandomBatching:
     batch_size: int
     carries_state: bool = False
 
-    def epoch(self, rng: np.random.Generator) -> Sequence[Batch]:
+    def epoch(self, rng: np.random.Generator) -> Epoch:
         """Cut the stream into windows and shuffle them."""
         stream = self.poems.tokens
         offset = int(rng.integers(self.seq_len))
@@ -147,8 +149,9 @@ class RandomBatching:
             _windows(len(stream), self.seq_len, offset)
         )
         size = self.batch_size
-        return _Epoch(
+        return Epoch(
             -(-len(starts) // size),
+            len(starts) * self.seq_len,
             lambda i: _gather(stream, starts[i * size : (i + 1) * size], self.seq_len),
         )
 
@@ -166,14 +169,16 @@ class SequentialBatching:
     batch_size: int
     carries_state: bool = True
 
-    def epoch(self, rng: np.random.Generator) -> Sequence[Batch]:
+    def epoch(self, rng: np.random.Generator) -> Epoch:
         """Cut the stream into strips."""
         stream = self.poems.tokens
         offset = int(rng.integers(self.seq_len))
         strip = (len(stream) - 1 - offset) // self.batch_size
         starts = offset + strip * np.arange(self.batch_size)
-        return _Epoch(
-            max(0, strip // self.seq_len),
+        num_windows = max(0, strip // self.seq_len)
+        return Epoch(
+            num_windows,
+            num_windows * self.batch_size * self.seq_len,
             lambda i: _gather(stream, starts + i * self.seq_len, self.seq_len),
         )
 

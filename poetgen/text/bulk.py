@@ -15,14 +15,9 @@ from numpy.typing import NDArray
 
 from poetgen.text.characters import HAN_RANGES, LINE_MARKS
 from poetgen.text.cleaning import LAST_MARKS, MAX_LINE_HANZI, MIN_HANZI
+from poetgen.text.codepoints import NUM_CODEPOINTS, codepoints
 
 _OTHER, _HAN, _MARK, _LAST = range(4)
-_NUM_CODEPOINTS = 0x110000
-
-
-def codepoints(text: str) -> NDArray[np.uint32]:
-    """Give the code point of each character."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
 
 
 def offsets_of(texts: Sequence[str]) -> NDArray[np.int64]:
@@ -62,17 +57,6 @@ def hanzi_of_all(texts: Sequence[str]) -> list[str]:
     return [hanzi[a:b] for a, b in zip([0, *ends], ends, strict=False)]
 
 
-def count_codepoints(texts: Sequence[str]) -> NDArray[np.int64]:
-    """Count every code point over all texts, shape (0x110000,)."""
-    # In parts, so that there is never a second copy of everything.
-    total = np.zeros(_NUM_CODEPOINTS, np.int64)
-    for begin in range(0, len(texts), 20_000):
-        part = codepoints("".join(texts[begin : begin + 20_000]))
-        counts = np.bincount(part)
-        total[: len(counts)] += counts
-    return total
-
-
 def _sums(marked: NDArray[np.bool_], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
     """Count what is marked in each text; texts may be empty."""
     before = np.zeros(len(marked) + 1, np.int64)
@@ -82,7 +66,7 @@ def _sums(marked: NDArray[np.bool_], offsets: NDArray[np.int64]) -> NDArray[np.i
 
 @functools.cache
 def _hanzi_table() -> NDArray[np.bool_]:
-    table = np.zeros(_NUM_CODEPOINTS, bool)
+    table = np.zeros(NUM_CODEPOINTS, bool)
     for first, last in HAN_RANGES:
         table[first : last + 1] = True
     return table

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from poetgen.config import TokenKind
 from poetgen.errors import ModelError
-from poetgen.text.bulk import codepoints, count_codepoints
 from poetgen.text.characters import is_hanzi
+from poetgen.text.codepoints import codepoints, count_codepoints
 from poetgen.text.tokens import join_tokens, split_tokens
 
 PAD, START, END, UNK = range(4)

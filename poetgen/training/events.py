@@ -74,6 +74,7 @@ class Finished:
     padding_share: float
     best: Metrics | None
     model_path: Path
+    smooth_loss: float | None = None
 
 
 Event = Started | Progress | Validated | Sampled | Finished

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import SupportsFloat
@@ -14,7 +14,7 @@ import numpy as np
 from poetgen.config import TrainConfig
 from poetgen.errors import DivergedError, SettingError
 from poetgen.networks.model_file import Model, num_parameters, save_model
-from poetgen.text.batches import Batch, pick_batching
+from poetgen.text.batches import Epoch, pick_batching
 from poetgen.text.corpus import Corpus
 from poetgen.training.checkpoint import Checkpoint, save_checkpoint
 from poetgen.training.counters import Counters
@@ -134,7 +134,7 @@ class Trainer:
 
     # The parts of the loop, in the order they happen.
 
-    def _batches_of(self, epoch: int) -> Sequence[Batch]:
+    def _batches_of(self, epoch: int) -> Epoch:
         return self._batching.epoch(np.random.default_rng([self.config.seed, epoch]))
 
     def _count_steps(self) -> int:
@@ -142,7 +142,7 @@ class Trainer:
         steps = counters.step + (self.config.epochs - counters.epoch) * len(self._batches)
         if self.config.max_tokens is None:
             return steps
-        per_step = self.corpus.splits["train"].num_targets / len(self._batches)
+        per_step = self._batches.num_targets / len(self._batches)
         return min(steps, math.ceil(self.config.max_tokens / per_step))
 
     def _train_steps(self, began: float, every: int) -> Progress:
@@ -260,6 +260,7 @@ class Trainer:
             padding_share=counters.num_padded / max(1, counters.num_tokens + counters.num_padded),
             best=self.best,
             model_path=self.model_path,
+            smooth_loss=counters.smooth_loss,
         )
 
     def _as_model(self, metrics: Metrics) -> Model:
