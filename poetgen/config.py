@@ -191,6 +191,12 @@ class TrainConfig(Settings):
     grad_clip_value: float | None = setting(
         None, "Cut every number of the gradient to this size.", min=0
     )
+    patience: int | None = setting(
+        None, "End the run when so many validations in a row were no better than the best.", min=1
+    )
+    checkpoint_seconds: float = setting(
+        60.0, "Seconds between two checkpoints; a killed run loses no more.", min=0
+    )
     seed: int = setting(0, "Makes the run reproducible.", min=0, max=2**63 - 1)
 
 

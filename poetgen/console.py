@@ -29,6 +29,7 @@ from poetgen.training.events import (
     Event,
     Finished,
     Sampled,
+    SetBack,
     Started,
     Validated,
 )
@@ -105,8 +106,8 @@ class TrainingDisplay:
             BarColumn(bar_width=None),
             TaskProgressColumn(),
             TextColumn("epoch {task.fields[epoch]:.2f}"),
-            TextColumn("loss [bold]{task.fields[loss]:.3f}[/]"),
-            TextColumn("perplexity [bold]{task.fields[perplexity]:.1f}[/]"),
+            TextColumn("loss [bold]{task.fields[loss]}[/]"),
+            TextColumn("perplexity [bold]{task.fields[perplexity]}[/]"),
             TextColumn("{task.fields[smooth]}"),
             TextColumn("{task.fields[rate]:,.0f} tokens/s"),
             TextColumn("left {task.fields[left]}"),
@@ -114,9 +115,8 @@ class TrainingDisplay:
             expand=True,
         )
         self._task = self._bar.add_task(
-            name, total=1.0, epoch=0.0, loss=math.nan, perplexity=math.nan, smooth="", rate=0.0,
-            left="…",
-        )  # fmt: skip
+            name, total=1.0, epoch=0.0, loss="…", perplexity="…", smooth="", rate=0.0, left="…"
+        )
         self._sample: Sampled | None = None
         self._screen = Live(console=console, get_renderable=self._render, refresh_per_second=4)
 
@@ -152,6 +152,11 @@ class TrainingDisplay:
                 + (" (best so far, kept)" if event.is_best else "")
             )
             self._console.print(self._validation)
+        elif isinstance(event, SetBack):
+            self._console.print(
+                f"The loss was no number at step {event.failed_step:,}: back to step "
+                f"{event.step:,}, with {event.rate_factor:g} times the rate."
+            )
         elif isinstance(event, Sampled):
             self._sample = event
             if not self._live:
@@ -166,8 +171,8 @@ class TrainingDisplay:
                 self._task,
                 completed=event.fraction_done,
                 epoch=event.epoch,
-                loss=event.loss,
-                perplexity=perplexity(event.loss),
+                loss=f"{event.loss:.3f}",
+                perplexity=f"{perplexity(event.loss):.1f}",
                 smooth=_smooth(event).rstrip(),
                 rate=event.tokens_per_second,
                 left=left,

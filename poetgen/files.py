@@ -8,8 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+def write_whole(
+    path: Path, write: Callable[[Path], object], before: Callable[[], None] = lambda: None
+) -> None:
     """Let ``write`` fill a temporary file beside ``path``, then move it into place.
+
+    ``before`` is called just before the move.
 
     A crash, a full disk or a pulled plug leaves the old file or the new one, never half:
     the data reach the disk (fsync) before the name does.
@@ -23,6 +27,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         # mkstemp makes files private; a finished artefact has the usual permissions.
         temporary.chmod(0o666 & ~_umask())
         sync(temporary)
+        before()
         os.replace(temporary, path)
         sync(path.parent)
     finally:

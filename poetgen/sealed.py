@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,15 +31,24 @@ class Kind:
     noun: str
 
 
-def save_sealed(path: Path, kind: Kind, arrays: Arrays, values: Mapping[str, Any]) -> None:
-    """Write arrays and JSON values whole or not at all; equal content gives equal bytes."""
+def save_sealed(
+    path: Path,
+    kind: Kind,
+    arrays: Arrays,
+    values: Mapping[str, Any],
+    before: Callable[[], None] = lambda: None,
+) -> None:
+    """Write arrays and JSON values whole or not at all; equal content gives equal bytes.
+
+    ``before`` is called when all is on the disk and only its name is still missing.
+    """
     from safetensors.numpy import save
 
     arrays = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
     sealed = {**values, "format_version": kind.version}
     sealed["checksum"] = _checksum(sealed, arrays)
     data = save(arrays, {kind.key: json.dumps(sealed, ensure_ascii=False, sort_keys=True)})
-    write_whole(path, lambda temporary: temporary.write_bytes(data))
+    write_whole(path, lambda temporary: temporary.write_bytes(data), before)
 
 
 def load_sealed(path: Path, kind: Kind, advice: str) -> tuple[Arrays, dict[str, Any]]:

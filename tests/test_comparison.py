@@ -33,15 +33,14 @@ def race(corpus, tmp_path_factory):
     """A race of all three; the batches each one was trained on, its events, its result."""
     folder = tmp_path_factory.mktemp("race")
     batches, events = {arch: [] for arch in ARCHS}, {}
-    losses_of = LanguageModel.losses_of
+    mean_loss = LanguageModel.mean_loss
 
-    def watched(model, projected, targets, pad):
-        if model.training:
-            batches[model.config.arch].append(targets.tolist())
-        return losses_of(model, projected, targets, pad)
+    def watched(model, outputs, targets, pad):
+        batches[model.config.arch].append(targets.tolist())
+        return mean_loss(model, outputs, targets, pad)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(LanguageModel, "losses_of", watched)
+        patch.setattr(LanguageModel, "mean_loss", watched)
         for arch in ARCHS:
             events[arch] = list(run_contender(arch, corpus, RACE, "日", folder))
     return folder, batches, events
@@ -101,9 +100,9 @@ def test_a_result_says_what_its_model_is_worth(race, corpus, results):
         assert result.tokens_per_second > 0
 
 
-def test_a_race_leaves_models_and_no_checkpoints(race):
+def test_a_race_leaves_models_and_metrics_and_no_checkpoints(race):
     assert {path.name for path in race[0].iterdir() if path.suffix not in (".json", ".md")} == {
-        f"{arch}.safetensors" for arch in ARCHS
+        f"{arch}{suffix}" for arch in ARCHS for suffix in (".safetensors", ".metrics.jsonl")
     }
 
 

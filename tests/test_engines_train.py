@@ -24,6 +24,7 @@ from poetgen.training.evaluate import evaluate
 from poetgen.training.events import Progress, Sampled, Validated
 from poetgen.training.numpy_engine import NumpyEngine
 from poetgen.training.optimizers import FlatOptimizer, clip
+from poetgen.training.run_files import RunFiles
 from poetgen.training.torch_engine import TorchEngine, make_optimizer
 from poetgen.training.trainer import Trainer
 from tests.tiny import tiny_corpus
@@ -62,7 +63,7 @@ def corpus():
 
 def trainer_of(corpus, folder, **changes):
     config = dataclasses.replace(TINY, **changes)
-    return Trainer(corpus, config, folder / "m.safetensors", folder / "m.checkpoint")
+    return Trainer(corpus, config, RunFiles(folder, "m"))
 
 
 # Optimizers.

@@ -59,7 +59,11 @@ def ragged(seed=0, lengths=LENGTHS):
 
 
 def torch_twin(config, weights):
-    model = LanguageModel(config).double()
+    """The same model with torch's own layers, whose gradients are autograd's."""
+    model = LanguageModel(config)
+    own = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[config.arch]
+    model.rnn = own(config.embedding_dim, H, config.num_layers, batch_first=True)
+    model.double()
     model.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
     return model
 

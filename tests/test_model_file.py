@@ -13,6 +13,7 @@ from poetgen.networks.model_file import Model, load_model, num_parameters, save_
 from poetgen.sealed import Kind, save_sealed
 from poetgen.text.vocabulary import Vocabulary
 from poetgen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from poetgen.training.run_files import RunFiles
 from tests.tiny import tiny_model, tiny_weights
 
 # Any JSON a trainer might write beside the weights. Surrogates are no text.
@@ -201,7 +202,7 @@ def test_files_of_other_programs_are_refused(path, tmp_path):
 def test_a_checkpoint_is_no_model_and_a_model_no_checkpoint(saved, path, tmp_path):
     with pytest.raises(ModelError):
         load_checkpoint(path)
-    save_checkpoint(Checkpoint({"x": np.arange(3)}, {"step": 3}), tmp_path / "run.checkpoint")
+    save_checkpoint(Checkpoint({"x": np.arange(3)}, {"step": 3}), RunFiles(tmp_path, "run"))
     with pytest.raises(ModelError):
         load_model(tmp_path / "run.checkpoint")
 

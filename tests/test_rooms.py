@@ -88,6 +88,8 @@ def test_the_core_never_prints():
 def test_only_the_torch_side_imports_torch():
     allowed = {
         "networks/torch_model.py",
+        "networks/torch_recurrence.py",
+        "networks/torch_training.py",
         "networks/devices.py",
         "generation/torch_stepper.py",
         "training/torch_engine.py",

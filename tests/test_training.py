@@ -8,34 +8,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poetgen.config import ModelConfig, TrainConfig
-from poetgen.errors import DeviceError, DivergedError, ModelError
+from poetgen.config import ModelConfig
+from poetgen.errors import DeviceError
 from poetgen.generation.torch_stepper import TorchStepper
 from poetgen.networks.model_file import load_model, num_parameters
 from poetgen.networks.torch_model import LanguageModel, weights_of
 from poetgen.text.corpus import encode_poems
 from poetgen.text.vocabulary import END, PAD, UNK, Vocabulary
-from poetgen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from poetgen.training.evaluate import evaluate
 from poetgen.training.events import Finished, Progress, Sampled, Started, Validated
-from poetgen.training.resuming import load_resumable
 from poetgen.training.samples import guess_line, sample_poems
 from poetgen.training.schedule import learning_rate_at
-from poetgen.training.trainer import Trainer
 from tests.tiny import tiny_corpus
-
-TINY = TrainConfig(
-    arch="gru",
-    device="cpu",
-    precision="float32",
-    hidden_size=12,
-    embedding_dim=7,
-    epochs=2,
-    batch_tokens=256,
-    learning_rate=0.05,
-    seed=3,
-)
-
+from tests.training import assert_equal_weights, of_kind, trainer_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -44,17 +29,6 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def corpus():
     # Of this seed's poems five are for validation.
     return tiny_corpus(60, seed=8)
-
-
-def trainer_of(corpus, folder, **changes):
-    config = dataclasses.replace(TINY, **changes)
-    return Trainer(corpus, config, folder / "m.safetensors", folder / "m.checkpoint")
-
-
-def assert_equal_weights(found, expected):
-    assert found.keys() == expected.keys()
-    for name, weights in expected.items():
-        np.testing.assert_array_equal(found[name], weights, err_msg=name)
 
 
 # The learning rate.
@@ -100,21 +74,19 @@ def test_a_run_without_warmup_begins_at_the_peak():
 
 # A run from beginning to end.
 
+EPOCHS = 15
+
 
 @pytest.fixture(scope="module", params=["rnn", "gru", "lstm"])
 def told(request, corpus, tmp_path_factory):
     """A trainer that is done, its events, and its weights at each validation."""
-    trainer = trainer_of(corpus, tmp_path_factory.mktemp("run"), arch=request.param, epochs=10)
+    trainer = trainer_of(corpus, tmp_path_factory.mktemp("run"), arch=request.param, epochs=EPOCHS)
     events, snapshots = [], {}
     for event in trainer.run():
         events.append(event)
         if isinstance(event, Validated):
             snapshots[event.step] = trainer.engine.weights()
     return trainer, events, snapshots
-
-
-def of_kind(events, kind):
-    return [event for event in events if isinstance(event, kind)]
 
 
 def test_the_loss_falls(told):
@@ -136,7 +108,7 @@ def test_events_arrive_in_order(told):
     assert trainer.finished is finished
     assert started.num_parameters == num_parameters(trainer.model_config)
     assert started.resumed_at_step == 0
-    assert started.total_steps == 10 * started.steps_per_epoch == finished.step
+    assert started.total_steps == EPOCHS * started.steps_per_epoch == finished.step
     # What is said of a step is said when it is done.
     last = 0
     for event in events[1:-1]:
@@ -155,7 +127,7 @@ def test_progress_counts_up_to_the_whole(told):
         values = [getattr(event, name) for event in progress]
         assert values == sorted(values), name
     assert progress[-1].fraction_done == 1
-    assert progress[-1].epoch == pytest.approx(10)
+    assert progress[-1].epoch == pytest.approx(EPOCHS)
     assert all(event.tokens_per_second > 0 for event in progress)
 
 
@@ -164,7 +136,7 @@ def test_every_epoch_is_validated_and_the_end_too(told):
     steps = [event.step for event in of_kind(events, Validated)]
     assert steps == sorted(set(steps))
     assert steps[-1] == events[-1].step
-    assert len(steps) >= 10
+    assert len(steps) >= EPOCHS
 
 
 def test_a_validation_is_the_best_if_no_earlier_one_was_as_good(told):
@@ -178,7 +150,7 @@ def test_a_validation_is_the_best_if_no_earlier_one_was_as_good(told):
 
 def test_the_model_file_is_the_model_of_the_best_validation(told):
     trainer, events, snapshots = told
-    model = load_model(trainer.model_path)
+    model = load_model(trainer.files.model)
     best = [event for event in of_kind(events, Validated) if event.is_best][-1]
     half = {name: w.astype(np.float16) for name, w in snapshots[best.step].items()}
     assert_equal_weights(model.weights, half)
@@ -197,14 +169,15 @@ def test_a_later_and_worse_model_does_not_replace_the_best(corpus, tmp_path):
     validated = of_kind(list(trainer.run()), Validated)
     best = min(validated, key=lambda event: event.metrics.loss_per_token)
     assert best.step < validated[-1].step
-    model = load_model(trainer.model_path)
+    model = load_model(trainer.files.model)
     assert model.training["step"] == best.step
     assert model.metrics["validation"]["loss_per_token"] == best.metrics.loss_per_token
 
 
-def test_a_finished_run_leaves_the_model_and_no_checkpoint(told):
+def test_a_finished_run_leaves_the_model_and_its_metrics_and_no_checkpoint(told):
     trainer, _, _ = told
-    assert [path.name for path in trainer.model_path.parent.iterdir()] == ["m.safetensors"]
+    left = {path.name for path in trainer.files.folder.iterdir()}
+    assert left == {"m.safetensors", "m.metrics.jsonl"}
 
 
 @pytest.mark.parametrize("arch", ["gru", "lstm"])
@@ -250,7 +223,7 @@ def test_a_run_ends_in_its_time_and_leaves_a_model(corpus, tmp_path):
     rates = [event.learning_rate for event in of_kind(events, Progress)]
     # The rate has come down by then: the run was planned for its time.
     assert rates[-1] < 0.3 * max(rates)
-    assert load_model(trainer.model_path).metrics["validation"] == trainer.best.as_dict()
+    assert load_model(trainer.files.model).metrics["validation"] == trainer.best.as_dict()
 
 
 def test_a_run_of_max_tokens_reads_about_so_many(corpus, tmp_path):
@@ -258,139 +231,6 @@ def test_a_run_of_max_tokens_reads_about_so_many(corpus, tmp_path):
     trainer = trainer_of(corpus, tmp_path, epochs=9, max_tokens=3 * train.num_targets)
     epochs = of_kind(list(trainer.run()), Progress)[-1].epoch
     assert epochs == pytest.approx(3)
-
-
-def test_a_loss_that_is_no_number_is_an_error(corpus, tmp_path):
-    trainer = trainer_of(corpus, tmp_path, learning_rate=1e30, grad_clip=None, warmup=0.0)
-    with pytest.raises(DivergedError):
-        list(trainer.run())
-
-
-# Interrupted and resumed.
-
-
-def run_in_parts(corpus, folder, stops, **changes):
-    """Train with an interruption after each of the steps ``stops``; give the last trainer."""
-    folder.mkdir()
-    for number, stop in enumerate([*stops, math.inf]):
-        # A new process would know nothing of the old one's random numbers.
-        torch.manual_seed(1000 + number)
-        trainer = trainer_of(corpus, folder, **changes)
-        if number:
-            trainer.resume()
-        events = list(trainer.run(lambda t=trainer, stop=stop: t.counters.step >= stop))
-        assert events[-1].reason == ("done" if stop == math.inf else "interrupted")
-        assert stop == math.inf or stop <= events[-1].step < trainer.total_steps
-        if number:
-            assert 0 < events[0].resumed_at_step < trainer.total_steps
-    return trainer
-
-
-# Between two validations, at a validation, at the end of an epoch and once more, and while
-# the state is carried from batch to batch.
-@pytest.mark.parametrize(
-    ("changes", "stops"),
-    [
-        ({"epochs": 1, "batch_tokens": 64}, [10]),
-        ({"epochs": 1, "batch_tokens": 64}, [11]),
-        ({"epochs": 2, "batch_tokens": 256}, [7, 9]),
-        ({"epochs": 1, "batching": "sequential", "seq_len": 16, "batch_size": 4}, [10]),
-    ],
-    ids=["between", "validation", "epoch", "state"],
-)
-@pytest.mark.parametrize("engine", ["torch", "numpy"])
-@pytest.mark.parametrize("arch", ["gru", "lstm"])
-def test_a_resumed_run_ends_with_the_weights_of_an_uninterrupted_one(
-    corpus, tmp_path, arch, engine, changes, stops
-):
-    # Dropout draws random numbers in every step, and they must go on where they stopped.
-    settings = {"arch": arch, "engine": engine, "num_layers": 2, "dropout": 0.3, **changes}
-    whole = run_in_parts(corpus, tmp_path / "whole", [], **settings)
-    parts = run_in_parts(corpus, tmp_path / "parts", stops, **settings)
-    assert parts.counters.step == whole.counters.step == whole.total_steps
-    assert_equal_weights(parts.engine.weights(), whole.engine.weights())
-    files = [load_model(trainer.model_path) for trainer in (parts, whole)]
-    assert_equal_weights(files[0].weights, files[1].weights)
-    assert files[0].metrics == files[1].metrics
-
-
-@pytest.fixture
-def interrupted(corpus, tmp_path):
-    """A run that was stopped on its way; its checkpoint is there."""
-    trainer = trainer_of(corpus, tmp_path)
-    list(trainer.run(lambda: trainer.counters.step >= 3))
-    assert trainer.checkpoint_path.exists()
-    return trainer
-
-
-def test_an_interrupted_run_has_a_model_already(interrupted, corpus):
-    model = load_model(interrupted.model_path)
-    assert model.vocabulary.tokens == corpus.vocabulary.tokens
-    assert model.metrics["validation"] == interrupted.best.as_dict()
-
-
-def test_the_settings_of_an_interrupted_run_are_in_its_checkpoint(interrupted):
-    assert load_resumable(interrupted.checkpoint_path) == interrupted.config
-
-
-def test_a_run_from_before_a_setting_was_there_goes_on_with_its_default(interrupted, corpus):
-    # What the checkpoints of the first poetgen hold of settings.
-    model = ("arch", "vocab_size", "embedding_dim", "hidden_size", "num_layers")
-    later = ("engine", "own_output", "one_hot", "output", "softmax_temperature", "gumbel_tau",
-             "optimizer", "schedule", "grad_clip_value")  # fmt: skip
-    path = interrupted.checkpoint_path
-    checkpoint = load_checkpoint(path)
-    values = {**checkpoint.values, "counters": {**checkpoint.values["counters"]}}
-    values["model"] = {name: values["model"][name] for name in model}
-    values["training"] = {n: v for n, v in values["training"].items() if n not in later}
-    del values["counters"]["smooth_loss"]
-    save_checkpoint(Checkpoint(checkpoint.arrays, values), path)
-    assert load_resumable(path) == interrupted.config
-    trainer = trainer_of(corpus, path.parent)
-    trainer.resume()
-    assert trainer.counters.step == interrupted.counters.step
-    assert list(trainer.run())[-1].reason == "done"
-
-
-def test_a_run_is_not_resumed_on_a_changed_corpus(interrupted, corpus, tmp_path):
-    other = tiny_corpus(61, seed=8)
-    trainer = trainer_of(other, tmp_path)
-    with pytest.raises(ModelError) as caught:
-        trainer.resume()
-    assert corpus.fingerprint in caught.value.problem
-    assert other.fingerprint in caught.value.problem
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"arch": "lstm"},
-        {"hidden_size": 13},
-        {"num_layers": 2},
-        {"own_output": True},
-        {"engine": "numpy"},
-        {"optimizer": "sgd"},
-    ],
-    ids=str,
-)
-def test_a_run_is_not_resumed_with_a_model_of_another_shape(interrupted, corpus, tmp_path, changes):
-    with pytest.raises(ModelError):
-        trainer_of(corpus, tmp_path, **changes).resume()
-
-
-@pytest.mark.parametrize("damage", ["cut", "flip", "empty", "gone"])
-def test_a_damaged_checkpoint_is_refused(interrupted, corpus, tmp_path, damage):
-    path = interrupted.checkpoint_path
-    data = bytearray(path.read_bytes())
-    if damage == "flip":
-        data[-50] ^= 4
-    path.write_bytes(data[: {"cut": len(data) - 1, "empty": 0}.get(damage, len(data))])
-    if damage == "gone":
-        path.unlink()
-    with pytest.raises(ModelError):
-        trainer_of(corpus, tmp_path).resume()
-    with pytest.raises(ModelError):
-        load_resumable(path)
 
 
 # Measuring.

@@ -13,7 +13,9 @@ from poetgen.networks.torch_model import LanguageModel
 from poetgen.text.batches import RandomBatching, SequentialBatching, pick_batching
 from poetgen.text.corpus import Poems
 from poetgen.text.prepare import prepare
+from poetgen.training.checkpoint import load_checkpoint
 from poetgen.training.events import Validated
+from poetgen.training.run_files import RunFiles
 from poetgen.training.trainer import Trainer
 from tests.real_data import CORPORA, TIME_MACHINE
 
@@ -100,11 +102,11 @@ def test_prose_is_learned_and_an_interrupted_run_goes_on_exactly(prose, tmp_path
     )  # fmt: skip
     finals = []
     for name, stops in (("whole", []), ("parts", [40])):
-        paths = tmp_path / f"{name}.safetensors", tmp_path / f"{name}.checkpoint"
+        files = RunFiles(tmp_path, name)
         for stop in [*stops, None]:
-            trainer = Trainer(prose, config, *paths)
-            if paths[1].exists():
-                trainer.resume()
+            trainer = Trainer(prose, config, files)
+            if files.checkpoint.exists():
+                trainer.resume(load_checkpoint(files.checkpoint))
             wanted = lambda t=trainer, stop=stop: stop is not None and t.counters.step >= stop  # noqa: E731
             events = list(trainer.run(wanted))
         finals.append((trainer.engine.model.state_dict(), events))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,8 @@ from poetgen.cli.options import Force, Quiet
 from poetgen.cli.signals import stop_on_signal
 from poetgen.config import TrainConfig
 from poetgen.errors import ExistsError, ModelError, SettingError
+from poetgen.places import MODEL_SUFFIX, check_name, free_name
+from poetgen.training.run_files import CHECKPOINT_SUFFIX, LOCK_SUFFIX, RunFiles
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from poetgen.training.events import Finished
 
 DEFAULT_CORPUS = "tang"
+MODELS = Path("models")
 
 
 def train(
@@ -47,94 +51,99 @@ def train(
     Example:  [bold]poetgen train --arch gru --device cuda[/bold]
     """
     # The cheap checks first: torch takes a second to import.
-    from poetgen.console import TrainingDisplay, make_console
-    from poetgen.places import check_name
+    from poetgen.console import make_console
 
     if resume and force:
         raise SettingError("--resume and --force exclude each other.", "Leave one of the two out.")
     console = make_console(quiet)
     folder = find_or_offer(corpus, console)
     base = f"{folder.name}-{settings.arch}"
-    run = _Run(check_name(name) if name is not None else _default_name(base, resume))
-    if resume:
-        run.check_begun()
-    else:
-        run.check_free(force)
+    files = RunFiles(MODELS, check_name(name) if name is not None else _default_name(base, resume))
+    with files.held():
+        if resume:
+            _check_begun(files)
+        else:
+            _check_free(files, force)
+        finished, exit_code = _run(context, folder, files, settings, resume, console)
+    _report(console, finished, files, corpus)
+    if exit_code:
+        raise typer.Exit(exit_code)
 
+
+def _run(
+    context: typer.Context,
+    folder: Path,
+    files: RunFiles,
+    settings: TrainConfig,
+    resume: bool,
+    console: Console,
+) -> tuple[Finished, int]:
+    """Train; give how it ended, and the exit code: of the signal that stopped it, or 0."""
+    from poetgen.console import TrainingDisplay
     from poetgen.text.corpus import load_corpus
-    from poetgen.training.resuming import load_resumable
+    from poetgen.training.checkpoint import delete_checkpoints, load_latest
+    from poetgen.training.resuming import settings_of
     from poetgen.training.trainer import Trainer
 
     if resume:
-        settings = _merge(context, load_resumable(run.checkpoint), settings)
-    trainer = Trainer(load_corpus(folder), settings, run.model, run.checkpoint)
-    if resume:
-        trainer.resume()
-    with stop_on_signal(console.print) as stop, TrainingDisplay(console, run.name) as display:
+        checkpoint, remark = load_latest(files)
+        settings = _merge(context, settings_of(checkpoint), settings)
+        trainer = Trainer(load_corpus(folder), settings, files)
+        for told in (remark, trainer.resume(checkpoint)):
+            if told:
+                console.print(told)
+    else:
+        trainer = Trainer(load_corpus(folder), settings, files)
+        # Of a run that is replaced, nothing must be left that could be resumed.
+        delete_checkpoints(files)
+    with stop_on_signal(console.print) as stop, TrainingDisplay(console, files.name) as display:
         for event in trainer.run(stop.wanted):
             display.show(event)
-    assert trainer.finished is not None
-    _report(console, trainer.finished, run, corpus)
-    if trainer.finished.reason == "interrupted":
-        raise typer.Exit(stop.exit_code)
+    finished = trainer.finished
+    assert finished is not None
+    return finished, stop.exit_code if finished.reason == "interrupted" else 0
 
 
-@dataclasses.dataclass(frozen=True)
-class _Run:
-    """The files of one run."""
-
-    name: str
-
-    @property
-    def model(self) -> Path:
-        return Path("models") / f"{self.name}.safetensors"
-
-    @property
-    def checkpoint(self) -> Path:
-        return Path("models") / f"{self.name}.checkpoint"
-
-    def check_free(self, force: bool) -> None:
-        for path in (self.checkpoint, self.model):
-            if path.exists() and not force:
-                go_on = "--resume to go on with that run, " * (path == self.checkpoint)
-                raise ExistsError(
-                    f"{path} is already there.",
-                    f"Give {go_on}--force to replace it, or another --name.",
-                )
-
-    def check_begun(self) -> None:
-        if self.checkpoint.exists():
-            return
-        if self.model.exists():
-            raise ModelError(
-                f"The run {self.name} is finished; there is nothing to resume.",
-                "Begin a new one under another --name, or replace it with --force.",
+def _check_free(files: RunFiles, force: bool) -> None:
+    for path in (files.checkpoint, files.previous, files.model):
+        if path.exists() and not force:
+            go_on = "--resume to go on with that run, " * (path != files.model)
+            raise ExistsError(
+                f"{path} is already there.",
+                f"Give {go_on}--force to replace it, or another --name.",
             )
+
+
+def _check_begun(files: RunFiles) -> None:
+    if files.checkpoint.exists() or files.previous.exists():
+        return
+    if files.model.exists():
         raise ModelError(
-            f"There is no run {self.name} to resume: {self.checkpoint} is not there.",
-            "Leave --resume out to begin it.",
+            f"The run {files.name} is finished; there is nothing to resume.",
+            "Begin a new one under another --name, or replace it with --force.",
         )
+    raise ModelError(
+        f"There is no run {files.name} to resume: {files.checkpoint} is not there.",
+        "Leave --resume out to begin it.",
+    )
 
 
 def _default_name(base: str, resume: bool) -> str:
-    from poetgen.places import free_name
-
-    folder = Path("models")
     if not resume:
-        return free_name(folder, base, (".safetensors", ".checkpoint"))
-    found = [path for path in folder.glob(f"{base}*.checkpoint") if path.is_file()]
+        return free_name(MODELS, base, (MODEL_SUFFIX, CHECKPOINT_SUFFIX, LOCK_SUFFIX))
+    found = [path for path in MODELS.glob(f"{base}*{CHECKPOINT_SUFFIX}") if path.is_file()]
     return max(found, key=lambda path: path.stat().st_mtime_ns).stem if found else base
 
 
 def _merge(context: typer.Context, stored: TrainConfig, given: TrainConfig) -> TrainConfig:
-    """Take the stored settings; only the time limit and the device may be given anew."""
+    """Take the stored settings; only what does not change the computation may be given anew."""
     changes = {}
     for field in dataclasses.fields(TrainConfig):
         source = context.get_parameter_source(field.name)
         if source is None or source.name != "COMMANDLINE":
             continue
         value = getattr(given, field.name)
-        if field.name in ("max_minutes", "device"):
+        if field.name in ("max_minutes", "device", "patience", "checkpoint_seconds"):
             changes[field.name] = value
         elif value != getattr(stored, field.name):
             flag = "--" + field.name.replace("_", "-")
@@ -145,10 +154,15 @@ def _merge(context: typer.Context, stored: TrainConfig, given: TrainConfig) -> T
     return dataclasses.replace(stored, **changes)
 
 
-def _report(console: Console, finished: Finished, run: _Run, corpus: str) -> None:
+def _report(console: Console, finished: Finished, files: RunFiles, corpus: str) -> None:
     from poetgen.console import format_seconds
 
-    words = {"done": "Finished", "time": "Time is up", "interrupted": "Stopped"}
+    words = {
+        "done": "Finished",
+        "time": "Time is up",
+        "patience": "No better model for a while: ended",
+        "interrupted": "Stopped",
+    }
     console.print(
         f"{words[finished.reason]} after {finished.step:,} steps and "
         f"{format_seconds(finished.elapsed_seconds)}, {finished.tokens_per_second:,.0f} tokens/s, "
@@ -161,10 +175,11 @@ def _report(console: Console, finished: Finished, run: _Run, corpus: str) -> Non
             f"Best validation perplexity: {finished.best.perplexity_per_token:.2f} per token. "
             f"That model is {finished.model_path}."
         )
-    go_on = f"poetgen train {corpus} --name {run.name} --resume"
+    name = shlex.quote(files.name)
+    go_on = f"poetgen train {shlex.quote(corpus)} --name {name} --resume"
     if finished.reason == "interrupted":
         console.print(f"To go on: {go_on}")
     else:
         if finished.reason == "time":
             console.print(f"To give it more time: {go_on} --max-minutes MINUTES_IN_ALL")
-        console.print(f"Let it write: poetgen generate --model {run.name}")
+        console.print(f"Let it write: poetgen generate --model {name}")

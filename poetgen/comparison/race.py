@@ -13,7 +13,9 @@ from poetgen.errors import InputError
 from poetgen.generation.poems import load_poet
 from poetgen.networks.model_file import num_parameters
 from poetgen.text.corpus import Corpus
+from poetgen.training.checkpoint import delete_checkpoints
 from poetgen.training.events import Event
+from poetgen.training.run_files import RunFiles
 from poetgen.training.trainer import Trainer
 
 _SAMPLING = SampleConfig(temperature=0.8, max_chars=100)
@@ -88,16 +90,16 @@ def run_contender(
 
     An interrupted contender has no result, for it did not have the others' budget.
     """
-    path = folder / f"{arch}.safetensors"
-    trainer = Trainer(
-        corpus, train_config(arch, config, corpus), path, path.with_suffix(".checkpoint")
-    )
-    yield from trainer.run(should_stop)
-    trainer.checkpoint_path.unlink(missing_ok=True)
+    files = RunFiles(folder, arch)
+    trainer = Trainer(corpus, train_config(arch, config, corpus), files)
+    with files.held():
+        yield from trainer.run(should_stop)
+        # A race is not resumed.
+        delete_checkpoints(files)
     finished, best = trainer.finished, trainer.best
     if finished is None or best is None or finished.reason == "interrupted":
         return
-    poet = load_poet(path)
+    poet = load_poet(files.model)
     (poem,) = poet.write(poet.prompt(start), _SAMPLING, config.seed, 1)
     yield Result(
         name=arch,
@@ -110,5 +112,5 @@ def run_contender(
         perplexity_per_token=best.perplexity_per_token,
         perplexity_per_hanzi=best.perplexity_per_hanzi,
         poem=poem,
-        model=path.name,
+        model=files.model.name,
     )

@@ -23,6 +23,14 @@ class Counters:
     train_seconds: float = 0.0
     best_loss: float = math.inf
     smooth_loss: float | None = None
+    # Losses since the last record of the metrics, and how many they are.
+    window_loss: float = 0.0
+    window_steps: int = 0
+    # Validations since the best one.
+    num_worse: int = 0
+    # How often the loss was no number, and what the rate is multiplied with since then.
+    num_setbacks: int = 0
+    rate_factor: float = 1.0
 
     def smooth(self, losses: Iterable[float], vocab_size: int, seq_len: int) -> None:
         """Carry the smoothed loss on by some windows of ``seq_len`` tokens.

@@ -41,7 +41,8 @@ class Engine(Protocol):
         """Learn from one batch; give its mean loss per token before the step.
 
         The state goes on from where the last batch ended. The loss may still be under way
-        on the device; turning it into a float waits for it.
+        on the device; turning it into a float waits for it. If it is not finite, the run
+        has to go back to a snapshot.
         """
 
     def forget(self) -> None:

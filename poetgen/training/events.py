@@ -50,6 +50,15 @@ class Validated:
 
 
 @dataclass(frozen=True, slots=True)
+class SetBack:
+    """The loss was no number: the run is back at an earlier step, with a smaller rate."""
+
+    failed_step: int
+    step: int
+    rate_factor: float
+
+
+@dataclass(frozen=True, slots=True)
 class Sampled:
     """Poems from fixed starts, and what the model would put in each place of a real line.
 
@@ -65,7 +74,7 @@ class Sampled:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The run is over: ``reason`` is ``done``, ``time`` or ``interrupted``."""
+    """The run is over: ``reason`` is ``done``, ``time``, ``patience`` or ``interrupted``."""
 
     reason: str
     step: int
@@ -77,4 +86,4 @@ class Finished:
     smooth_loss: float | None = None
 
 
-Event = Started | Progress | Validated | Sampled | Finished
+Event = Started | Progress | Validated | SetBack | Sampled | Finished

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -59,15 +60,21 @@ class NumpyEngine:
     # A loss that is no number any more is told by the loop, in its own words.
     @np.errstate(all="ignore")
     def train_step(self, batch: Batch, rate: float) -> float:
-        """Learn from one batch; give its mean loss per token before the step."""
+        """Learn from one batch; give its mean loss per token before the step.
+
+        If it or the gradient is not finite, nothing is learned and the loss is NaN.
+        """
         config = self._config
         rng = np.random.default_rng([config.seed, self._optimizer.num_steps, _DROPOUT])
         batch_size, num_steps = batch.inputs.shape
         masks = draw_masks(self._model_config, (num_steps, batch_size), config.dropout, rng)
-        loss, gradients, self._state = loss_and_gradients(
+        loss, gradients, state = loss_and_gradients(
             self._model_config, self._weights, *batch, PAD, self._state, masks
         )
         gradient = _flatten(self._model_config, gradients)
+        if not (math.isfinite(loss) and np.isfinite(gradient).all()):
+            return math.nan
+        self._state = state
         clip(gradient, config.grad_clip, config.grad_clip_value)
         self._optimizer.step(self._flat, gradient, rate)
         return loss

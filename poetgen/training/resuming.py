@@ -3,44 +3,48 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.errors import ModelError, SettingError
-from poetgen.training.checkpoint import Checkpoint, load_checkpoint
+from poetgen.text.corpus import Corpus
+from poetgen.training.checkpoint import Checkpoint
 
 
-def load_resumable(path: Path) -> TrainConfig:
-    """Read the settings of an interrupted run from its checkpoint.
+def settings_of(checkpoint: Checkpoint) -> TrainConfig:
+    """Give the settings of the run that wrote a checkpoint.
 
     Raises:
-        ModelError: there is no usable checkpoint.
+        ModelError: another version of poetgen wrote it.
     """
     try:
-        return TrainConfig(**load_checkpoint(path).values["training"])
-    except (TypeError, KeyError) as error:
+        return TrainConfig(**checkpoint.values["training"])
+    except (TypeError, KeyError, SettingError) as error:
         raise ModelError(
-            f"The checkpoint {path} was written by another version of poetgen: {error}.",
+            f"The checkpoint was written by another version of poetgen: {error}.",
             "Start anew with --force, or under another --name.",
         ) from error
 
 
-def load_matching(
-    path: Path, fingerprint: str, model_config: ModelConfig, config: TrainConfig
-) -> Checkpoint:
-    """Read a checkpoint that a run with these settings can go on from.
+def check_matches(
+    checkpoint: Checkpoint, corpus: Corpus, model_config: ModelConfig, config: TrainConfig
+) -> None:
+    """See to it that a run with these settings can go on from a checkpoint.
 
     Raises:
-        ModelError: there is no usable checkpoint, or it belongs to another corpus, to
-            another model or to another engine.
+        ModelError: it belongs to another corpus, to another model or to another engine.
     """
-    checkpoint = load_checkpoint(path)
     values = checkpoint.values
-    if values["corpus"] != fingerprint:
+    if values["corpus"] != corpus.fingerprint:
+        name = values.get("corpus_name", corpus.name)
+        problem = (
+            f"The corpus {name} has changed since the run began: its fingerprint was "
+            f"{values['corpus']} and is {corpus.fingerprint}."
+            if name == corpus.name
+            else f"The run was begun on the corpus {name} ({values['corpus']}), "
+            f"not on {corpus.name} ({corpus.fingerprint})."
+        )
         raise ModelError(
-            f"The corpus has changed since {path} was written: "
-            f"it was {values['corpus']} and is {fingerprint}.",
-            "Restore the corpus, or train anew with --force.",
+            problem, "Give the corpus that it was begun with, or train anew with --force."
         )
     try:
         # Settings that came later have their defaults.
@@ -54,9 +58,8 @@ def load_matching(
     )
     if not same:
         raise ModelError(
-            f"{path} is for another model, engine or optimizer: {values['model']}, "
+            f"The checkpoint is for another model, engine or optimizer: {values['model']}, "
             f"{stored.get('engine', 'torch')}, {stored.get('optimizer', 'adamw')}; "
             f"not {asdict(model_config)}, {config.engine}, {config.optimizer}.",
             "Give the same settings as before, or train anew with --force.",
         )
-    return checkpoint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -38,25 +39,39 @@ class TorchEngine:
         self._state: TorchState | None = None
 
     def train_step(self, batch: Batch, rate: float) -> torch.Tensor:
-        """Learn from one batch; give its mean loss per token, still on the device."""
-        config = self._config
+        """Learn from one batch; give its mean loss per token, still on the device.
+
+        If it or the gradient is not finite, nothing is learned and the loss is NaN.
+        """
         inputs = torch.from_numpy(batch.inputs).to(self.device, non_blocking=True)
         targets = torch.from_numpy(batch.targets).to(self.device, non_blocking=True)
         lower = self._dtype != torch.float32
         with torch.autocast(self.device, dtype=self._dtype, enabled=lower):
             outputs, state = self.model.hidden(inputs, self._state)
-            loss = self.model.losses_of(outputs, targets, PAD).mean()
+            loss = self.model.mean_loss(outputs, targets, PAD)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        if config.grad_clip_value is not None:
-            torch.nn.utils.clip_grad_value_(self.model.parameters(), config.grad_clip_value)
-        if config.grad_clip:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.grad_clip)
+        loss = loss.detach()
+        norm = self._clip()
+        # On a GPU, looking would mean to wait; there the loop finds out, and goes back.
+        if self.device == "cpu" and not (math.isfinite(loss) and math.isfinite(norm)):
+            return torch.tensor(math.nan)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
         self._state = detach(state)
-        return loss.detach()
+        return loss
+
+    def _clip(self) -> torch.Tensor:
+        """Shorten the gradients as the settings want; give their norm before that."""
+        config, weights = self._config, list(self.model.parameters())
+        if config.grad_clip_value is not None:
+            torch.nn.utils.clip_grad_value_(weights, config.grad_clip_value)
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if config.grad_clip:
+            torch.nn.utils.clip_grads_with_norm_(weights, config.grad_clip, norm)
+        return norm
 
     def forget(self) -> None:
         """Let the next batch begin with an empty state."""

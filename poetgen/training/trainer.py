@@ -6,47 +6,60 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import SupportsFloat
 
 import numpy as np
 
 from poetgen.config import TrainConfig
-from poetgen.errors import DivergedError, SettingError
+from poetgen.errors import DivergedError
 from poetgen.networks.model_file import Model, num_parameters, save_model
-from poetgen.text.batches import Epoch, pick_batching
 from poetgen.text.corpus import Corpus
-from poetgen.training.checkpoint import Checkpoint, save_checkpoint
+from poetgen.training.checkpoint import (
+    Checkpoint,
+    delete_checkpoints,
+    load_checkpoint,
+    save_checkpoint,
+)
 from poetgen.training.counters import Counters
+from poetgen.training.course import Course
 from poetgen.training.engine import make_engine, model_config_of
 from poetgen.training.evaluate import evaluate
-from poetgen.training.events import Event, Finished, Progress, Sampled, Started, Validated
+from poetgen.training.events import (
+    Event,
+    Finished,
+    Progress,
+    Sampled,
+    SetBack,
+    Started,
+    Validated,
+)
 from poetgen.training.metrics import Metrics
-from poetgen.training.resuming import load_matching
+from poetgen.training.metrics_log import MetricsLog
+from poetgen.training.pace import Pace
+from poetgen.training.resuming import check_matches
+from poetgen.training.run_files import RunFiles
 from poetgen.training.samples import guess_line, sample_pause, sample_poems
-from poetgen.training.schedule import learning_rate_at
 
 # Validations in an epoch: often enough to keep a good model when a run is cut short.
 _VALIDATIONS_PER_EPOCH = 2
 _REPORT_EVERY_STEPS = 10
 # On a slow machine ten steps may take minutes; nobody should wait that long for a sign.
 _REPORT_EVERY_SECONDS = 3.0
-# Before the first validation its time is a guess: it runs forwards only, and costs about
-# this share of a training step per token.
-_EVALUATION_COST = 0.4
+# What helps a run that diverges is a smaller rate; what three halvings do not help is
+# something else.
+_MOST_SETBACKS = 3
+_SETBACK_FACTOR = 0.5
 
 
 class Trainer:
     """One training run of one model on one corpus.
 
-    The order of the data is a function of the seed and the epoch alone, and every random
-    state is in the checkpoint, so that a resumed run continues the same computation.
+    The order of the data is a function of the seed and the epoch, and every random state is
+    in the checkpoint, so that a resumed run continues the same computation.
     """
 
-    def __init__(
-        self, corpus: Corpus, config: TrainConfig, model_path: Path, checkpoint_path: Path
-    ) -> None:
-        """Prepare a run; nothing is written before the first validation.
+    def __init__(self, corpus: Corpus, config: TrainConfig, files: RunFiles) -> None:
+        """Prepare a run; nothing is written yet.
 
         Raises:
             DeviceError: the device asked for is not there, or not for this engine.
@@ -54,194 +67,219 @@ class Trainer:
         """
         self.corpus = corpus
         self.config = config
-        self.model_path = model_path
-        self.checkpoint_path = checkpoint_path
+        self.files = files
         self.model_config = model_config_of(config, len(corpus.vocabulary))
         self.engine = make_engine(config, self.model_config)
-        self.counters = Counters()
         self.best: Metrics | None = None
         self.finished: Finished | None = None
-        self._validation_took: float | None = None
-        self._batching = pick_batching(corpus, config)
-        self._batches = self._batches_of(0)
-        if not len(self._batches):
-            raise SettingError(
-                f"The training text is shorter than one batch of {config.batch_size} windows "
-                f"of {config.seq_len} steps.",
-                "Lower --batch-size or --seq-len.",
-            )
-        self.total_steps = self._count_steps()
+        self._log = MetricsLog(files.metrics)
+        self._checkpointed_at = -math.inf
+        self._course = Course(corpus, config)
+        self._pace = Pace(config, corpus.splits["validation"].num_targets)
+
+    @property
+    def counters(self) -> Counters:
+        """What the run has counted so far."""
+        return self._course.counters
+
+    @property
+    def total_steps(self) -> int:
+        """How many steps the run will have."""
+        return self._course.total_steps
 
     def run(self, should_stop: Callable[[], bool] = lambda: False) -> Iterator[Event]:
         """Train, yielding events, until the epochs, the minutes or ``should_stop`` end it.
 
         Raises:
-            DivergedError: the loss is no longer a number.
+            DivergedError: the loss is no longer a number, and smaller rates do not help.
+            OSError: the model or a checkpoint cannot be written.
         """
-        began = time.monotonic() - self.counters.elapsed_seconds
+        self._pace.start(self.counters.elapsed_seconds)
+        # Before the first step, so that a folder that cannot be written is found out now.
+        self._log.begin(self.counters.step)
+        self._checkpoint()
         yield Started(
             self.engine.device,
             self.engine.precision,
             num_parameters(self.model_config),
-            len(self._batches),
+            len(self._course.batches),
             self.total_steps,
             self.counters.step,
         )
         reason = "done"
         last_sample = -math.inf
-        validated_at = -1
-        every = max(1, len(self._batches) // _VALIDATIONS_PER_EPOCH)
+        every = max(1, len(self._course.batches) // _VALIDATIONS_PER_EPOCH)
         while self.counters.step < self.total_steps:
             if should_stop():
                 reason = "interrupted"
                 break
-            if self._fraction_done(began) >= 1:
+            if self._pace.fraction_done(self._course) >= 1:
                 reason = "time"
                 break
-            yield self._train_steps(began, every)
+            progress = self._train_steps(every)
+            if progress is None:
+                yield self._step_back()
+                continue
+            yield progress
             if self.counters.step % every == 0:
-                validated_at = self.counters.step
-                yield self._validate(began)
+                yield self._validate()
+                if self._is_out_of_patience():
+                    reason = "patience"
+                    break
+            elif self.counters.elapsed_seconds - self._checkpointed_at >= (
+                self.config.checkpoint_seconds
+            ):
+                self._checkpoint()
             elapsed = self.counters.elapsed_seconds
-            if elapsed - last_sample >= sample_pause(last_sample) and self.counters.step > 0:
+            if elapsed - last_sample >= sample_pause(last_sample):
                 last_sample = elapsed
                 yield self._sample()
-        if validated_at != self.counters.step and (reason != "interrupted" or self.best is None):
-            yield self._validate(began)
-        self._checkpoint(began)
-        yield self._sample()
-        self.finished = self._finished(reason, began)
-        if reason == "done":
-            self.checkpoint_path.unlink(missing_ok=True)
-        yield self.finished
+        yield from self._end(reason, self.counters.step % every == 0)
 
-    def resume(self) -> None:
-        """Go back to where the checkpoint was written.
+    def resume(self, checkpoint: Checkpoint) -> str | None:
+        """Go back to where ``checkpoint`` was written.
+
+        Returns:
+            What the user should know, if there is something: the best model is gone.
 
         Raises:
-            ModelError: there is no usable checkpoint, or it belongs to another corpus or to
-                other settings.
+            ModelError: it belongs to another corpus or to other settings.
         """
-        checkpoint = load_matching(
-            self.checkpoint_path, self.corpus.fingerprint, self.model_config, self.config
-        )
-        values = checkpoint.values
-        self.engine.restore(checkpoint.arrays)
-        self.counters = Counters(**values["counters"])
-        self.best = Metrics(**values["best"]) if values["best"] else None
-        self.total_steps = values["total_steps"]
-        self._batches = self._batches_of(self.counters.epoch)
+        check_matches(checkpoint, self.corpus, self.model_config, self.config)
+        self._restore(checkpoint)
+        if self.best is None or self.files.model.exists():
+            return None
+        self.best, self.counters.best_loss = None, math.inf
+        return f"{self.files.model} is gone; the next validation writes a new one."
 
     # The parts of the loop, in the order they happen.
 
-    def _batches_of(self, epoch: int) -> Epoch:
-        return self._batching.epoch(np.random.default_rng([self.config.seed, epoch]))
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        values = checkpoint.values
+        self.engine.restore(checkpoint.arrays)
+        self._course.go_to(Counters(**values["counters"]), values["total_steps"])
+        self.best = Metrics(**values["best"]) if values["best"] else None
 
-    def _count_steps(self) -> int:
-        counters = self.counters
-        steps = counters.step + (self.config.epochs - counters.epoch) * len(self._batches)
-        if self.config.max_tokens is None:
-            return steps
-        per_step = self._batches.num_targets / len(self._batches)
-        return min(steps, math.ceil(self.config.max_tokens / per_step))
-
-    def _train_steps(self, began: float, every: int) -> Progress:
-        """Take steps until the next report or validation is due."""
+    def _train_steps(self, every: int) -> Progress | None:
+        """Take steps until the next report or validation is due; None if one has failed."""
         counters = self.counters
         started = time.monotonic()
         first_tokens = counters.num_tokens
-        until = min(counters.step + _REPORT_EVERY_STEPS, self.total_steps)
-        until = min(until, counters.step + every - counters.step % every)
+        until = counters.step + _REPORT_EVERY_STEPS - counters.step % _REPORT_EVERY_STEPS
+        until = min(until, counters.step + every - counters.step % every, self.total_steps)
         losses = []
         rate = 0.0
         while counters.step < until:
-            rate = self._learning_rate(began)
+            rate = self._pace.learning_rate(self._course)
             losses.append(self._step(rate))
             if time.monotonic() - started > _REPORT_EVERY_SECONDS:
                 break
         # Only now: a device may still be at work on them.
         numbers = [float(loss) for loss in losses]
-        loss = sum(numbers) / len(numbers)
-        if not math.isfinite(loss):
-            raise DivergedError(
-                f"The loss is {loss} at step {counters.step}.",
-                "Lower --learning-rate or --grad-clip; the best model so far is kept.",
-            )
-        if self._batching.carries_state and self.config.batch_size == 1:
+        if not all(map(math.isfinite, numbers)):
+            return None
+        if self._course.is_one_strip:
             # Read as the classic character RNN reads, so its measure is told, too.
             counters.smooth(numbers, self.model_config.vocab_size, self.config.seq_len)
         seconds = max(time.monotonic() - started, 1e-9)
         counters.train_seconds += seconds
-        counters.elapsed_seconds = time.monotonic() - began
-        return Progress(
+        counters.elapsed_seconds = self._pace.elapsed_seconds()
+        progress = Progress(
             step=counters.step,
             total_steps=self.total_steps,
-            epoch=counters.epoch + counters.next_batch / len(self._batches),
-            loss=loss,
+            epoch=self._course.epoch,
+            loss=sum(numbers) / len(numbers),
             learning_rate=rate,
             tokens_per_second=(counters.num_tokens - first_tokens) / seconds,
             elapsed_seconds=counters.elapsed_seconds,
-            fraction_done=min(1.0, self._fraction_done(began)),
+            fraction_done=min(1.0, self._pace.fraction_done(self._course)),
             smooth_loss=counters.smooth_loss,
         )
+        self._log_losses(numbers, progress)
+        return progress
 
     def _step(self, rate: float) -> SupportsFloat:
         """Train on one batch; give its mean loss per token."""
-        counters = self.counters
-        batch = self._batches[counters.next_batch]
+        batch = self._course.next_batch()
         loss = self.engine.train_step(batch, rate)
-        if not self._batching.carries_state:
+        if not self._course.advance(batch):
             self.engine.forget()
-        num_tokens = int(np.count_nonzero(batch.targets))
-        counters.num_tokens += num_tokens
-        counters.num_padded += batch.targets.size - num_tokens
-        counters.step += 1
-        counters.next_batch += 1
-        if counters.next_batch == len(self._batches):
-            counters.epoch += 1
-            counters.next_batch = 0
-            self._batches = self._batches_of(counters.epoch)
-            self.engine.forget()
-            # Epochs may be cut into slightly different numbers of batches.
-            self.total_steps = self._count_steps()
         return loss
 
-    def _learning_rate(self, began: float) -> float:
-        config = self.config
-        done = self._fraction_done(began)
-        return learning_rate_at(done, config.learning_rate, config.warmup, config.schedule)
-
-    def _fraction_done(self, began: float) -> float:
-        """Tell how much of the run is behind: by steps or by the clock, whichever is further."""
-        by_steps = self.counters.step / max(1, self.total_steps)
-        if self.config.max_minutes is None:
-            return by_steps
-        # The last validation must end in time too.
-        seconds = max(1e-9, 60 * self.config.max_minutes - self._validation_seconds())
-        return max(by_steps, (time.monotonic() - began) / seconds)
-
-    def _validation_seconds(self) -> float:
+    def _log_losses(self, numbers: list[float], progress: Progress) -> None:
+        """Record the mean loss of every ten steps, however they were reported."""
         counters = self.counters
-        if self._validation_took is not None:
-            return self._validation_took
-        if counters.num_tokens == 0:
-            return 0.0
-        per_token = counters.train_seconds / counters.num_tokens
-        return _EVALUATION_COST * per_token * self.corpus.splits["validation"].num_targets
+        # One by one: a resumed run must add them up in the same order.
+        for loss in numbers:
+            counters.window_loss += loss
+        counters.window_steps += len(numbers)
+        if counters.step % _REPORT_EVERY_STEPS and counters.step < self.total_steps:
+            return
+        record = {
+            "step": counters.step,
+            "epoch": progress.epoch,
+            "loss": counters.window_loss / counters.window_steps,
+            "learning_rate": progress.learning_rate,
+        }
+        if counters.smooth_loss is not None:
+            record["smooth_loss"] = counters.smooth_loss
+        counters.window_loss, counters.window_steps = 0.0, 0
+        speed = progress.tokens_per_second
+        self._log.add(**record, clock=self._clock(tokens_per_second=round(speed, 1)))
 
-    def _validate(self, began: float) -> Validated:
+    def _clock(self, **more: float) -> dict[str, float]:
+        return {"elapsed_seconds": round(self.counters.elapsed_seconds, 3), **more}
+
+    def _validate(self) -> Validated:
+        counters = self.counters
         started = time.monotonic()
         network = self.engine.network()
         metrics = evaluate(network, self.corpus.splits["validation"], self.corpus.vocabulary)
-        self._validation_took = time.monotonic() - started
-        is_best = metrics.loss_per_token < self.counters.best_loss
-        self.counters.elapsed_seconds = time.monotonic() - began
+        self._pace.validation_seconds = time.monotonic() - started
+        is_best = metrics.loss_per_token < counters.best_loss
+        counters.elapsed_seconds = self._pace.elapsed_seconds()
+        counters.num_worse = 0 if is_best else counters.num_worse + 1
         if is_best:
-            self.counters.best_loss = metrics.loss_per_token
+            counters.best_loss = metrics.loss_per_token
             self.best = metrics
-            save_model(self._as_model(metrics), self.model_path)
-        self._checkpoint(began)
-        return Validated(self.counters.step, metrics, is_best)
+            save_model(self._as_model({"validation": metrics.as_dict()}), self.files.model)
+        self._log.add(
+            step=counters.step,
+            validation=metrics.as_dict(),
+            is_best=is_best,
+            clock=self._clock(),
+        )
+        self._checkpoint()
+        return Validated(counters.step, metrics, is_best)
+
+    def _is_out_of_patience(self) -> bool:
+        patience = self.config.patience
+        return patience is not None and self.counters.num_worse >= patience
+
+    def _step_back(self) -> SetBack:
+        """Go back to the last checkpoint, whose every number is finite, with a smaller rate.
+
+        Raises:
+            DivergedError: that has been done often enough.
+        """
+        failed = self.counters
+        num_setbacks = failed.num_setbacks + 1
+        if num_setbacks > _MOST_SETBACKS:
+            raise DivergedError(
+                f"The loss or its gradient is no number at step {failed.step}, and "
+                f"{_MOST_SETBACKS} times half the rate did not help.",
+                "Lower --learning-rate or --grad-clip; the best model so far is kept.",
+            )
+        self._restore(load_checkpoint(self.files.checkpoint))
+        counters = self.counters
+        counters.num_setbacks = num_setbacks
+        counters.rate_factor = failed.rate_factor * _SETBACK_FACTOR
+        # Time does not go back.
+        counters.train_seconds = failed.train_seconds
+        self._log.begin(self.counters.step)
+        # A run that is killed now must not try the same rate again.
+        self._checkpoint()
+        return SetBack(failed.step, counters.step, counters.rate_factor)
 
     def _sample(self) -> Sampled:
         network = self.engine.network()
@@ -249,9 +287,26 @@ class Trainer:
         poems = sample_poems(network, self.corpus, self.config.seed)
         return Sampled(self.counters.step, poems, line, guess)
 
-    def _finished(self, reason: str, began: float) -> Finished:
+    def _end(self, reason: str, is_validated: bool) -> Iterator[Event]:
+        """Measure the last model, unless somebody waits for the end, and tidy up."""
+        if reason == "interrupted":
+            self._checkpoint()
+            if self.best is None:
+                # Nothing is measured yet, but there is something to play with.
+                save_model(self._as_model({}), self.files.model)
+        else:
+            if not is_validated:
+                yield self._validate()
+            self._checkpoint()
+            yield self._sample()
+        self.finished = self._finished(reason)
+        if reason in ("done", "patience"):
+            delete_checkpoints(self.files)
+        yield self.finished
+
+    def _finished(self, reason: str) -> Finished:
         counters = self.counters
-        counters.elapsed_seconds = time.monotonic() - began
+        counters.elapsed_seconds = self._pace.elapsed_seconds()
         return Finished(
             reason=reason,
             step=counters.step,
@@ -259,11 +314,11 @@ class Trainer:
             tokens_per_second=counters.num_tokens / max(counters.train_seconds, 1e-9),
             padding_share=counters.num_padded / max(1, counters.num_tokens + counters.num_padded),
             best=self.best,
-            model_path=self.model_path,
+            model_path=self.files.model,
             smooth_loss=counters.smooth_loss,
         )
 
-    def _as_model(self, metrics: Metrics) -> Model:
+    def _as_model(self, metrics: dict[str, object]) -> Model:
         counters = self.counters
         return Model(
             config=self.model_config,
@@ -279,17 +334,25 @@ class Trainer:
                 **self.engine.versions,
             },
             corpus={"name": self.corpus.name, "fingerprint": self.corpus.fingerprint},
-            metrics={"validation": metrics.as_dict()},
+            metrics=metrics,
         )
 
-    def _checkpoint(self, began: float) -> None:
-        self.counters.elapsed_seconds = time.monotonic() - began
+    def _checkpoint(self) -> None:
+        arrays = self.engine.snapshot()
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            # The next loss will tell; until then the checkpoint before this one is the good one.
+            return
+        self.counters.elapsed_seconds = self._pace.elapsed_seconds()
+        self._checkpointed_at = self.counters.elapsed_seconds
         values = {
             "corpus": self.corpus.fingerprint,
+            "corpus_name": self.corpus.name,
             "model": asdict(self.model_config),
             "training": asdict(self.config),
             "counters": asdict(self.counters),
             "total_steps": self.total_steps,
             "best": self.best and self.best.as_dict(),
         }
-        save_checkpoint(Checkpoint(self.engine.snapshot(), values), self.checkpoint_path)
+        # Records of later steps are cut off when a run is resumed; none may be missing.
+        self._log.sync()
+        save_checkpoint(Checkpoint(arrays, values), self.files)

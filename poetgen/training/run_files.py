@@ -1,0 +1,106 @@
+"""The files of one training run, and the lock that keeps two runs from sharing them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from poetgen.errors import ExistsError
+from poetgen.places import MODEL_SUFFIX
+
+CHECKPOINT_SUFFIX = ".checkpoint"
+LOCK_SUFFIX = ".lock"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """Where a run of this name, in this folder, keeps what it writes."""
+
+    folder: Path
+    name: str
+
+    @property
+    def model(self) -> Path:
+        """The best model so far."""
+        return self._path(MODEL_SUFFIX)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The latest checkpoint."""
+        return self._path(CHECKPOINT_SUFFIX)
+
+    @property
+    def previous(self) -> Path:
+        """The checkpoint before the latest, should that be damaged."""
+        return self._path(f"{CHECKPOINT_SUFFIX}.previous")
+
+    @property
+    def metrics(self) -> Path:
+        """What was measured on the way."""
+        return self._path(".metrics.jsonl")
+
+    @property
+    def lock(self) -> Path:
+        """There, and held, while a process trains under this name."""
+        return self._path(LOCK_SUFFIX)
+
+    def clear_leftovers(self) -> None:
+        """Delete the half-written files of a process that was killed; only under the lock."""
+        for path in self.folder.glob(f".{self.name}.*.part"):
+            path.unlink(missing_ok=True)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock while the block runs; a process that dies lets go of it.
+
+        Raises:
+            ExistsError: another process holds it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        while True:
+            handle = os.open(self.lock, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                _lock(handle)
+            except OSError as error:
+                os.close(handle)
+                raise ExistsError(
+                    f"Another training writes to {self.model} at this moment.",
+                    "Wait for it, stop it, or give another --name.",
+                ) from error
+            # The one who held it before may have deleted the file in between.
+            if self.lock.exists() and os.path.samestat(os.fstat(handle), self.lock.stat()):
+                break
+            os.close(handle)
+        try:
+            self.clear_leftovers()
+            yield
+        finally:
+            if sys.platform == "win32":  # an open file cannot be deleted there
+                os.close(handle)
+                self.lock.unlink(missing_ok=True)
+            else:
+                self.lock.unlink(missing_ok=True)
+                os.close(handle)
+
+    def _path(self, suffix: str) -> Path:
+        return self.folder / f"{self.name}{suffix}"
+
+
+def _lock(handle: int) -> None:
+    """Lock an open file for this process alone.
+
+    Raises:
+        OSError: another process has done so.
+    """
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,0 +1,391 @@
+"""A run loses nothing: interrupted, killed or damaged, it goes on as if it had not been."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from poetgen.errors import DivergedError, ExistsError, ModelError
+from poetgen.networks.model_file import load_model
+from poetgen.training.checkpoint import Checkpoint, load_checkpoint, load_latest, save_checkpoint
+from poetgen.training.events import Progress, SetBack, Validated
+from poetgen.training.resuming import settings_of
+from poetgen.training.run_files import RunFiles
+from tests.tiny import tiny_corpus
+from tests.training import assert_equal_weights, of_kind, trainer_of
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    # Of this seed's poems five are for validation.
+    return tiny_corpus(60, seed=8)
+
+
+def resumed(corpus, folder, **changes):
+    """A trainer that stands where the checkpoint in ``folder`` was written."""
+    trainer = trainer_of(corpus, folder, **changes)
+    checkpoint, _ = load_latest(trainer.files)
+    trainer.resume(checkpoint)
+    return trainer
+
+
+def run_in_parts(corpus, folder, stops, **changes):
+    """Train with an interruption after each of the steps ``stops``; give the last trainer."""
+    folder.mkdir()
+    for number, stop in enumerate([*stops, math.inf]):
+        # A new process would know nothing of the old one's random numbers.
+        torch.manual_seed(1000 + number)
+        trainer = (resumed if number else trainer_of)(corpus, folder, **changes)
+        events = list(trainer.run(lambda t=trainer, stop=stop: t.counters.step >= stop))
+        assert events[-1].reason == ("done" if stop == math.inf else "interrupted")
+        assert stop == math.inf or stop <= events[-1].step < trainer.total_steps
+        if number:
+            assert 0 < events[0].resumed_at_step < trainer.total_steps
+    return trainer
+
+
+def metrics_of(files):
+    """The records of a run, without what varies by nature."""
+    records = [json.loads(line) for line in files.metrics.read_text("utf-8").splitlines()]
+    assert all(record.pop("clock")["elapsed_seconds"] > 0 for record in records)
+    return records
+
+
+# Between two validations, at a validation, at the end of an epoch and once more, and while
+# the state is carried from batch to batch.
+@pytest.mark.parametrize(
+    ("changes", "stops"),
+    [
+        ({"epochs": 1, "batch_tokens": 64}, [10]),
+        ({"epochs": 1, "batch_tokens": 64}, [11]),
+        ({"epochs": 2, "batch_tokens": 256}, [7, 9]),
+        ({"epochs": 1, "batching": "sequential", "seq_len": 16, "batch_size": 4}, [10]),
+    ],
+    ids=["between", "validation", "epoch", "state"],
+)
+@pytest.mark.parametrize("engine", ["torch", "numpy"])
+@pytest.mark.parametrize("arch", ["rnn", "gru", "lstm"])
+def test_a_resumed_run_ends_as_an_uninterrupted_one(corpus, tmp_path, arch, engine, changes, stops):
+    # Dropout draws random numbers in every step, and they must go on where they stopped.
+    settings = {"arch": arch, "engine": engine, "num_layers": 2, "dropout": 0.3, **changes}
+    whole = run_in_parts(corpus, tmp_path / "whole", [], **settings)
+    parts = run_in_parts(corpus, tmp_path / "parts", stops, **settings)
+    assert parts.counters.step == whole.counters.step == whole.total_steps
+    assert_equal_weights(parts.engine.weights(), whole.engine.weights())
+    files = [load_model(trainer.files.model) for trainer in (parts, whole)]
+    assert_equal_weights(files[0].weights, files[1].weights)
+    assert files[0].metrics == files[1].metrics
+    assert files[0].config == files[1].config
+    assert files[0].vocabulary.tokens == files[1].vocabulary.tokens
+    assert metrics_of(parts.files) == metrics_of(whole.files)
+
+
+def test_the_metrics_are_what_the_events_told(corpus, tmp_path):
+    trainer = trainer_of(corpus, tmp_path)
+    events = list(trainer.run())
+    records = metrics_of(trainer.files)
+    validated = [record for record in records if "validation" in record]
+    assert [record["step"] for record in validated] == [e.step for e in of_kind(events, Validated)]
+    assert validated[-1]["validation"] == of_kind(events, Validated)[-1].metrics.as_dict()
+    losses = [record for record in records if "loss" in record]
+    assert [record["step"] for record in losses[:-1]] == list(range(10, losses[-1]["step"], 10))
+    assert losses[-1]["step"] == trainer.total_steps
+    progress = of_kind(events, Progress)
+    assert losses[-1]["learning_rate"] == progress[-1].learning_rate
+    low, high = (f(event.loss for event in progress) for f in (min, max))
+    assert all(low <= record["loss"] <= high for record in losses)
+
+
+@pytest.fixture
+def interrupted(corpus, tmp_path):
+    """A run that was stopped on its way; its checkpoint is there."""
+    trainer = trainer_of(corpus, tmp_path, batch_tokens=64)
+    list(trainer.run(lambda: trainer.counters.step >= 3))
+    assert trainer.files.checkpoint.exists()
+    return trainer
+
+
+def go_on(interrupted, corpus, **changes):
+    return resumed(corpus, interrupted.files.folder, **{"batch_tokens": 64, **changes})
+
+
+def test_an_interrupted_run_has_a_model_already(interrupted, corpus):
+    model = load_model(interrupted.files.model)
+    assert model.vocabulary.tokens == corpus.vocabulary.tokens
+    # It was not measured: whoever stops a run does not want to wait.
+    assert model.metrics == {}
+    assert interrupted.best is None
+
+
+def test_the_settings_of_an_interrupted_run_are_in_its_checkpoint(interrupted):
+    assert settings_of(load_checkpoint(interrupted.files.checkpoint)) == interrupted.config
+
+
+def test_a_run_from_before_a_setting_was_there_goes_on_with_its_default(interrupted, corpus):
+    # What the checkpoints of the first poetgen hold of settings.
+    model = ("arch", "vocab_size", "embedding_dim", "hidden_size", "num_layers")
+    later = ("engine", "own_output", "one_hot", "output", "softmax_temperature", "gumbel_tau",
+             "optimizer", "schedule", "grad_clip_value", "patience",
+             "checkpoint_seconds")  # fmt: skip
+    counted = ("step", "epoch", "next_batch", "num_tokens", "num_padded", "elapsed_seconds",
+               "train_seconds", "best_loss")  # fmt: skip
+    checkpoint = load_checkpoint(interrupted.files.checkpoint)
+    values = {**checkpoint.values}
+    values["model"] = {name: values["model"][name] for name in model}
+    values["training"] = {n: v for n, v in values["training"].items() if n not in later}
+    values["counters"] = {name: values["counters"][name] for name in counted}
+    del values["corpus_name"]
+    save_checkpoint(Checkpoint(checkpoint.arrays, values), interrupted.files)
+    assert settings_of(load_checkpoint(interrupted.files.checkpoint)) == interrupted.config
+    trainer = go_on(interrupted, corpus)
+    assert trainer.counters.step == interrupted.counters.step
+    assert list(trainer.run())[-1].reason == "done"
+
+
+def test_a_run_is_not_resumed_on_a_changed_corpus(interrupted, corpus):
+    other = tiny_corpus(61, seed=8)
+    with pytest.raises(ModelError, match="changed") as caught:
+        go_on(interrupted, other)
+    assert corpus.fingerprint in caught.value.problem
+    assert other.fingerprint in caught.value.problem
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"arch": "lstm"},
+        {"hidden_size": 13},
+        {"num_layers": 2},
+        {"own_output": True},
+        {"engine": "numpy"},
+        {"optimizer": "sgd"},
+    ],
+    ids=str,
+)
+def test_a_run_is_not_resumed_with_a_model_of_another_shape(interrupted, corpus, changes):
+    with pytest.raises(ModelError):
+        go_on(interrupted, corpus, **changes)
+
+
+def test_a_best_model_that_is_gone_is_written_again(corpus, tmp_path):
+    trainer = trainer_of(corpus, tmp_path)
+    list(trainer.run(lambda: trainer.best is not None))
+    trainer.files.model.unlink()
+    again = trainer_of(corpus, tmp_path)
+    assert "m.safetensors is gone" in again.resume(load_checkpoint(again.files.checkpoint))
+    list(again.run())
+    assert load_model(again.files.model).metrics["validation"] == again.best.as_dict()
+
+
+# Damage.
+
+
+def damage(path, how):
+    data = bytearray(path.read_bytes())
+    if how == "flip":
+        data[-50] ^= 4
+    path.write_bytes(data[: {"cut": len(data) - 1, "empty": 0}.get(how, len(data))])
+    if how == "gone":
+        path.unlink()
+
+
+@pytest.mark.parametrize("how", ["cut", "flip", "empty", "gone"])
+def test_of_a_damaged_checkpoint_the_previous_one_is_used(interrupted, corpus, how):
+    files = interrupted.files
+    expected = load_checkpoint(files.previous).values["counters"]["step"]
+    damage(files.checkpoint, how)
+    checkpoint, remark = load_latest(files)
+    assert checkpoint.values["counters"]["step"] == expected
+    assert str(files.checkpoint) in remark
+    # It is the latest from now on: the next save must not put the damaged one in its place.
+    assert load_latest(files)[1] is None
+    trainer = trainer_of(corpus, files.folder, batch_tokens=64)
+    trainer.resume(checkpoint)
+    assert list(trainer.run())[-1].reason == "done"
+
+
+@pytest.mark.parametrize("how", ["cut", "flip", "empty", "gone"])
+def test_two_damaged_checkpoints_are_refused(interrupted, how):
+    files = interrupted.files
+    damage(files.checkpoint, how)
+    files.previous.write_bytes(b"nothing")
+    with pytest.raises(ModelError) as caught:
+        load_latest(files)
+    assert "m.checkpoint" in caught.value.problem
+    assert "previous" not in caught.value.problem
+
+
+@pytest.mark.parametrize("moment", ["before", "between", "after"])
+def test_a_crash_while_saving_leaves_a_whole_checkpoint(interrupted, corpus, monkeypatch, moment):
+    files = interrupted.files
+    step = load_checkpoint(files.checkpoint).values["counters"]["step"]
+    replace, calls = os.replace, []
+
+    def crash(source, target):
+        calls.append(target)
+        if len(calls) == {"before": 1, "between": 2}.get(moment):
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", crash)
+    values = {**load_checkpoint(files.checkpoint).values}
+    values["counters"] = {**values["counters"], "step": step + 1}
+    checkpoint = Checkpoint(load_checkpoint(files.checkpoint).arrays, values)
+    if moment == "after":
+        save_checkpoint(checkpoint, files)
+    else:
+        with pytest.raises(KeyboardInterrupt):
+            save_checkpoint(checkpoint, files)
+    monkeypatch.undo()
+    found = load_latest(files)[0].values["counters"]["step"]
+    assert found == step + (moment == "after")
+
+
+def test_half_a_line_of_metrics_is_cut_off(interrupted, corpus):
+    with interrupted.files.metrics.open("a") as file:
+        file.write('{"step": 3, "lo')
+    trainer = go_on(interrupted, corpus)
+    list(trainer.run())
+    whole = trainer_of(corpus, interrupted.files.folder, batch_tokens=64)
+    list(whole.run())
+    assert metrics_of(trainer.files) == metrics_of(whole.files)
+
+
+# A loss that is no number.
+
+
+def test_a_loss_that_is_no_number_is_an_error_in_the_end(corpus, tmp_path):
+    trainer = trainer_of(corpus, tmp_path, learning_rate=1e30, grad_clip=None, warmup=0.0)
+    events = []
+    with pytest.raises(DivergedError):
+        events.extend(trainer.run())
+    # Nothing that is no number was ever saved.
+    checkpoint = load_checkpoint(trainer.files.checkpoint)
+    assert all(np.isfinite(array).all() for array in checkpoint.arrays.values())
+    assert checkpoint.values["counters"]["num_setbacks"] == 3
+
+
+@pytest.mark.parametrize("engine", ["torch", "numpy"])
+@pytest.mark.parametrize("what", ["loss", "gradient"])
+def test_a_step_that_fails_is_not_taken(corpus, tmp_path, engine, what):
+    trainer = trainer_of(corpus, tmp_path, engine=engine)
+    batch = trainer._course.next_batch()
+    # The loss, or only its gradient, is infinite for these weights.
+    arrays = trainer.engine.snapshot()
+    names = {"torch": "model.output_bias", "numpy": "weights"}
+    changed = arrays[names[engine]].copy()
+    changed[-1 if engine == "torch" else slice(None)] = np.nan if what == "loss" else 1e19
+    if what == "gradient":
+        # Weights so large that their products overflow on the way back.
+        arrays = {n: a * np.float32(1e19) if "weight" in n else a for n, a in arrays.items()}
+    else:
+        arrays[names[engine]] = changed
+    trainer.engine.restore(arrays)
+    before = trainer.engine.weights()
+    assert not math.isfinite(float(trainer.engine.train_step(batch, 0.1)))
+    assert_equal_weights(trainer.engine.weights(), before)
+
+
+@pytest.mark.parametrize("engine", ["torch", "numpy"])
+def test_a_run_that_diverges_once_goes_back_and_on_with_half_the_rate(corpus, tmp_path, engine):
+    trainer = trainer_of(corpus, tmp_path, engine=engine, checkpoint_seconds=0.0, epochs=4)
+    train_step, rates = trainer.engine.train_step, []
+
+    def fail_once(batch, rate):
+        rates.append(rate)
+        return math.nan if len(rates) == 25 else train_step(batch, rate)
+
+    trainer.engine.train_step = fail_once
+    events = list(trainer.run())
+    (setback,) = of_kind(events, SetBack)
+    assert setback.step < 25 <= setback.failed_step
+    assert setback.rate_factor == trainer.counters.rate_factor == 0.5
+    assert events[-1].reason == "done"
+    assert events[-1].step == trainer.total_steps
+    steps = [record["step"] for record in metrics_of(trainer.files) if "loss" in record]
+    assert steps == sorted(set(steps))
+    # The step that failed was taken again.
+    assert rates[setback.failed_step + 24 - setback.step] == pytest.approx(rates[24] / 2)
+
+
+# Patience, clocks, locks.
+
+
+def test_a_run_ends_when_it_gets_no_better(corpus, tmp_path):
+    settings = {"arch": "rnn", "learning_rate": 0.3, "epochs": 40, "patience": 3}
+    events = list(trainer_of(corpus, tmp_path, **settings).run())
+    validated = of_kind(events, Validated)
+    assert events[-1].reason == "patience"
+    assert [event.is_best for event in validated[-4:]] == [True, False, False, False]
+    assert not any(
+        not one.is_best and not two.is_best and not three.is_best
+        for one, two, three in zip(validated[:-3], validated[1:-2], validated[2:-1], strict=True)
+    )
+
+
+def test_setting_the_clock_changes_nothing(corpus, tmp_path, monkeypatch):
+    plain = trainer_of(corpus, tmp_path / "plain")
+    list(plain.run())
+    real, calls = time.time, []
+
+    def jumping():
+        calls.append(None)
+        return real() + (1e8 if len(calls) % 2 else -1e8)
+
+    monkeypatch.setattr(time, "time", jumping)
+    trainer = trainer_of(corpus, tmp_path / "jumps", max_minutes=5.0)
+    events = list(trainer.run())
+    assert events[-1].reason == "done"
+    assert 0 < events[-1].elapsed_seconds < 60
+    assert trainer.counters.step == plain.counters.step
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from poetgen.training.run_files import RunFiles
+with RunFiles(Path(sys.argv[1]), "m").held():
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_two_trainings_on_one_name_are_one_too_many(tmp_path):
+    files = RunFiles(tmp_path, "m")
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(ExistsError, match=r"m\.safetensors"), files.held():
+            pass
+        with RunFiles(tmp_path, "another").held():
+            pass
+    finally:
+        other.kill()
+        other.wait()
+        other.stdout.close()
+    # The dead hold nothing, although their lock file is still there.
+    assert files.lock.exists()
+    with files.held():
+        pass
+    assert not files.lock.exists()
+
+
+def test_what_a_killed_process_left_half_written_is_cleared_away(tmp_path):
+    files = RunFiles(tmp_path, "m")
+    mine = tmp_path / ".m.checkpoint.abc.part"
+    others = tmp_path / ".mm.checkpoint.abc.part"
+    for path in (mine, others):
+        path.write_text("half")
+    with files.held():
+        assert not mine.exists()
+        assert others.exists()

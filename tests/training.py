@@ -1,0 +1,36 @@
+"""Tiny runs, for the tests of the training loop."""
+
+import dataclasses
+
+import numpy as np
+
+from poetgen.config import TrainConfig
+from poetgen.training.run_files import RunFiles
+from poetgen.training.trainer import Trainer
+
+TINY = TrainConfig(
+    arch="gru",
+    device="cpu",
+    precision="float32",
+    hidden_size=12,
+    embedding_dim=7,
+    epochs=2,
+    batch_tokens=256,
+    learning_rate=0.05,
+    seed=3,
+)
+
+
+def trainer_of(corpus, folder, **changes):
+    config = dataclasses.replace(TINY, **changes)
+    return Trainer(corpus, config, RunFiles(folder, "m"))
+
+
+def assert_equal_weights(found, expected):
+    assert found.keys() == expected.keys()
+    for name, weights in expected.items():
+        np.testing.assert_array_equal(found[name], weights, err_msg=name)
+
+
+def of_kind(events, kind):
+    return [event for event in events if isinstance(event, kind)]
