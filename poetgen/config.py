@@ -152,7 +152,7 @@ class TrainConfig(Settings):
         "auto",
         "Number format of the matrix products; auto takes bfloat16 where the hardware has it.",
     )
-    hidden_size: int = setting(512, "Units in each recurrent layer.", min=1)
+    hidden_size: int = setting(768, "Units in each recurrent layer.", min=1)
     embedding_dim: int = setting(256, "Size of a token's vector.", min=1)
     num_layers: int = setting(1, "Recurrent layers, one above the other.", min=1)
     own_output: bool = setting(False, "Give the output layer its own weights, not the embedding's.")
@@ -170,7 +170,9 @@ class TrainConfig(Settings):
         1.0, "Divide the scores by this, in training and ever after.", min=0.01
     )
     gumbel_tau: float = setting(1.0, "Width τ of the Gumbel density.", min=0.01)
-    dropout: float = setting(0.2, "Share of activations switched off in training.", min=0, max=0.95)
+    dropout: float = setting(
+        0.35, "Share of activations switched off in training.", min=0, max=0.95
+    )
     epochs: int = setting(8, "Passes over the training poems.", min=1)
     max_minutes: float | None = setting(None, "End the run in this time; fractions work.", min=0)
     max_tokens: int | None = setting(None, "End the run after this many training tokens.", min=1)
@@ -183,7 +185,7 @@ class TrainConfig(Settings):
     batch_size: int = setting(32, "Windows in a batch of windows.", min=1)
     seq_len: int = setting(64, "Steps in a window.", min=1)
     optimizer: Optimizer = setting("adamw", "How a step follows from the gradient.")
-    learning_rate: float = setting(4e-3, "Peak rate of the optimizer.", min=0)
+    learning_rate: float = setting(3e-3, "Peak rate of the optimizer.", min=0)
     schedule: Schedule = setting("cosine", "How the rate goes on after its rise.")
     warmup: float = setting(0.05, "Share of the run in which the rate rises.", min=0, max=1)
     weight_decay: float = setting(0.01, "AdamW's pull of the weights towards zero.", min=0)
@@ -248,6 +250,8 @@ class RaceConfig(Settings):
     hidden_size: int = setting(512, "Units in each recurrent layer.", min=1)
     embedding_dim: int = setting(256, "Size of a token's vector.", min=1)
     num_layers: int = setting(1, "Recurrent layers, one above the other.", min=1)
+    dropout: float = setting(0.2, "Share of activations switched off in training.", min=0, max=0.95)
+    learning_rate: float = setting(4e-3, "Peak rate of the optimizer.", min=0)
     batch_tokens: int = setting(1024, "Tokens in one batch, padding included.", min=2)
     device: Device = setting("auto", "Where to compute; auto takes the best one present.")
     seed: int = setting(0, "Same seed: same order of the data, same draws.", min=0, max=2**63 - 1)

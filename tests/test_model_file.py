@@ -16,8 +16,11 @@ from poetgen.training.checkpoint import Checkpoint, load_checkpoint, save_checkp
 from poetgen.training.run_files import RunFiles
 from tests.tiny import tiny_model, tiny_weights
 
-# Any JSON a trainer might write beside the weights. Surrogates are no text.
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=9)
+# Any JSON a trainer might write beside the weights. Surrogates are no text, and a control
+# character no token.
+TEXTS = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\t"), max_size=9
+)
 CARDS = st.dictionaries(
     TEXTS, st.one_of(st.none(), st.booleans(), st.integers(), TEXTS, st.floats(allow_nan=False))
 )
@@ -161,6 +164,18 @@ def _card(written, **changes):
         {"vocabulary": ["日", "日", "，"]},
         {"vocabulary": ["日", "", "，"]},
         {"vocabulary": None},
+        {"vocabulary": ["日", 7, "，"]},
+        {"vocabulary": ["日", "\x1b[2J", "，"]},
+        {"vocabulary": {"日": 1, "月": 2, "，": 3}},
+        {"vocabulary": "日月，"},
+        {"tokens": "syllable"},
+        {"script": None},
+        {"training": []},
+        {"metrics": "good"},
+        {"model": {"arch": "rnn", "vocab_size": 7, "num_layers": 10**15}},
+        {"model": {"arch": "rnn", "vocab_size": 7, "output": "hardmax"}},
+        {"model": {"arch": "rnn", "vocab_size": 7, "embedding_dim": 7.0, "hidden_size": 12}},
+        {"model": {"arch": "rnn", "vocab_size": 7, "num_layers": True}},
         {"model": {"arch": "transformer", "vocab_size": 7}},
         {"model": {"arch": "rnn", "vocab_size": 0}},
         {"model": {"arch": "rnn", "heads": 8}},
@@ -176,6 +191,33 @@ def test_a_well_sealed_card_that_makes_no_sense_is_refused(changes, path):
     load_model(path)
     save_sealed(path, kind, model.weights, _card(model, **changes))
     with pytest.raises(ModelError):
+        load_model(path)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_no_numbers_are_neither_read_nor_written(bad, path):
+    model = tiny_model("rnn", tokens="日月，")
+    weights = {name: w.copy() for name, w in model.weights.items()}
+    weights["output_bias"][2] = bad
+    kind = Kind(key="poetgen", version=1, noun="model file")
+    save_sealed(path, kind, weights, _card(model))
+    with pytest.raises(ModelError, match="not a number"):
+        load_model(path)
+    path.unlink()
+    with pytest.raises(ModelError):
+        save_model(dataclasses.replace(model, weights=weights), path)
+    weights["output_bias"][2] = 1e6  # more than a float16 can hold
+    with pytest.raises(ModelError):
+        save_model(dataclasses.replace(model, weights=weights), path)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.float64, np.bool_, np.uint8])
+def test_weights_of_another_type_are_refused(dtype, path):
+    model = tiny_model("rnn", tokens="日月，")
+    weights = {name: w.astype(dtype) for name, w in model.weights.items()}
+    save_sealed(path, Kind(key="poetgen", version=1, noun="model file"), weights, _card(model))
+    with pytest.raises(ModelError, match="floating-point"):
         load_model(path)
 
 

@@ -72,6 +72,8 @@ def train_config(arch: Arch, config: RaceConfig, corpus: Corpus) -> TrainConfig:
         hidden_size=config.hidden_size,
         embedding_dim=config.embedding_dim,
         num_layers=config.num_layers,
+        dropout=config.dropout,
+        learning_rate=config.learning_rate,
         batch_tokens=config.batch_tokens,
         device=config.device,
         seed=config.seed,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 
@@ -68,8 +68,17 @@ def num_parameters(config: ModelConfig) -> int:
 
 
 def save_model(model: Model, path: Path) -> None:
-    """Write a model file whole or not at all, weights as float16."""
-    weights: Weights = {name: w.astype(np.float16) for name, w in model.weights.items()}
+    """Write a model file whole or not at all, weights as float16.
+
+    Raises:
+        ModelError: a weight is too large for that, or no number.
+    """
+    with np.errstate(over="ignore"):
+        weights: Weights = {name: w.astype(np.float16) for name, w in model.weights.items()}
+    if not _all_finite(weights):
+        raise ModelError(
+            f"The model has weights that {path} cannot hold.", "Train with a smaller rate."
+        )
     card = {
         "model": asdict(model.config),
         "tokens": model.vocabulary.kind,
@@ -102,10 +111,22 @@ def load_model(path: Path) -> Model:
 
 
 def _read(card: dict[str, Any], weights: Weights) -> Model:
-    config = ModelConfig(**card["model"])
+    if not isinstance(card["model"], dict) or not isinstance(card["vocabulary"], list):
+        raise ValueError("its card is not as poetgen writes it")
+    config = _read_config(card["model"])
+    # Each layer has weights of its own; a card may claim more layers than one could count.
+    if config.num_layers > len(weights):
+        raise ValueError("its weights do not fit its architecture")
     shapes = {name: w.shape for name, w in weights.items()}
     if shapes != weight_shapes(config):
         raise ValueError("its weights do not fit its architecture")
+    if not all(w.dtype in (np.float16, np.float32) for w in weights.values()):
+        raise ValueError("its weights are no floating-point numbers of 16 or 32 bits")
+    if not _all_finite(weights):
+        raise ValueError("one of its weights is not a number")
+    about = [card[name] for name in ("training", "corpus", "metrics")]
+    if not all(isinstance(values, dict) for values in about) or not isinstance(card["script"], str):
+        raise ValueError("its card is not as poetgen writes it")
     vocabulary = Vocabulary(card["vocabulary"], card["tokens"])
     if len(vocabulary) != config.vocab_size:
         raise ValueError("its vocabulary does not fit its architecture")
@@ -114,7 +135,24 @@ def _read(card: dict[str, Any], weights: Weights) -> Model:
         vocabulary,
         {name: w.astype(np.float32) for name, w in weights.items()},
         card["script"],
-        card["training"],
-        card["corpus"],
-        card["metrics"],
+        *about,
     )
+
+
+def _read_config(values: dict[str, Any]) -> ModelConfig:
+    """Build a configuration of which every value has the type that is declared."""
+    hints = get_type_hints(ModelConfig)
+    for name, value in values.items():
+        hint = hints[name]
+        choices = get_args(hint)
+        # In JSON, 1 is a fine 1.0; but True is no 1, and 1.0 units are none.
+        fits = (
+            value in choices if choices else type(value) in {hint, int if hint is float else hint}
+        )
+        if not fits:
+            raise ValueError(f"{name} cannot be {value!r}")
+    return ModelConfig(**values)
+
+
+def _all_finite(weights: Weights) -> bool:
+    return all(bool(np.isfinite(w).all()) for w in weights.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -17,6 +18,9 @@ from poetgen.text.tokens import join_tokens, split_tokens
 PAD, START, END, UNK = range(4)
 NUM_SPECIAL = 4
 
+# A poem is printed on a terminal, which would obey these; half characters have no bytes.
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+
 
 class Vocabulary:
     """The ordinary tokens of a corpus, after four special ones.
@@ -29,12 +33,19 @@ class Vocabulary:
         """Number ``tokens`` from 4 on, in the order given; ``kind`` says what a token is.
 
         Raises:
-            ModelError: a token is empty or appears twice, or ``kind`` is unknown.
+            ModelError: a token is no text, empty, a control character, or appears twice, or
+                ``kind`` is unknown.
         """
         if kind not in ("char", "word"):
             raise ModelError(f"There are no tokens of kind {kind!r}.", "Fetch the model again.")
         self.kind: TokenKind = kind
         self.tokens = tuple(tokens)
+        if not all(isinstance(token, str) for token in self.tokens):
+            raise ModelError("The vocabulary is no list of texts.", "Fetch the model again.")
+        if _UNPRINTABLE.search("".join(self.tokens)):
+            raise ModelError(
+                "The vocabulary has control characters.", "Fetch the model from whom you trust."
+            )
         self._ids = {token: number for number, token in enumerate(self.tokens, start=NUM_SPECIAL)}
         if len(self._ids) != len(self.tokens) or "" in self._ids:
             raise ModelError(
