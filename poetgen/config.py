@@ -182,6 +182,9 @@ class TrainConfig(Settings):
         "other; without it, poems for verse and sequential for running prose.",
     )
     batch_tokens: int = setting(1024, "Tokens in a batch of poems, padding included.", min=2)
+    accumulate: int = setting(
+        1, "Parts to work through a batch in, one after the other; more need less memory.", min=1
+    )
     batch_size: int = setting(32, "Windows in a batch of windows.", min=1)
     seq_len: int = setting(64, "Steps in a window.", min=1)
     optimizer: Optimizer = setting("adamw", "How a step follows from the gradient.")

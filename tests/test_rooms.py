@@ -92,6 +92,7 @@ def test_only_the_torch_side_imports_torch():
         "networks/torch_training.py",
         "networks/devices.py",
         "generation/torch_stepper.py",
+        "training/processes.py",
         "training/torch_engine.py",
     }
     importers = {

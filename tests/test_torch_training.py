@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional as F
 
 from poetgen.networks.torch_recurrence import GRU, RNN
-from poetgen.networks.torch_training import Dropout, mean_cross_entropy
+from poetgen.networks.torch_training import Dropout, summed_cross_entropy
 
 B, T, E, H, V = 3, 7, 4, 5, 11
 PAIRS = [(RNN, torch.nn.RNN), (GRU, torch.nn.GRU)]
@@ -67,15 +67,15 @@ def test_in_lower_precision_layers_stay_near(ours, theirs):
 
 
 # More rows than one block, one block, and a single row.
-@pytest.mark.parametrize("num_rows", [300, 128, 1])
-def test_the_mean_cross_entropy_is_torchs(num_rows):
+@pytest.mark.parametrize("num_rows", [300, 128, 1, 0])
+def test_the_summed_cross_entropy_is_torchs(num_rows):
     rows, matrix, bias = draw(num_rows, E), draw(V, E, seed=2), draw(V, seed=3)
     targets = torch.from_numpy(np.random.default_rng(4).integers(0, V, num_rows))
     by_hand = [x.clone().requires_grad_() for x in (rows, matrix, bias)]
     own = [x.clone().requires_grad_() for x in (rows, matrix, bias)]
     # Twice the loss, so that the factor before it counts, too.
-    loss = 2 * mean_cross_entropy(*by_hand, targets)
-    expected = 2 * F.cross_entropy(F.linear(*own), targets)
+    loss = 2 * summed_cross_entropy(*by_hand, targets)
+    expected = 2 * F.cross_entropy(F.linear(*own), targets, reduction="sum")
     loss.backward()
     expected.backward()
     torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
@@ -85,7 +85,7 @@ def test_the_mean_cross_entropy_is_torchs(num_rows):
 
 def test_a_hopeless_target_has_a_large_loss_and_not_an_infinite_one():
     rows, matrix = torch.tensor([[1.0]]), torch.tensor([[900.0], [0.0]])
-    loss = mean_cross_entropy(rows, matrix, torch.zeros(2), torch.tensor([1]))
+    loss = summed_cross_entropy(rows, matrix, torch.zeros(2), torch.tensor([1]))
     assert loss.item() == pytest.approx(900)
 
 

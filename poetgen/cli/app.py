@@ -127,7 +127,7 @@ def _explain(error: Exception) -> tuple[str, str]:
     if isinstance(error, MemoryError) or _is_out_of_memory(error):
         return (
             "There is not enough memory.",
-            "Lower --batch-tokens or --hidden-size, or close other programs.",
+            "Lower --batch-tokens (--batch-size for running text) or --hidden-size.",
         )
     return (
         f"{type(error).__name__}: {error}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,12 +16,14 @@ from poetgen.cli.signals import stop_on_signal
 from poetgen.config import TrainConfig
 from poetgen.errors import ExistsError, ModelError, SettingError
 from poetgen.places import MODEL_SUFFIX, check_name, free_name
+from poetgen.training.processes import Processes, joined
 from poetgen.training.run_files import CHECKPOINT_SUFFIX, LOCK_SUFFIX, RunFiles
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from poetgen.training.events import Finished
+    from poetgen.training.trainer import Trainer
 
 DEFAULT_CORPUS = "tang"
 MODELS = Path("models")
@@ -55,53 +58,71 @@ def train(
 
     if resume and force:
         raise SettingError("--resume and --force exclude each other.", "Leave one of the two out.")
-    console = make_console(quiet)
-    folder = find_or_offer(corpus, console)
-    base = f"{folder.name}-{settings.arch}"
-    files = RunFiles(MODELS, check_name(name) if name is not None else _default_name(base, resume))
-    with files.held():
-        if resume:
-            _check_begun(files)
-        else:
-            _check_free(files, force)
-        finished, exit_code = _run(context, folder, files, settings, resume, console)
+    with joined(settings.device) as processes:
+        console = make_console(quiet or not processes.is_first)
+        folder = find_or_offer(corpus, console)
+        base = f"{folder.name}-{settings.arch}"
+        files = RunFiles(MODELS, processes.from_first(lambda: _pick_name(name, base, resume)))
+        # The first process looks after the files; the others never touch them.
+        with files.held() if processes.is_first else nullcontext():
+            if processes.is_first:
+                _check_begun(files) if resume else _check_free(files, force)
+            run = _Run(context, folder, files, settings, processes)
+            finished, exit_code = run.go_on(console) if resume else run.begin(console)
     _report(console, finished, files, corpus)
     if exit_code:
         raise typer.Exit(exit_code)
 
 
-def _run(
-    context: typer.Context,
-    folder: Path,
-    files: RunFiles,
-    settings: TrainConfig,
-    resume: bool,
-    console: Console,
-) -> tuple[Finished, int]:
-    """Train; give how it ended, and the exit code: of the signal that stopped it, or 0."""
-    from poetgen.console import TrainingDisplay
-    from poetgen.text.corpus import load_corpus
-    from poetgen.training.checkpoint import delete_checkpoints, load_latest
-    from poetgen.training.resuming import settings_of
-    from poetgen.training.trainer import Trainer
+@dataclasses.dataclass(frozen=True)
+class _Run:
+    """A training as the command line asked for it."""
 
-    if resume:
-        checkpoint, remark = load_latest(files)
-        settings = _merge(context, settings_of(checkpoint), settings)
-        trainer = Trainer(load_corpus(folder), settings, files)
+    context: typer.Context
+    corpus: Path
+    files: RunFiles
+    settings: TrainConfig
+    processes: Processes
+
+    def begin(self, console: Console) -> tuple[Finished, int]:
+        """Train from the beginning; give how it ended, and the exit code."""
+        from poetgen.training.checkpoint import delete_checkpoints
+
+        trainer = self._trainer(self.settings)
+        if self.processes.is_first:
+            # Of a run that is replaced, nothing must be left that could be resumed.
+            delete_checkpoints(self.files)
+        return self._train(trainer, console)
+
+    def go_on(self, console: Console) -> tuple[Finished, int]:
+        """Train from where the run stopped; give how it ended, and the exit code."""
+        from poetgen.training.checkpoint import load_latest
+        from poetgen.training.resuming import settings_of
+
+        checkpoint, remark = self.processes.from_first(lambda: load_latest(self.files))
+        stored = settings_of(checkpoint)
+        trainer = self._trainer(_merge(self.context, stored, self.settings))
         for told in (remark, trainer.resume(checkpoint)):
             if told:
                 console.print(told)
-    else:
-        trainer = Trainer(load_corpus(folder), settings, files)
-        # Of a run that is replaced, nothing must be left that could be resumed.
-        delete_checkpoints(files)
-    with stop_on_signal(console.print) as stop, TrainingDisplay(console, files.name) as display:
-        for event in trainer.run(stop.wanted):
-            display.show(event)
-    finished = trainer.finished
-    assert finished is not None
-    return finished, stop.exit_code if finished.reason == "interrupted" else 0
+        return self._train(trainer, console)
+
+    def _trainer(self, settings: TrainConfig) -> Trainer:
+        from poetgen.text.corpus import load_corpus
+        from poetgen.training.trainer import Trainer
+
+        return Trainer(load_corpus(self.corpus), settings, self.files, self.processes)
+
+    def _train(self, trainer: Trainer, console: Console) -> tuple[Finished, int]:
+        from poetgen.console import TrainingDisplay
+
+        display = TrainingDisplay(console, self.files.name)
+        with stop_on_signal(console.print) as stop, display:
+            for event in trainer.run(stop.wanted):
+                display.show(event)
+        finished = trainer.finished
+        assert finished is not None
+        return finished, stop.exit_code if finished.reason == "interrupted" else 0
 
 
 def _check_free(files: RunFiles, force: bool) -> None:
@@ -128,7 +149,9 @@ def _check_begun(files: RunFiles) -> None:
     )
 
 
-def _default_name(base: str, resume: bool) -> str:
+def _pick_name(name: str | None, base: str, resume: bool) -> str:
+    if name is not None:
+        return check_name(name)
     if not resume:
         return free_name(MODELS, base, (MODEL_SUFFIX, CHECKPOINT_SUFFIX, LOCK_SUFFIX))
     found = [path for path in MODELS.glob(f"{base}*{CHECKPOINT_SUFFIX}") if path.is_file()]

@@ -14,7 +14,7 @@ from poetgen.networks.model_file import Weights
 from poetgen.networks.output import GUMBEL_FLOOR
 from poetgen.networks.start import SMALL
 from poetgen.networks.torch_recurrence import GRU, RNN
-from poetgen.networks.torch_training import Dropout, mean_cross_entropy
+from poetgen.networks.torch_training import Dropout, summed_cross_entropy
 
 # h for RNN and GRU, (h, c) for LSTM; each of shape (L, B, H).
 TorchState = Tensor | tuple[Tensor, Tensor]
@@ -86,13 +86,29 @@ class LanguageModel(nn.Module):
         # Padding leaves before the largest product of the network, not after it.
         return F.cross_entropy(self.logits(outputs[present]), targets[present], reduction="none")
 
-    def mean_loss(self, outputs: Tensor, targets: Tensor, pad: int) -> Tensor:
-        """Give the mean of ``losses_of``, in the way that is quickest to learn from."""
-        present = targets != pad
-        rows, wanted = outputs[present], targets[present]
+    def summed_loss(
+        self,
+        inputs: Tensor,
+        wanted: Tensor,
+        places: Tensor | None = None,
+        state: TorchState | None = None,
+    ) -> tuple[Tensor, TorchState]:
+        """Read inputs (B, T); give the sum of the losses, in nats, and the last state.
+
+        ``places`` (N,) are those of the B · T targets that count, and ``wanted`` (N,) are
+        their ids; without it all count. They come from outside, because to look for them
+        here would mean to wait for the device.
+        """
+        outputs, state = self.hidden(inputs, state)
+        rows = outputs.flatten(0, 1)
+        if places is not None:
+            # Padding leaves before the largest product of the network, not after it.
+            rows = rows.index_select(0, places)
         if self.config.output == "softmax" and self.config.softmax_temperature == 1:
-            return mean_cross_entropy(rows, self._output_matrix(), self.output_bias, wanted)
-        return F.cross_entropy(self.logits(rows), wanted)
+            loss = summed_cross_entropy(rows, self._output_matrix(), self.output_bias, wanted)
+        else:
+            loss = F.cross_entropy(self.logits(rows), wanted, reduction="sum")
+        return loss, state
 
     def _output_matrix(self) -> Tensor:
         return self.embedding.weight if self.config.tied else self.output.weight

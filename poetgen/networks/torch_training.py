@@ -14,7 +14,7 @@ _ROWS = 128
 _BYTE = 256
 
 
-class _MeanCrossEntropy(torch.autograd.Function):
+class _CrossEntropy(torch.autograd.Function):
     """The loss and its derivative by the logits, block by block.
 
     The way of autograd holds five copies of the logits of a whole batch, and most of its
@@ -43,30 +43,29 @@ class _MeanCrossEntropy(torch.autograd.Function):
                 torch.mm(d_logits[part], matrix, out=d_rows[part])
         ctx.save_for_backward(d_logits, d_rows, rows)
         ctx.wide = wide
-        return loss / len(rows)
+        return loss
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, d_loss: Tensor) -> tuple[Tensor | None, ...]:
         """Give the derivatives by the rows, the matrix and the bias."""
         d_logits, d_rows, rows = ctx.saved_tensors
-        share = d_loss / len(rows)
         d_matrix = d_logits.T @ rows
         d_bias = d_logits.sum(dim=0, dtype=ctx.wide)
         return (
-            d_rows.to(ctx.wide) * share,
-            d_matrix.to(ctx.wide) * share,
-            d_bias * share,
+            d_rows.to(ctx.wide) * d_loss,
+            d_matrix.to(ctx.wide) * d_loss,
+            d_bias * d_loss,
             None,
             None,
         )
 
 
-def mean_cross_entropy(rows: Tensor, matrix: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
-    """Give the mean cross-entropy in nats of softmax(rows matrixᵀ + bias).
+def summed_cross_entropy(rows: Tensor, matrix: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
+    """Give the cross-entropy in nats of softmax(rows matrixᵀ + bias), summed over the rows.
 
     Args:
-        rows: (N, E).
+        rows: (N, E); there may be none.
         matrix: (V, E).
         bias: (V,); its precision is that of the loss.
         targets: (N,) ids below V.
@@ -74,7 +73,7 @@ def mean_cross_entropy(rows: Tensor, matrix: Tensor, bias: Tensor, targets: Tens
     device = rows.device.type
     lower = torch.is_autocast_enabled(device)
     dtype = torch.get_autocast_dtype(device) if lower else rows.dtype
-    loss: Tensor = _MeanCrossEntropy.apply(rows, matrix, bias, targets, dtype)  # type: ignore[no-untyped-call]
+    loss: Tensor = _CrossEntropy.apply(rows, matrix, bias, targets, dtype)  # type: ignore[no-untyped-call]
     return loss
 
 

@@ -28,6 +28,17 @@ class Batch(NamedTuple):
     targets: NDArray[np.int64]
 
 
+def part_of(batch: Batch, number: int, num_parts: int) -> Batch:
+    """Give every ``num_parts``-th row of a batch, from row ``number`` on.
+
+    A part that gets no row is one row of padding, which teaches nothing.
+    """
+    rows = slice(number, None, num_parts)
+    if number < len(batch.inputs):
+        return Batch(batch.inputs[rows], batch.targets[rows])
+    return Batch(batch.inputs[:1], np.full_like(batch.targets[:1], PAD))
+
+
 def plan_batches(
     lengths: NDArray[np.int64], batch_tokens: int, rng: np.random.Generator | None
 ) -> list[NDArray[np.int64]]:

@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.config import ModelConfig, TrainConfig
+from poetgen.errors import SettingError
 from poetgen.generation.decode import Stepper
 from poetgen.networks.model_file import Weights
 from poetgen.sealed import Arrays
 from poetgen.text.batches import Batch
+from poetgen.training.processes import ALONE, Processes
 
 State = TypeVar("State")
 
@@ -81,17 +83,24 @@ def model_config_of(config: TrainConfig, vocab_size: int) -> ModelConfig:
     )
 
 
-def make_engine(config: TrainConfig, model_config: ModelConfig) -> Engine:
+def make_engine(
+    config: TrainConfig, model_config: ModelConfig, processes: Processes = ALONE
+) -> Engine:
     """Start the engine asked for, with fresh weights; only torch's imports torch.
 
     Raises:
         DeviceError: the device is not there, or not for this engine.
-        SettingError: the precision is not for this engine.
+        SettingError: the precision, or more than one process, is not for this engine.
     """
     if config.engine == "numpy":
+        if processes.size > 1 or config.accumulate > 1:
+            raise SettingError(
+                "numpy works through whole batches, in one process.",
+                "Take --engine torch, or leave torchrun and --accumulate out.",
+            )
         from poetgen.training.numpy_engine import NumpyEngine
 
         return NumpyEngine(config, model_config)
     from poetgen.training.torch_engine import TorchEngine
 
-    return TorchEngine(config, model_config)
+    return TorchEngine(config, model_config, processes)

@@ -15,14 +15,16 @@ from poetgen.files import write_text
 
 
 class MetricsLog:
-    """The file, and how far it goes."""
+    """The file that is written."""
 
-    def __init__(self, path: Path) -> None:
-        """Write to ``path``."""
+    def __init__(self, path: Path | None) -> None:
+        """Write to ``path``; without it, to nowhere."""
         self.path = path
 
     def begin(self, last_step: int) -> None:
         """Keep the records up to ``last_step``; those after it will be measured again."""
+        if self.path is None:
+            return
         kept = []
         if last_step > 0 and self.path.exists():
             for line in self.path.read_text(encoding="utf-8").splitlines():
@@ -37,10 +39,14 @@ class MetricsLog:
 
     def add(self, **record: Any) -> None:
         """Append one record, which begins with its step."""
+        if self.path is None:
+            return
         with self.path.open("a", encoding="utf-8", newline="\n") as file:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
     def sync(self) -> None:
         """See to it that the records are on the disk."""
+        if self.path is None:
+            return
         with self.path.open("a") as file:
             os.fsync(file.fileno())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from poetgen.config import TrainConfig
@@ -12,12 +13,17 @@ from poetgen.training.schedule import learning_rate_at
 # Before the first validation its time is a guess: it runs forwards only, and costs about
 # this share of a training step per token.
 _EVALUATION_COST = 0.4
+# A report is due after so many steps; but on a slow machine these may take minutes, and
+# nobody should wait that long for a sign.
+REPORT_STEPS = 10
+_REPORT_SECONDS = 3.0
 
 
 class Pace:
     """The clock of a run; it goes on where an interrupted run stopped.
 
-    It is a clock that nobody can set: neither daylight saving nor a wrong date moves it.
+    It is a clock that nobody can set: neither daylight saving nor a wrong date moves it. It
+    is read once before some steps, so that several processes can agree on what it shows.
     """
 
     def __init__(self, config: TrainConfig, num_validation_tokens: int) -> None:
@@ -25,11 +31,30 @@ class Pace:
         self._config = config
         self._num_validation_tokens = num_validation_tokens
         self._began = time.monotonic()
+        self.now = 0.0
+        self._step = 0
+        self._step_seconds = math.inf
         self.validation_seconds: float | None = None
 
     def start(self, elapsed_seconds: float) -> None:
         """Let the clock go on from ``elapsed_seconds``."""
         self._began = time.monotonic() - elapsed_seconds
+        self.now = elapsed_seconds
+
+    def tick(self, step: int, now: float) -> None:
+        """Take ``now``, in seconds since the run began, as the time before ``step``."""
+        if step > self._step:
+            self._step_seconds = (now - self.now) / (step - self._step)
+        self.now, self._step = now, step
+
+    def next_report(self, step: int) -> int:
+        """Give the step after which to report."""
+        in_time = max(1, int(_REPORT_SECONDS / max(self._step_seconds, 1e-9)))
+        return min(step + in_time, step + REPORT_STEPS - step % REPORT_STEPS)
+
+    def is_due(self, since: float, seconds: float) -> bool:
+        """Tell whether so many seconds had gone by since then when the clock was read."""
+        return self.now - since >= seconds
 
     def elapsed_seconds(self) -> float:
         """Give the seconds since the run began, its interruptions left out."""
@@ -42,7 +67,7 @@ class Pace:
             return by_steps
         # The last validation must end in time too.
         seconds = 60 * self._config.max_minutes - self._expect_validation(course.counters)
-        return max(by_steps, self.elapsed_seconds() / max(1e-9, seconds))
+        return max(by_steps, self.now / max(1e-9, seconds))
 
     def learning_rate(self, course: Course) -> float:
         """Give the rate for the next step."""

@@ -26,7 +26,11 @@ def settings_of(checkpoint: Checkpoint) -> TrainConfig:
 
 
 def check_matches(
-    checkpoint: Checkpoint, corpus: Corpus, model_config: ModelConfig, config: TrainConfig
+    checkpoint: Checkpoint,
+    corpus: Corpus,
+    model_config: ModelConfig,
+    config: TrainConfig,
+    num_processes: int,
 ) -> None:
     """See to it that a run with these settings can go on from a checkpoint.
 
@@ -45,6 +49,11 @@ def check_matches(
         )
         raise ModelError(
             problem, "Give the corpus that it was begun with, or train anew with --force."
+        )
+    if values.get("processes", 1) != num_processes:
+        raise ModelError(
+            f"The run was begun by {values.get('processes', 1)} processes, not {num_processes}.",
+            f"Go on with torchrun --nproc-per-node {values.get('processes', 1)}.",
         )
     try:
         # Settings that came later have their defaults.

@@ -20,6 +20,8 @@ _SAMPLE_EVERY_SECONDS = 60.0
 _NO_CHARACTER = "＿"
 
 
+# A model whose weights run away is shown, too; the loop will tell.
+@np.errstate(all="ignore")
 def sample_poems(network: Stepper[Any], corpus: Corpus, seed: int) -> list[str]:
     """Write one poem from each of the eight fixed starts that the vocabulary knows.
 
@@ -36,6 +38,7 @@ def sample_poems(network: Stepper[Any], corpus: Corpus, seed: int) -> list[str]:
     return poems
 
 
+@np.errstate(all="ignore")
 def guess_line(network: Stepper[Any], corpus: Corpus, number: int) -> tuple[str, str]:
     """Show a real held-out line and, place by place, what the model finds likeliest there."""
     poems = corpus.splits["validation"]

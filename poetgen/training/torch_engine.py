@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.generation.torch_stepper import TorchStepper
@@ -14,44 +16,80 @@ from poetgen.networks.devices import pick_device, pick_precision
 from poetgen.networks.model_file import Weights
 from poetgen.networks.torch_model import LanguageModel, TorchState, detach, weights_of
 from poetgen.sealed import Arrays
-from poetgen.text.batches import Batch
+from poetgen.text.batches import Batch, part_of
 from poetgen.text.vocabulary import PAD
 from poetgen.training.optimizers import ALPHA, BETAS
+from poetgen.training.processes import ALONE, Processes
+
+
+class _Learner(torch.nn.Module):
+    """The model as DistributedDataParallel wants it: a forward pass that ends in the loss."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self,
+        inputs: torch.Tensor,
+        wanted: torch.Tensor,
+        places: torch.Tensor | None,
+        state: TorchState | None,
+    ) -> tuple[torch.Tensor, TorchState]:
+        return self.model.summed_loss(inputs, wanted, places, state)
 
 
 class TorchEngine:
-    """A torch model and its optimizer; weights are float32, products what the device likes."""
+    """A torch model and its optimizer; weights are float32, products what the device likes.
 
-    def __init__(self, config: TrainConfig, model_config: ModelConfig) -> None:
+    A batch is worked through in parts: one for each process, and ``accumulate`` of those one
+    after the other in each. Every part has its own rows, and its own state of them.
+    """
+
+    def __init__(
+        self, config: TrainConfig, model_config: ModelConfig, processes: Processes = ALONE
+    ) -> None:
         """Draw fresh weights from the seed, which becomes that of torch's global generator.
 
         Raises:
             DeviceError: the device asked for is not there.
         """
         self.device = pick_device(config.device)
+        if self.device == "cuda":
+            torch.cuda.set_device(processes.local_rank)
         self._dtype = pick_precision(config.precision, self.device)
         self.precision = str(self._dtype).removeprefix("torch.")
         self.versions: Mapping[str, str] = {"torch": torch.__version__}
         self._config = config
+        self._processes = processes
         torch.manual_seed(config.seed)
         self.model = LanguageModel(model_config, config.dropout).to(self.device)
+        self._learner: torch.nn.Module = _Learner(self.model)
+        if processes.size > 1:
+            self._learner = torch.nn.parallel.DistributedDataParallel(self._learner)
+            # The same weights, but not the same dropout.
+            torch.manual_seed(config.seed + processes.rank)
         self.optimizer = make_optimizer(config, self.model, self.device)
-        self._state: TorchState | None = None
+        self._num_parts = processes.size * config.accumulate
+        first = processes.rank * config.accumulate
+        self._parts = range(first, first + config.accumulate)
+        self._states: dict[int, TorchState] = {}
 
     def train_step(self, batch: Batch, rate: float) -> torch.Tensor:
         """Learn from one batch; give its mean loss per token, still on the device.
 
         If it or the gradient is not finite, nothing is learned and the loss is NaN.
         """
-        inputs = torch.from_numpy(batch.inputs).to(self.device, non_blocking=True)
-        targets = torch.from_numpy(batch.targets).to(self.device, non_blocking=True)
-        lower = self._dtype != torch.float32
-        with torch.autocast(self.device, dtype=self._dtype, enabled=lower):
-            outputs, state = self.model.hidden(inputs, self._state)
-            loss = self.model.mean_loss(outputs, targets, PAD)
+        num_targets = int(np.count_nonzero(batch.targets != PAD))
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        loss = loss.detach()
+        loss = torch.zeros((), device=self.device)
+        for part in self._parts:
+            # The gradients of the processes meet once, in the last part.
+            meet = part == self._parts[-1] or self._processes.size == 1
+            with contextlib.nullcontext() if meet else self._learner.no_sync():  # type: ignore[operator]
+                loss += self._learn(part, part_of(batch, part, self._num_parts), num_targets)
+        if self._processes.size > 1:
+            torch.distributed.all_reduce(loss)
         norm = self._clip()
         # On a GPU, looking would mean to wait; there the loop finds out, and goes back.
         if self.device == "cpu" and not (math.isfinite(loss) and math.isfinite(norm)):
@@ -59,8 +97,31 @@ class TorchEngine:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
-        self._state = detach(state)
         return loss
+
+    def _learn(self, number: int, part: Batch, num_targets: int) -> torch.Tensor:
+        """Add a part's gradients; give its share of the mean loss."""
+        flat = part.targets.ravel()
+        present = np.flatnonzero(flat != PAD)
+        places = None if len(present) == flat.size else self._to_device(present)
+        wanted = self._to_device(flat if places is None else flat[present])
+        lower = self._dtype != torch.float32
+        with torch.autocast(self.device, dtype=self._dtype, enabled=lower):
+            loss, state = self._learner(
+                self._to_device(part.inputs), wanted, places, self._states.get(number)
+            )
+        # Gradients of several processes are averaged, and a sum is wanted.
+        (loss * (self._processes.size / num_targets)).backward()
+        self._states[number] = detach(state)
+        share: torch.Tensor = loss.detach() / num_targets
+        return share
+
+    def _to_device(self, ids: NDArray[np.int64]) -> torch.Tensor:
+        tensor = torch.from_numpy(np.ascontiguousarray(ids))
+        if self.device == "cuda":
+            # From pinned memory the copy runs beside the computation.
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)
 
     def _clip(self) -> torch.Tensor:
         """Shorten the gradients as the settings want; give their norm before that."""
@@ -75,7 +136,7 @@ class TorchEngine:
 
     def forget(self) -> None:
         """Let the next batch begin with an empty state."""
-        self._state = None
+        self._states = {}
 
     def network(self) -> TorchStepper:
         """Give the model as it is now, for reading."""
@@ -86,30 +147,38 @@ class TorchEngine:
         return weights_of(self.model)
 
     def snapshot(self) -> Arrays:
-        """Copy weights, optimizer, carried state and random states."""
+        """Copy weights, optimizer, carried state and the random states of all processes."""
         arrays: Arrays = {f"model.{name}": w for name, w in self.weights().items()}
         for index, slots in self.optimizer.state_dict()["state"].items():
             for slot, value in slots.items():
                 if value is not None:
                     arrays[f"optimizer.{index}.{slot}"] = value.cpu().numpy().copy()
-        if self._state is not None:
-            parts = self._state if isinstance(self._state, tuple) else (self._state,)
-            for number, part in enumerate(parts):
-                arrays[f"state.{number}"] = part.float().cpu().numpy()
-        arrays["random.cpu"] = torch.get_rng_state().numpy()
-        if torch.cuda.is_available():
-            arrays["random.cuda"] = torch.cuda.get_rng_state().numpy()
+        random = {"cpu": torch.get_rng_state().numpy()}
+        if self.device == "cuda":
+            random["cuda"] = torch.cuda.get_rng_state().numpy()
+        for rank, theirs in enumerate(self._processes.gather(random)):
+            arrays |= {f"random.{rank}.{device}": state for device, state in theirs.items()}
+        for states in self._processes.gather(self._host_states()):
+            for (part, number), rows in states.items():
+                arrays[f"state.{part}.{number}"] = rows
         return arrays
 
+    def _host_states(self) -> dict[tuple[int, int], NDArray[np.float32]]:
+        return {
+            (part, number): tensor.float().cpu().numpy()
+            for part, state in self._states.items()
+            for number, tensor in enumerate(state if isinstance(state, tuple) else (state,))
+        }
+
     def restore(self, arrays: Arrays) -> None:
-        """Go back to a snapshot.
+        """Go back to a snapshot, of as many processes and parts as there are now.
 
         Raises:
             KeyError, RuntimeError: it is not one of this engine and model.
         """
         weights: dict[str, torch.Tensor] = {}
         slots: dict[int, dict[str, torch.Tensor]] = {}
-        state: list[torch.Tensor] = []
+        states: dict[int, list[torch.Tensor]] = {}
         for name, array in sorted(arrays.items()):
             kind, _, rest = name.partition(".")
             tensor = torch.from_numpy(np.array(array))
@@ -119,15 +188,18 @@ class TorchEngine:
                 index, _, slot = rest.partition(".")
                 slots.setdefault(int(index), {})[slot] = tensor
             elif kind == "state":
-                state.append(tensor.to(self.device))
+                states.setdefault(int(rest.partition(".")[0]), []).append(tensor.to(self.device))
         self.model.load_state_dict(weights)
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
-        torch.set_rng_state(torch.from_numpy(np.array(arrays["random.cpu"])))
-        if self.device == "cuda" and "random.cuda" in arrays:
-            torch.cuda.set_rng_state(torch.from_numpy(np.array(arrays["random.cuda"])))
-        self._state = None
-        if state:
-            self._state = state[0] if len(state) == 1 else (state[0], state[1])
+        random = f"random.{self._processes.rank}"
+        torch.set_rng_state(torch.from_numpy(np.array(arrays[f"{random}.cpu"])))
+        if self.device == "cuda" and f"{random}.cuda" in arrays:
+            torch.cuda.set_rng_state(torch.from_numpy(np.array(arrays[f"{random}.cuda"])))
+        self._states = {
+            part: state[0] if len(state) == 1 else (state[0], state[1])
+            for part, state in states.items()
+            if part in self._parts
+        }
 
 
 def make_optimizer(

@@ -35,16 +35,14 @@ from poetgen.training.events import (
 )
 from poetgen.training.metrics import Metrics
 from poetgen.training.metrics_log import MetricsLog
-from poetgen.training.pace import Pace
+from poetgen.training.pace import REPORT_STEPS, Pace
+from poetgen.training.processes import ALONE, Processes
 from poetgen.training.resuming import check_matches
 from poetgen.training.run_files import RunFiles
 from poetgen.training.samples import guess_line, sample_pause, sample_poems
 
 # Validations in an epoch: often enough to keep a good model when a run is cut short.
 _VALIDATIONS_PER_EPOCH = 2
-_REPORT_EVERY_STEPS = 10
-# On a slow machine ten steps may take minutes; nobody should wait that long for a sign.
-_REPORT_EVERY_SECONDS = 3.0
 # What helps a run that diverges is a smaller rate; what three halvings do not help is
 # something else.
 _MOST_SETBACKS = 3
@@ -58,8 +56,17 @@ class Trainer:
     in the checkpoint, so that a resumed run continues the same computation.
     """
 
-    def __init__(self, corpus: Corpus, config: TrainConfig, files: RunFiles) -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        config: TrainConfig,
+        files: RunFiles,
+        processes: Processes = ALONE,
+    ) -> None:
         """Prepare a run; nothing is written yet.
+
+        Of several ``processes`` each has its trainer. They take the same steps, and what
+        they do depends on nothing that only one of them knows; the first one writes.
 
         Raises:
             DeviceError: the device asked for is not there, or not for this engine.
@@ -68,11 +75,12 @@ class Trainer:
         self.corpus = corpus
         self.config = config
         self.files = files
+        self._processes = processes
         self.model_config = model_config_of(config, len(corpus.vocabulary))
-        self.engine = make_engine(config, self.model_config)
+        self.engine = make_engine(config, self.model_config, processes)
         self.best: Metrics | None = None
         self.finished: Finished | None = None
-        self._log = MetricsLog(files.metrics)
+        self._log = MetricsLog(files.metrics if processes.is_first else None)
         self._checkpointed_at = -math.inf
         self._course = Course(corpus, config)
         self._pace = Pace(config, corpus.splits["validation"].num_targets)
@@ -110,7 +118,7 @@ class Trainer:
         last_sample = -math.inf
         every = max(1, len(self._course.batches) // _VALIDATIONS_PER_EPOCH)
         while self.counters.step < self.total_steps:
-            if should_stop():
+            if self._tick(should_stop()):
                 reason = "interrupted"
                 break
             if self._pace.fraction_done(self._course) >= 1:
@@ -126,14 +134,12 @@ class Trainer:
                 if self._is_out_of_patience():
                     reason = "patience"
                     break
-            elif self.counters.elapsed_seconds - self._checkpointed_at >= (
-                self.config.checkpoint_seconds
-            ):
+            elif self._pace.is_due(self._checkpointed_at, self.config.checkpoint_seconds):
                 self._checkpoint()
             elapsed = self.counters.elapsed_seconds
             if elapsed - last_sample >= sample_pause(last_sample):
                 last_sample = elapsed
-                yield self._sample()
+                yield from self._sample()
         yield from self._end(reason, self.counters.step % every == 0)
 
     def resume(self, checkpoint: Checkpoint) -> str | None:
@@ -145,14 +151,20 @@ class Trainer:
         Raises:
             ModelError: it belongs to another corpus or to other settings.
         """
-        check_matches(checkpoint, self.corpus, self.model_config, self.config)
+        check_matches(checkpoint, self.corpus, self.model_config, self.config, self._processes.size)
         self._restore(checkpoint)
-        if self.best is None or self.files.model.exists():
+        if self.best is None or self._processes.from_first(self.files.model.exists):
             return None
         self.best, self.counters.best_loss = None, math.inf
         return f"{self.files.model} is gone; the next validation writes a new one."
 
     # The parts of the loop, in the order they happen.
+
+    def _tick(self, stop: bool) -> bool:
+        """Agree with the other processes on the time; tell whether one of them is to stop."""
+        told = self._processes.gather((stop, self._pace.elapsed_seconds()))
+        self._pace.tick(self.counters.step, told[0][1])
+        return any(stop for stop, _ in told)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         values = checkpoint.values
@@ -165,15 +177,13 @@ class Trainer:
         counters = self.counters
         started = time.monotonic()
         first_tokens = counters.num_tokens
-        until = counters.step + _REPORT_EVERY_STEPS - counters.step % _REPORT_EVERY_STEPS
-        until = min(until, counters.step + every - counters.step % every, self.total_steps)
+        validation = counters.step + every - counters.step % every
+        until = min(self._pace.next_report(counters.step), validation, self.total_steps)
         losses = []
         rate = 0.0
         while counters.step < until:
             rate = self._pace.learning_rate(self._course)
             losses.append(self._step(rate))
-            if time.monotonic() - started > _REPORT_EVERY_SECONDS:
-                break
         # Only now: a device may still be at work on them.
         numbers = [float(loss) for loss in losses]
         if not all(map(math.isfinite, numbers)):
@@ -213,7 +223,7 @@ class Trainer:
         for loss in numbers:
             counters.window_loss += loss
         counters.window_steps += len(numbers)
-        if counters.step % _REPORT_EVERY_STEPS and counters.step < self.total_steps:
+        if counters.step % REPORT_STEPS and counters.step < self.total_steps:
             return
         record = {
             "step": counters.step,
@@ -233,8 +243,7 @@ class Trainer:
     def _validate(self) -> Validated:
         counters = self.counters
         started = time.monotonic()
-        network = self.engine.network()
-        metrics = evaluate(network, self.corpus.splits["validation"], self.corpus.vocabulary)
+        metrics = self._processes.from_first(self._measure)
         self._pace.validation_seconds = time.monotonic() - started
         is_best = metrics.loss_per_token < counters.best_loss
         counters.elapsed_seconds = self._pace.elapsed_seconds()
@@ -242,7 +251,7 @@ class Trainer:
         if is_best:
             counters.best_loss = metrics.loss_per_token
             self.best = metrics
-            save_model(self._as_model({"validation": metrics.as_dict()}), self.files.model)
+            self._save_model({"validation": metrics.as_dict()})
         self._log.add(
             step=counters.step,
             validation=metrics.as_dict(),
@@ -251,6 +260,10 @@ class Trainer:
         )
         self._checkpoint()
         return Validated(counters.step, metrics, is_best)
+
+    def _measure(self) -> Metrics:
+        poems = self.corpus.splits["validation"]
+        return evaluate(self.engine.network(), poems, self.corpus.vocabulary)
 
     def _is_out_of_patience(self) -> bool:
         patience = self.config.patience
@@ -270,7 +283,8 @@ class Trainer:
                 f"{_MOST_SETBACKS} times half the rate did not help.",
                 "Lower --learning-rate or --grad-clip; the best model so far is kept.",
             )
-        self._restore(load_checkpoint(self.files.checkpoint))
+        good = self._processes.from_first(lambda: load_checkpoint(self.files.checkpoint))
+        self._restore(good)
         counters = self.counters
         counters.num_setbacks = num_setbacks
         counters.rate_factor = failed.rate_factor * _SETBACK_FACTOR
@@ -281,11 +295,13 @@ class Trainer:
         self._checkpoint()
         return SetBack(failed.step, counters.step, counters.rate_factor)
 
-    def _sample(self) -> Sampled:
+    def _sample(self) -> Iterator[Sampled]:
+        if not self._processes.is_first:
+            return
         network = self.engine.network()
         line, guess = guess_line(network, self.corpus, self.counters.step)
         poems = sample_poems(network, self.corpus, self.config.seed)
-        return Sampled(self.counters.step, poems, line, guess)
+        yield Sampled(self.counters.step, poems, line, guess)
 
     def _end(self, reason: str, is_validated: bool) -> Iterator[Event]:
         """Measure the last model, unless somebody waits for the end, and tidy up."""
@@ -293,14 +309,14 @@ class Trainer:
             self._checkpoint()
             if self.best is None:
                 # Nothing is measured yet, but there is something to play with.
-                save_model(self._as_model({}), self.files.model)
+                self._save_model({})
         else:
             if not is_validated:
                 yield self._validate()
             self._checkpoint()
-            yield self._sample()
+            yield from self._sample()
         self.finished = self._finished(reason)
-        if reason in ("done", "patience"):
+        if reason in ("done", "patience") and self._processes.is_first:
             delete_checkpoints(self.files)
         yield self.finished
 
@@ -318,9 +334,11 @@ class Trainer:
             smooth_loss=counters.smooth_loss,
         )
 
-    def _as_model(self, metrics: dict[str, object]) -> Model:
+    def _save_model(self, metrics: dict[str, object]) -> None:
+        if not self._processes.is_first:
+            return
         counters = self.counters
-        return Model(
+        model = Model(
             config=self.model_config,
             vocabulary=self.corpus.vocabulary,
             weights=self.engine.weights(),
@@ -336,14 +354,17 @@ class Trainer:
             corpus={"name": self.corpus.name, "fingerprint": self.corpus.fingerprint},
             metrics=metrics,
         )
+        save_model(model, self.files.model)
 
     def _checkpoint(self) -> None:
         arrays = self.engine.snapshot()
+        self._checkpointed_at = self._pace.now
+        if not self._processes.is_first:
+            return
         if not all(np.isfinite(array).all() for array in arrays.values()):
             # The next loss will tell; until then the checkpoint before this one is the good one.
             return
         self.counters.elapsed_seconds = self._pace.elapsed_seconds()
-        self._checkpointed_at = self.counters.elapsed_seconds
         values = {
             "corpus": self.corpus.fingerprint,
             "corpus_name": self.corpus.name,
@@ -351,6 +372,7 @@ class Trainer:
             "training": asdict(self.config),
             "counters": asdict(self.counters),
             "total_steps": self.total_steps,
+            "processes": self._processes.size,
             "best": self.best and self.best.as_dict(),
         }
         # Records of later steps are cut off when a run is resumed; none may be missing.

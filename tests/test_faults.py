@@ -1,0 +1,330 @@
+"""Trainings that are killed, starved or shut out, as whole processes: nothing is lost."""
+
+import errno
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from poetgen.cli.app import main
+from poetgen.networks.model_file import load_model
+from poetgen.training.checkpoint import load_checkpoint, load_latest
+from poetgen.training.numpy_engine import NumpyEngine
+from poetgen.training.run_files import RunFiles
+from tests.command import ENVIRONMENT, assert_two_line_error, poetgen
+from tests.synthetic import write_poems
+
+# A checkpoint after every report, so that a kill is likely to meet one.
+TRAIN = [
+    *("train", "few", "--arch", "gru", "--device", "cpu", "--hidden-size", "24"),
+    *("--embedding-dim", "12", "--batch-tokens", "128", "--checkpoint-seconds", "0"),
+]
+
+
+@pytest.fixture
+def workplace(tmp_path) -> Path:
+    """A folder with a prepared corpus ``few``."""
+    prepare_in(tmp_path)
+    return tmp_path
+
+
+def prepare_in(folder):
+    write_poems(folder / "poems.txt", 120)
+    done = poetgen("prepare", "poems.txt", "--name", "few", cwd=folder)
+    assert done.returncode == 0, done.stderr
+
+
+def start(*arguments, cwd):
+    return subprocess.Popen(
+        [sys.executable, "-m", "poetgen", *arguments],
+        cwd=cwd,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+def wait_for(path, process):
+    deadline = time.monotonic() + 90
+    while not path.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert path.exists()
+
+
+def records_of(files):
+    records = [json.loads(line) for line in files.metrics.read_text("utf-8").splitlines()]
+    return [{k: v for k, v in record.items() if k != "clock"} for record in records]
+
+
+def kill_again_and_again(workplace, engine, count, longest, epochs):
+    """Train with ``count`` kills at random moments; compare with a run that nobody killed."""
+    files = RunFiles(workplace / "models", f"killed-{engine}")
+    train = [*TRAIN, "--engine", engine, "--epochs", str(epochs)]
+    rng = random.Random(7)
+    steps, damaged = [0], 0
+    for _ in range(count):
+        arguments = [*train, "--name", files.name]
+        if files.checkpoint.exists() or files.previous.exists():
+            arguments += ["--resume"]
+        running = start(*arguments, cwd=workplace)
+        try:
+            running.communicate(timeout=rng.uniform(0.3, longest))
+            break  # It was quicker than we.
+        except subprocess.TimeoutExpired:
+            running.kill()
+            _, said = running.communicate()
+        damaged += "previous checkpoint is used" in said
+        assert "Error" not in said, said
+        if files.checkpoint.exists() or files.previous.exists():
+            # Whatever lies there is whole, and no step that was saved is lost.
+            steps.append(load_latest(files)[0].values["counters"]["step"])
+            assert steps[-1] >= steps[-2]
+        if files.model.exists():
+            load_model(files.model)
+    assert len(steps) > count // 2, "too few kills met a run that had begun"
+    last = [*train, "--name", files.name]
+    if files.checkpoint.exists():
+        done = poetgen(*last, "--resume", cwd=workplace, timeout=600)
+        assert done.returncode == 0, done.stderr
+    whole = RunFiles(files.folder, f"whole-{engine}")
+    done = poetgen(*train, "--name", whole.name, cwd=workplace, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert not list(files.folder.glob(".*.part"))
+    killed, unharmed = load_model(files.model), load_model(whole.model)
+    for name, weights in unharmed.weights.items():
+        np.testing.assert_array_equal(killed.weights[name], weights, err_msg=name)
+    assert killed.metrics == unharmed.metrics
+    assert records_of(files) == records_of(whole)
+    return f"{len(steps) - 1} of {count} kills met a run; {damaged} found a damaged checkpoint"
+
+
+def test_a_run_that_was_killed_now_and_then_ends_as_if_it_had_not_been(workplace):
+    kill_again_and_again(workplace, "numpy", count=4, longest=2.0, epochs=60)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("engine", "count", "longest", "epochs"), [("numpy", 100, 1.5, 400), ("torch", 20, 9.0, 60)]
+)
+def test_a_run_that_was_killed_a_hundred_times_ends_as_if_it_had_not_been(
+    workplace, capsys, engine, count, longest, epochs
+):
+    counts = kill_again_and_again(workplace, engine, count, longest, epochs)
+    with capsys.disabled():
+        print(f"\n{engine}: {counts}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_ends_it_at_once_without_damage(workplace, number):
+    # Validating takes long enough for the second signal to come before the end.
+    running = start(*TRAIN, "--name", "m", "--epochs", "100000", cwd=workplace)
+    files = RunFiles(workplace / "models", "m")
+    wait_for(files.model, running)
+    running.send_signal(number)
+    running.send_signal(number)
+    _, said = running.communicate(timeout=60)
+    assert running.returncode in (130, 143, -number), said
+    assert "Traceback" not in said
+    load_latest(files)
+    load_model(files.model)
+
+
+def test_a_second_training_on_one_name_is_refused_while_the_first_lives(workplace):
+    name = ["--name", "m", "--epochs", "100000"]
+    running = start(*TRAIN, *name, cwd=workplace)
+    files = RunFiles(workplace / "models", "m")
+    try:
+        wait_for(files.checkpoint, running)
+        for more in (["--force"], ["--resume"]):
+            done = poetgen(*TRAIN, "--name", "m", *more, cwd=workplace)
+            assert_two_line_error(done, "Another training", "--name")
+    finally:
+        running.kill()
+        running.communicate()
+    done = poetgen(*TRAIN, "--name", "m", "--resume", "--max-minutes", "0.001", cwd=workplace)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_changed_corpus_is_refused_with_both_fingerprints(workplace):
+    done = poetgen(*TRAIN, "--name", "m", "--max-minutes", "0.001", cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    before = load_checkpoint(workplace / "models/m.checkpoint").values["corpus"]
+    write_poems(workplace / "poems.txt", 121)
+    assert (
+        poetgen("prepare", "poems.txt", "--name", "few", "--force", cwd=workplace).returncode == 0
+    )
+    after = json.loads((workplace / "corpora/few/corpus.json").read_text("utf-8"))["fingerprint"]
+    assert before != after
+    done = poetgen(*TRAIN, "--name", "m", "--resume", cwd=workplace)
+    assert_two_line_error(done, before, after)
+
+
+# Folders that are full or closed.
+
+
+def fail_once_full(monkeypatch, after):
+    """Let the disk be full from the ``after``-th whole file on; give a way to make room."""
+    write, calls = Path.write_bytes, []
+
+    def write_bytes(path, data):
+        calls.append(path)
+        if len(calls) > after:
+            write(path, data[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return write(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", write_bytes)
+
+
+def run_main(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["poetgen", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    return end.value.code
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("after", [2, 5, 9])
+def test_a_disk_that_is_full_ends_the_run_and_loses_nothing(workplace, monkeypatch, capfd, after):
+    monkeypatch.chdir(workplace)
+    arguments = [*TRAIN, "--engine", "numpy", "--epochs", "6"]
+    with monkeypatch.context() as patch:
+        fail_once_full(patch, after)
+        assert run_main(patch, *arguments, "--name", "m") == 1
+    lines = capfd.readouterr().err.splitlines()
+    assert "No space left on device" in lines[-2]
+    assert "space" in lines[-1]
+    files = RunFiles(Path("models"), "m")
+    assert not list(files.folder.glob(".*.part"))
+    assert run_main(monkeypatch, *arguments, "--name", "m", "--resume") == 0
+    assert run_main(monkeypatch, *arguments, "--name", "whole") == 0
+    whole = load_model(RunFiles(Path("models"), "whole").model).weights
+    for name, weights in load_model(files.model).weights.items():
+        np.testing.assert_array_equal(weights, whole[name])
+
+
+def mount(folder, options):
+    """Mount a small file system of its own; skip where that is not allowed."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+
+
+def fill_up(path):
+    with path.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
+
+
+@pytest.mark.long
+def test_a_small_disk_that_runs_full_while_saving_and_has_room_again(tmp_path):
+    disk = tmp_path / "disk"
+    mount(disk, "size=1200k")
+    try:
+        prepare_in(disk)
+        train = [*TRAIN, "--engine", "numpy", "--epochs", "30", "--name", "m"]
+        ballast = disk / "ballast"
+        running = start(*train, cwd=disk)
+        files = RunFiles(disk / "models", "m")
+        wait_for(files.previous, running)
+        with pytest.raises(OSError, match="No space"):
+            fill_up(ballast)
+        _, said = running.communicate(timeout=60)
+        assert running.returncode == 1, said
+        assert "No space left on device" in said
+        load_latest(files)
+        ballast.unlink()
+        done = poetgen(*train, "--resume", cwd=disk, timeout=300)
+        assert done.returncode == 0, done.stderr
+        done = poetgen(*train[:-1], "whole", cwd=disk, timeout=300)
+        whole = load_model(files.folder / "whole.safetensors")
+        for name, weights in load_model(files.model).weights.items():
+            np.testing.assert_array_equal(weights, whole.weights[name])
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.mark.long
+def test_a_read_only_folder_is_found_out_before_the_first_step(tmp_path):
+    disk = tmp_path / "disk"
+    mount(disk, "size=4m")
+    try:
+        prepare_in(disk)
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        done = poetgen(*TRAIN, "--name", "m", cwd=disk)
+        assert done.returncode == 1
+        assert "Read-only file system" in done.stderr
+        assert "Training" not in done.stderr
+        assert len(done.stderr.splitlines()) == 2
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_folder_that_cannot_be_written_is_found_out_before_the_first_step(
+    workplace, monkeypatch, capfd
+):
+    # Whoever is root may write anywhere; but nobody can write into a file.
+    (workplace / "models").write_text("in the way")
+    monkeypatch.chdir(workplace)
+    assert run_main(monkeypatch, *TRAIN, "--name", "m") in (1, 2)
+    said = capfd.readouterr().err
+    assert "models" in said
+    assert "Training" not in said
+    assert len(said.splitlines()) == 2
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    ],
+    ids=["numpy", "cuda", "cpu"],
+)
+def test_a_lack_of_memory_names_the_options_that_help(workplace, monkeypatch, capfd, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.chdir(workplace)
+    monkeypatch.setattr(NumpyEngine, "train_step", fail)
+    assert run_main(monkeypatch, *TRAIN, "--engine", "numpy", "--name", "m") == 1
+    lines = capfd.readouterr().err.splitlines()
+    assert lines[-2] == "Error: There is not enough memory."
+    assert "--batch-tokens" in lines[-1]
+    assert "--hidden-size" in lines[-1]
+
+
+@pytest.mark.long
+def test_a_process_that_gets_no_more_memory_says_what_to_lower(workplace):
+    resource = pytest.importorskip("resource", reason="this system has no limits of memory")
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_AS, (6 * 2**30, 6 * 2**30))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "poetgen", *TRAIN, "--name", "m", "--hidden-size", "30000"],
+        cwd=workplace,
+        env=ENVIRONMENT,
+        preexec_fn=limit,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "not enough memory" in done.stderr
+    assert "--hidden-size" in done.stderr

@@ -1,0 +1,197 @@
+"""Several processes train as one."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from poetgen.networks.model_file import load_model
+from poetgen.text.batches import Batch, part_of
+from poetgen.text.vocabulary import PAD
+from poetgen.training.checkpoint import load_checkpoint
+from poetgen.training.processes import ALONE, joined
+from poetgen.training.run_files import RunFiles
+from tests.command import ENVIRONMENT, assert_two_line_error, poetgen
+from tests.synthetic import write_poems
+from tests.tiny import tiny_corpus
+from tests.training import assert_equal_weights, trainer_of
+
+# Without dropout, which every process draws for itself.
+TRAIN = [
+    *("train", "few", "--arch", "gru", "--device", "cpu", "--precision", "float32"),
+    *("--hidden-size", "24", "--embedding-dim", "12", "--dropout", "0", "--batch-tokens", "256"),
+]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    """A folder with a prepared corpus ``few``."""
+    folder = tmp_path_factory.mktemp("processes")
+    write_poems(folder / "poems.txt", 60)
+    assert poetgen("prepare", "poems.txt", "--name", "few", cwd=folder).returncode == 0
+    return folder
+
+
+def torchrun(*arguments, cwd, size=2):
+    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(size)]
+    return subprocess.Popen(
+        [sys.executable, *command, "-m", "poetgen", *arguments],
+        cwd=cwd,
+        env={**ENVIRONMENT, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+def losses_of(folder, name):
+    lines = RunFiles(folder / "models", name).metrics.read_text("utf-8").splitlines()
+    records = [json.loads(line) for line in lines]
+    return [
+        (record["step"], record.get("loss", record.get("validation", {}).get("loss_per_token")))
+        for record in records
+    ]
+
+
+@pytest.mark.parametrize("batching", ["poems", "sequential"])
+def test_two_processes_learn_what_one_learns_and_go_on_where_they_stopped(workplace, batching):
+    # Strips of an odd number: one process has more rows than the other.
+    more = ["--batching", batching, "--batch-size", "5", "--seq-len", "16", "--epochs", "3"]
+    alone, together = f"alone-{batching}", f"together-{batching}"
+    done = poetgen(*TRAIN, *more, "--name", alone, cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    process = torchrun(*TRAIN, *more, "--name", together, cwd=workplace)
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    # One display.
+    assert len(re.findall("^Training ", said, re.MULTILINE)) == 1
+    expected, found = losses_of(workplace, alone), losses_of(workplace, together)
+    assert [step for step, _ in found] == [step for step, _ in expected]
+    assert [loss for _, loss in found] == pytest.approx([loss for _, loss in expected], rel=1e-4)
+    models = [load_model(workplace / f"models/{name}.safetensors") for name in (alone, together)]
+    for name, weights in models[0].weights.items():
+        np.testing.assert_allclose(models[1].weights[name], weights, atol=2e-3, err_msg=name)
+
+
+def test_an_interrupted_run_of_two_goes_on_as_two_and_not_as_one(workplace):
+    files = RunFiles(workplace / "models", "stopped")
+    more = ["--name", files.name, "--dropout", "0.3", "--epochs", "100000"]
+    process = torchrun(
+        *TRAIN, *more, "--max-minutes", "0.02", "--batching", "sequential",
+        "--batch-size", "3", "--seq-len", "8", cwd=workplace,
+    )  # fmt: skip
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    checkpoint = load_checkpoint(files.checkpoint)
+    step = checkpoint.values["counters"]["step"]
+    assert {"state.0.0", "state.1.0", "random.0.cpu", "random.1.cpu"} <= checkpoint.arrays.keys()
+    assert not np.array_equal(checkpoint.arrays["random.0.cpu"], checkpoint.arrays["random.1.cpu"])
+    go_on = ["train", "few", "--name", files.name, "--resume", "--max-minutes", "0.04"]
+    assert_two_line_error(poetgen(*go_on, cwd=workplace), "2 processes", "--nproc-per-node 2")
+    process = torchrun(*go_on, cwd=workplace)
+    _, said = process.communicate(timeout=300)
+    assert process.returncode == 0, said
+    assert f"Going on after step {step:,}." in said
+    assert load_checkpoint(files.checkpoint).values["counters"]["step"] > step
+
+
+@pytest.mark.long
+def test_two_processes_that_were_killed_end_as_if_they_had_not_been(workplace):
+    train = [*TRAIN, "--dropout", "0.3", "--epochs", "60", "--checkpoint-seconds", "0"]
+    killed, whole = (RunFiles(workplace / "models", name) for name in ("killed", "whole"))
+    process = torchrun(*train, "--name", killed.name, cwd=workplace)
+    deadline = time.monotonic() + 120
+    while not killed.previous.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for rank in (0, 1):
+        os.kill(process_of_rank(rank, process.pid), 9)
+    process.communicate(timeout=120)
+    assert killed.checkpoint.exists()
+    for name, more in ((killed.name, ["--resume"]), (whole.name, [])):
+        process = torchrun(*train, "--name", name, *more, cwd=workplace)
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 0, said
+    assert_equal_weights(load_model(killed.model).weights, load_model(whole.model).weights)
+    assert losses_of(workplace, killed.name) == losses_of(workplace, whole.name)
+
+
+def test_a_process_that_dies_ends_the_run_with_a_clear_error(workplace):
+    files = RunFiles(workplace / "models", "orphan")
+    more = ["--name", files.name, "--epochs", "100000", "--checkpoint-seconds", "0"]
+    process = torchrun(*TRAIN, *more, cwd=workplace)
+    deadline = time.monotonic() + 120
+    while not files.previous.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert files.previous.exists()
+    os.kill(process_of_rank(1, process.pid), 9)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode != 0
+    assert "Error: Another of the 2 processes of this training has died." in said
+    assert "--resume" in said
+    load_checkpoint(files.checkpoint)
+
+
+def process_of_rank(rank, parent):
+    """Find a child of ``parent`` by what torchrun put into its environment."""
+    children = subprocess.run(
+        ["ps", "--ppid", str(parent), "-o", "pid="], capture_output=True, text=True, check=True
+    )
+    for pid in map(int, children.stdout.split()):
+        with open(f"/proc/{pid}/environ", "rb") as file:
+            if f"RANK={rank}".encode() in file.read().split(b"\0"):
+                return pid
+    raise AssertionError(f"no process has rank {rank}")
+
+
+# Parts of a batch.
+
+
+@pytest.mark.parametrize("num_parts", [1, 2, 3, 7])
+def test_parts_are_the_batch_and_no_row_is_in_two(num_parts):
+    ids = np.arange(1, 21).reshape(5, 4)
+    batch = Batch(ids, ids + 100)
+    parts = [part_of(batch, number, num_parts) for number in range(num_parts)]
+    targets = np.concatenate([part.targets[part.targets != PAD] for part in parts])
+    assert sorted(targets.tolist()) == sorted(batch.targets.ravel().tolist())
+    for part in parts:
+        assert part.inputs.shape == part.targets.shape
+        assert len(part.inputs) >= 1
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("batching", ["poems", "sequential"])
+@pytest.mark.parametrize("arch", ["rnn", "gru", "lstm"])
+def test_a_batch_in_parts_teaches_what_it_teaches_as_a_whole(tmp_path, arch, batching):
+    corpus = tiny_corpus(60, seed=8)
+    # The last batches have fewer rows than parts.
+    settings = {"arch": arch, "batching": batching, "dropout": 0.0, "batch_tokens": 64}
+    settings |= {"batch_size": 3, "seq_len": 12, "epochs": 1, "learning_rate": 0.01}
+    weights = []
+    for parts in (1, 2, 5):
+        trainer = trainer_of(corpus, tmp_path / str(parts), accumulate=parts, **settings)
+        list(trainer.run())
+        weights.append(trainer.engine.weights())
+    for found in weights[1:]:
+        for name, expected in weights[0].items():
+            np.testing.assert_allclose(found[name], expected, atol=5e-3, err_msg=name)
+    with pytest.raises(AssertionError):
+        assert_equal_weights(weights[1], weights[0])
+
+
+def test_numpy_works_alone(workplace):
+    done = poetgen(*TRAIN, "--engine", "numpy", "--accumulate", "2", cwd=workplace)
+    assert_two_line_error(done, "numpy")
+
+
+def test_without_torchrun_there_is_one_process_and_it_asks_nobody():
+    with joined("cpu") as processes:
+        assert processes == ALONE
+        assert processes.is_first
+        assert processes.gather(3) == [3]
+        assert processes.from_first(lambda: 4) == 4
