@@ -2,12 +2,13 @@
 
 import sys
 
-from benchmarks import cold_start, generation, preparing
+from benchmarks import cold_start, generation, preparing, training
 
 BENCHMARKS = {
     "cold-start": cold_start.rows,
     "generation": generation.rows,
     "prepare": preparing.rows,
+    "training": training.rows,
 }
 
 print(f"{'what':<58} {'ours':>11} {'theirs':>11} {'ratio':>8}   bound")

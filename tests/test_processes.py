@@ -109,8 +109,8 @@ def test_two_processes_that_were_killed_end_as_if_they_had_not_been(workplace):
     deadline = time.monotonic() + 120
     while not killed.previous.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    for rank in (0, 1):
-        os.kill(process_of_rank(rank, process.pid), 9)
+    for pid in [process_of_rank(rank, process.pid) for rank in (0, 1)]:
+        os.kill(pid, 9)
     process.communicate(timeout=120)
     assert killed.checkpoint.exists()
     for name, more in ((killed.name, ["--resume"]), (whole.name, [])):
