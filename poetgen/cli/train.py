@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +23,7 @@ from poetgen.training.run_files import CHECKPOINT_SUFFIX, LOCK_SUFFIX, RunFiles
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from poetgen.training.events import Finished
+    from poetgen.training.events import Event, Finished
     from poetgen.training.trainer import Trainer
 
 DEFAULT_CORPUS = "tang"
@@ -46,6 +47,10 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with an interrupted run, with its settings.")
     ] = False,
+    tensorboard: Annotated[
+        bool,
+        typer.Option("--tensorboard", help="Write models/NAME.tensorboard, too, for TensorBoard."),
+    ] = False,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -67,7 +72,7 @@ def train(
         with files.held() if processes.is_first else nullcontext():
             if processes.is_first:
                 _check_begun(files) if resume else _check_free(files, force)
-            run = _Run(context, folder, files, settings, processes)
+            run = _Run(context, folder, files, settings, processes, tensorboard)
             finished, exit_code = run.go_on(console) if resume else run.begin(console)
     _report(console, finished, files, corpus)
     if exit_code:
@@ -83,6 +88,7 @@ class _Run:
     files: RunFiles
     settings: TrainConfig
     processes: Processes
+    tensorboard: bool
 
     def begin(self, console: Console) -> tuple[Finished, int]:
         """Train from the beginning; give how it ended, and the exit code."""
@@ -117,9 +123,19 @@ class _Run:
         from poetgen.console import TrainingDisplay
 
         display = TrainingDisplay(console, self.files.name)
-        with stop_on_signal(console.print) as stop, display:
+        listeners: list[Callable[[Event], None]] = [display.show]
+        with ExitStack() as stack:
+            if self.tensorboard and self.processes.is_first:
+                from poetgen.training.tensorboard import TensorBoardLog
+
+                log = TensorBoardLog(self.files.tensorboard, trainer.counters.step)
+                stack.callback(log.close)
+                listeners.append(log.show)
+            stop = stack.enter_context(stop_on_signal(console.print))
+            stack.enter_context(display)
             for event in trainer.run(stop.wanted):
-                display.show(event)
+                for listen in listeners:
+                    listen(event)
         finished = trainer.finished
         assert finished is not None
         return finished, stop.exit_code if finished.reason == "interrupted" else 0

@@ -44,6 +44,11 @@ class RunFiles:
         return self._path(".metrics.jsonl")
 
     @property
+    def tensorboard(self) -> Path:
+        """A folder for TensorBoard."""
+        return self._path(".tensorboard")
+
+    @property
     def lock(self) -> Path:
         """There, and held, while a process trains under this name."""
         return self._path(LOCK_SUFFIX)
