@@ -37,6 +37,9 @@ from poetgen.training.events import Progress as Steps
 
 # Away from a terminal (a log file, a pipe), one line this often is enough.
 _PLAIN_LINE_SECONDS = 15.0
+# Columns of a terminal that has room for the speed, and for a bar as well.
+_WIDE = 80
+_VERY_WIDE = 90
 
 
 def make_console(quiet: bool = False) -> Console:
@@ -102,17 +105,19 @@ class TrainingDisplay:
         self._live = console.is_terminal and not console.quiet
         self._last_line = -math.inf
         self._validation = ""
+        wide, very_wide = console.width >= _WIDE, console.width >= _VERY_WIDE
+        # On a narrow screen the numbers matter more than the bar.
         self._bar = Progress(
-            BarColumn(bar_width=None),
+            *([BarColumn(bar_width=None)] if very_wide else []),
             TaskProgressColumn(),
             TextColumn("epoch {task.fields[epoch]:.2f}"),
             TextColumn("loss [bold]{task.fields[loss]}[/]"),
             TextColumn("perplexity [bold]{task.fields[perplexity]}[/]"),
             TextColumn("{task.fields[smooth]}"),
-            TextColumn("{task.fields[rate]:,.0f} tokens/s"),
+            *([TextColumn("{task.fields[rate]:,.0f} tokens/s")] if wide else []),
             TextColumn("left {task.fields[left]}"),
             console=console,
-            expand=True,
+            expand=very_wide,
         )
         self._task = self._bar.add_task(
             name, total=1.0, epoch=0.0, loss="…", perplexity="…", smooth="", rate=0.0, left="…"

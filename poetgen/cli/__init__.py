@@ -1,5 +1,12 @@
-"""The command line: options to settings, one call into the core, show the result."""
+"""The command line."""
 
-from poetgen.cli.app import main
+import sys
 
-__all__ = ["main"]
+
+def main() -> None:
+    """Run the command line; Ctrl-C is no error, even while Python still looks for its parts."""
+    try:
+        from poetgen.cli.app import main as run
+    except KeyboardInterrupt:
+        sys.exit(130)
+    run()
