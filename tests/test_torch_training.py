@@ -1,12 +1,19 @@
 """What training on a CPU does by hand is what torch does by itself."""
 
+import contextlib
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
+from poetgen.config import TrainConfig
 from poetgen.networks.torch_recurrence import GRU, RNN
 from poetgen.networks.torch_training import Dropout, summed_cross_entropy
+from poetgen.text.batches import Batch
+from poetgen.text.vocabulary import PAD
+from poetgen.training import torch_engine
+from poetgen.training.engine import model_config_of
 
 B, T, E, H, V = 3, 7, 4, 5, 11
 PAIRS = [(RNN, torch.nn.RNN), (GRU, torch.nn.GRU)]
@@ -115,3 +122,33 @@ def test_dropout_leaves_a_reader_alone():
     x = torch.ones(5, 6)
     assert Dropout(0.5).eval()(x) is x
     assert Dropout(0.0)(x) is x
+
+
+# A device that cannot be looked at stands in for a GPU: whoever asks it for a number, waits.
+
+
+@pytest.fixture
+def far_device(monkeypatch):
+    """Let the engine compute on torch's meta device, which has shapes and no numbers."""
+    monkeypatch.setattr(torch_engine, "pick_device", lambda wanted: "meta")
+    # This device knows no lower precision.
+    monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
+    monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: False)
+
+
+@pytest.mark.parametrize("output", ["softmax", "gumbel"])
+@pytest.mark.parametrize("arch", ["rnn", "gru", "lstm"])
+def test_a_step_on_a_device_never_waits_for_it(far_device, arch, output):
+    config = TrainConfig(
+        arch=arch, precision="float32", hidden_size=H, embedding_dim=E, accumulate=2, output=output
+    )
+    engine = torch_engine.TorchEngine(config, model_config_of(config, V))
+    rng = np.random.default_rng(5)
+    for padding in (0, 3):
+        inputs, targets = rng.integers(4, V, (2, B, T))
+        targets[0, T - padding :] = PAD
+        loss = engine.train_step(Batch(inputs, targets), 0.01)
+        assert loss.device.type == "meta"
+    # And this is what waiting would look like.
+    with pytest.raises(RuntimeError, match="meta"):
+        float(loss)

@@ -210,10 +210,14 @@ def make_optimizer(
     match config.optimizer:
         case "adamw":
             return torch.optim.AdamW(
-                weights, rate, BETAS, weight_decay=config.weight_decay, fused=device != "mps"
+                weights,
+                rate,
+                BETAS,
+                weight_decay=config.weight_decay,
+                fused=device in ("cpu", "cuda"),
             )
         case "adam":
-            return torch.optim.Adam(weights, rate, BETAS, fused=device != "mps")
+            return torch.optim.Adam(weights, rate, BETAS, fused=device in ("cpu", "cuda"))
         case "sgd":
             return torch.optim.SGD(weights, rate)
         case "rmsprop":
