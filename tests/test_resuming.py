@@ -1,5 +1,6 @@
 """A run loses nothing: interrupted, killed or damaged, it goes on as if it had not been."""
 
+import dataclasses
 import json
 import math
 import os
@@ -14,11 +15,13 @@ import torch
 from poetgen.errors import DivergedError, ExistsError, ModelError
 from poetgen.networks.model_file import load_model
 from poetgen.training.checkpoint import Checkpoint, load_checkpoint, load_latest, save_checkpoint
+from poetgen.training.counters import Counters
+from poetgen.training.course import Course
 from poetgen.training.events import Progress, SetBack, Validated
 from poetgen.training.resuming import settings_of
 from poetgen.training.run_files import RunFiles
 from tests.tiny import tiny_corpus
-from tests.training import assert_equal_weights, of_kind, trainer_of
+from tests.training import TINY, assert_equal_weights, of_kind, trainer_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -102,6 +105,24 @@ def test_the_metrics_are_what_the_events_told(corpus, tmp_path):
     assert losses[-1]["learning_rate"] == progress[-1].learning_rate
     low, high = (f(event.loss for event in progress) for f in (min, max))
     assert all(low <= record["loss"] <= high for record in losses)
+
+
+def test_what_is_planned_by_the_epoch_does_not_depend_on_where_a_run_goes_on():
+    corpus = tiny_corpus(60, seed=8)
+    settings = {"batching": "sequential", "seq_len": 16, "batch_size": 1}
+    config = dataclasses.replace(TINY, **settings)
+    courses = [Course(corpus, config) for _ in range(12)]
+    for epoch, course in enumerate(courses):
+        course.go_to(Counters(epoch=epoch), 100)
+    # Epochs begin at other places, and some of them are shorter.
+    assert len({len(course.batches) for course in courses}) > 1
+    assert len({course.steps_per_epoch for course in courses}) == 1
+
+
+def test_a_run_that_has_no_time_leaves_a_model_all_the_same(corpus, tmp_path):
+    trainer = trainer_of(corpus, tmp_path, max_minutes=0.0)
+    assert list(trainer.run())[-1].step == 0
+    assert load_model(trainer.files.model).metrics["validation"] == trainer.best.as_dict()
 
 
 @pytest.fixture

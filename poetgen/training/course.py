@@ -32,6 +32,8 @@ class Course:
                 f"of {config.seq_len} steps.",
                 "Lower --batch-size or --seq-len.",
             )
+        # Of the first epoch: what is planned by it must not depend on where a run went on.
+        self.steps_per_epoch = len(self.batches)
         self.total_steps = self._count_steps()
 
     def go_to(self, counters: Counters, total_steps: int) -> None:

@@ -110,13 +110,13 @@ class Trainer:
             self.engine.device,
             self.engine.precision,
             num_parameters(self.model_config),
-            len(self._course.batches),
+            self._course.steps_per_epoch,
             self.total_steps,
             self.counters.step,
         )
         reason = "done"
         last_sample = -math.inf
-        every = max(1, len(self._course.batches) // _VALIDATIONS_PER_EPOCH)
+        every = max(1, self._course.steps_per_epoch // _VALIDATIONS_PER_EPOCH)
         while self.counters.step < self.total_steps:
             if self._tick(should_stop()):
                 reason = "interrupted"
@@ -140,7 +140,7 @@ class Trainer:
             if elapsed - last_sample >= sample_pause(last_sample):
                 last_sample = elapsed
                 yield from self._sample()
-        yield from self._end(reason, self.counters.step % every == 0)
+        yield from self._end(reason, self.counters.step > 0 and self.counters.step % every == 0)
 
     def resume(self, checkpoint: Checkpoint) -> str | None:
         """Go back to where ``checkpoint`` was written.
