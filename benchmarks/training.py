@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from poetgen.config import ModelConfig, PrepareConfig, TrainConfig
+from poetgen.networks.cells import CELLS
 from poetgen.text.batches import pick_batching
 from poetgen.text.corpus import Corpus
 from poetgen.text.named import fetch_corpus
@@ -168,7 +169,7 @@ def _arithmetic(name: str, bound: str, corpus: Corpus, changes: dict[str, str]) 
 
 def _operations(config: ModelConfig) -> int:
     """Count additions and multiplications of a token, forwards and twice as many backwards."""
-    gates = {"rnn": 1, "gru": 3, "lstm": 4}[config.arch]
+    gates = CELLS[config.arch].num_gates
     h, e, v = config.hidden_size, config.embedding_dim, config.vocab_size
     return 6 * (gates * h * (e + h) + h * e + e * v)
 

@@ -31,6 +31,11 @@ class Kind:
     noun: str
 
 
+def all_finite(arrays: Arrays) -> bool:
+    """Tell whether every number of the arrays is one."""
+    return all(bool(np.isfinite(array).all()) for array in arrays.values())
+
+
 def save_sealed(
     path: Path,
     kind: Kind,

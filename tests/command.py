@@ -27,6 +27,19 @@ def poetgen(
     )
 
 
+def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
+    """Start ``poetgen`` in ``cwd`` and do not wait for it."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "poetgen", *arguments],
+        cwd=cwd,
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+    )
+
+
 def assert_two_line_error(done: subprocess.CompletedProcess[str], *words: str) -> None:
     """Hold the promise of the design: exit code 2, two lines on stderr, no traceback."""
     assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)

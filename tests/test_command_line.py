@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import ENVIRONMENT, assert_two_line_error, poetgen
+from tests.command import ENVIRONMENT, assert_two_line_error, poetgen, start
 from tests.synthetic import write_poems
 
 TINY = ["--hidden-size", "16", "--embedding-dim", "12", "--device", "cpu"]
@@ -76,18 +76,7 @@ def test_a_second_training_takes_a_free_name_and_a_taken_name_needs_force(workpl
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_keeps_the_best_model_and_says_how_to_go_on(workplace, number, code):
     name = f"stopped-{code}"
-    running = subprocess.Popen(
-        [
-            *[sys.executable, "-m", "poetgen", "train", "few", "--name", name],
-            *["--epochs", "100000", *TINY],
-        ],
-        cwd=workplace,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
+    running = start("train", "few", "--name", name, "--epochs", "100000", *TINY, cwd=workplace)
     model = workplace / f"models/{name}.safetensors"
     deadline = time.monotonic() + 90
     while not model.exists() and time.monotonic() < deadline:

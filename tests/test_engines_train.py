@@ -1,6 +1,7 @@
 """Training in numpy and in torch: the same steps, the same files."""
 
 import dataclasses
+import functools
 import math
 import warnings
 
@@ -10,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poetgen.config import ARCHS, ModelConfig, TrainConfig
+from poetgen.config import ARCHS, ModelConfig
 from poetgen.errors import DeviceError, DivergedError, SettingError
 from poetgen.generation.torch_stepper import TorchStepper
 from poetgen.networks.model_file import load_model
@@ -24,9 +25,8 @@ from poetgen.training.evaluate import evaluate
 from poetgen.training.events import Progress, Sampled, Validated
 from poetgen.training.numpy_engine import NumpyEngine
 from poetgen.training.optimizers import FlatOptimizer, clip
-from poetgen.training.run_files import RunFiles
 from poetgen.training.torch_engine import TorchEngine, make_optimizer
-from poetgen.training.trainer import Trainer
+from tests import training
 from tests.tiny import tiny_corpus
 
 OPTIMIZERS = ["adamw", "adam", "sgd", "rmsprop", "adagrad"]
@@ -36,18 +36,7 @@ KINDS = {
     "classic": {"one_hot": True, "softmax_temperature": 2.0},
     "gumbel": {"output": "gumbel", "gumbel_tau": 2.0, "own_output": True},
 }
-TINY = TrainConfig(
-    arch="gru",
-    device="cpu",
-    precision="float32",
-    hidden_size=12,
-    embedding_dim=7,
-    dropout=0.0,
-    epochs=2,
-    batch_tokens=256,
-    learning_rate=0.02,
-    seed=3,
-)
+TINY = dataclasses.replace(training.TINY, dropout=0.0, learning_rate=0.02)
 
 optimizers = pytest.mark.parametrize("optimizer", OPTIMIZERS)
 architectures = pytest.mark.parametrize("arch", ARCHS)
@@ -61,9 +50,7 @@ def corpus():
     return tiny_corpus(60, seed=8)
 
 
-def trainer_of(corpus, folder, **changes):
-    config = dataclasses.replace(TINY, **changes)
-    return Trainer(corpus, config, RunFiles(folder, "m"))
+trainer_of = functools.partial(training.trainer_of, config=TINY)
 
 
 # Optimizers.

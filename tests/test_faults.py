@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from poetgen.networks.model_file import load_model
 from poetgen.training.checkpoint import load_checkpoint, load_latest
 from poetgen.training.numpy_engine import NumpyEngine
 from poetgen.training.run_files import RunFiles
-from tests.command import ENVIRONMENT, assert_two_line_error, poetgen
+from tests.command import ENVIRONMENT, assert_two_line_error, poetgen, start
 from tests.synthetic import write_poems
 
 # A checkpoint after every report, so that a kill is likely to meet one.
@@ -40,18 +41,6 @@ def prepare_in(folder):
     write_poems(folder / "poems.txt", 120)
     done = poetgen("prepare", "poems.txt", "--name", "few", cwd=folder)
     assert done.returncode == 0, done.stderr
-
-
-def start(*arguments, cwd):
-    return subprocess.Popen(
-        [sys.executable, "-m", "poetgen", *arguments],
-        cwd=cwd,
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-    )
 
 
 def wait_for(path, process):
@@ -213,12 +202,18 @@ def test_a_disk_that_is_full_ends_the_run_and_loses_nothing(workplace, monkeypat
         np.testing.assert_array_equal(weights, whole[name])
 
 
-def mount(folder, options):
-    """Mount a small file system of its own; skip where that is not allowed."""
+@contextmanager
+def mounted(folder, options):
+    """A small file system of its own with a corpus; skip where none can be mounted."""
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
     if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
         pytest.skip("no file system can be mounted here")
+    try:
+        prepare_in(folder)
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def fill_up(path):
@@ -229,10 +224,7 @@ def fill_up(path):
 
 @pytest.mark.long
 def test_a_small_disk_that_runs_full_while_saving_and_has_room_again(tmp_path):
-    disk = tmp_path / "disk"
-    mount(disk, "size=1200k")
-    try:
-        prepare_in(disk)
+    with mounted(tmp_path / "disk", "size=1200k") as disk:
         train = [*TRAIN, "--engine", "numpy", "--epochs", "30", "--name", "m"]
         ballast = disk / "ballast"
         running = start(*train, cwd=disk)
@@ -251,24 +243,17 @@ def test_a_small_disk_that_runs_full_while_saving_and_has_room_again(tmp_path):
         whole = load_model(files.folder / "whole.safetensors")
         for name, weights in load_model(files.model).weights.items():
             np.testing.assert_array_equal(weights, whole.weights[name])
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 @pytest.mark.long
 def test_a_read_only_folder_is_found_out_before_the_first_step(tmp_path):
-    disk = tmp_path / "disk"
-    mount(disk, "size=4m")
-    try:
-        prepare_in(disk)
+    with mounted(tmp_path / "disk", "size=4m") as disk:
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         done = poetgen(*TRAIN, "--name", "m", cwd=disk)
         assert done.returncode == 1
         assert "Read-only file system" in done.stderr
         assert "Training" not in done.stderr
         assert len(done.stderr.splitlines()) == 2
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 @pytest.mark.usefixtures("one_thread")

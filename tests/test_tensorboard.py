@@ -31,16 +31,22 @@ class Writer:
         self.is_closed = True
 
 
+def show_all(trainer, log):
+    """Run, and let every event be written."""
+    events = list(trainer.run())
+    for event in events:
+        log.show(event)
+    log.close()
+    return events
+
+
 def test_every_event_with_numbers_is_written(tmp_path, monkeypatch):
     module = types.ModuleType("torch.utils.tensorboard")
     module.SummaryWriter = Writer
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", module)
     trainer = trainer_of(tiny_corpus(60, seed=8), tmp_path)
     log = TensorBoardLog(trainer.files.tensorboard, 4)
-    events = list(trainer.run())
-    for event in events:
-        log.show(event)
-    log.close()
+    events = show_all(trainer, log)
     writer = log._writer
     assert writer.folder == str(tmp_path / "m.tensorboard")
     assert writer.purge_step == 5
@@ -66,10 +72,7 @@ def test_tensorboard_itself_reads_it_back(tmp_path):
     )
     trainer = trainer_of(tiny_corpus(60, seed=8), tmp_path)
     log = TensorBoardLog(trainer.files.tensorboard, 0)
-    events = list(trainer.run())
-    for event in events:
-        log.show(event)
-    log.close()
+    events = show_all(trainer, log)
     read = accumulators.EventAccumulator(str(trainer.files.tensorboard))
     read.Reload()
     steps = [scalar.step for scalar in read.Scalars("train/loss")]

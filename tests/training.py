@@ -21,8 +21,8 @@ TINY = TrainConfig(
 )
 
 
-def trainer_of(corpus, folder, **changes):
-    config = dataclasses.replace(TINY, **changes)
+def trainer_of(corpus, folder, config=TINY, **changes):
+    config = dataclasses.replace(config, **changes)
     return Trainer(corpus, config, RunFiles(folder, "m"))
 
 

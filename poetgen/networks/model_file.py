@@ -17,7 +17,7 @@ from poetgen.config import ModelConfig
 from poetgen.errors import ModelError, PoetgenError
 from poetgen.networks.cells import CELLS
 from poetgen.places import SNAPSHOT_SUFFIXES
-from poetgen.sealed import Arrays, Kind, load_sealed, save_sealed
+from poetgen.sealed import Arrays, Kind, all_finite, load_sealed, save_sealed
 from poetgen.text.vocabulary import Vocabulary
 
 Weights = Arrays
@@ -75,7 +75,7 @@ def save_model(model: Model, path: Path) -> None:
     """
     with np.errstate(over="ignore"):
         weights: Weights = {name: w.astype(np.float16) for name, w in model.weights.items()}
-    if not _all_finite(weights):
+    if not all_finite(weights):
         raise ModelError(
             f"The model has weights that {path} cannot hold.", "Train with a smaller rate."
         )
@@ -122,7 +122,7 @@ def _read(card: dict[str, Any], weights: Weights) -> Model:
         raise ValueError("its weights do not fit its architecture")
     if not all(w.dtype in (np.float16, np.float32) for w in weights.values()):
         raise ValueError("its weights are no floating-point numbers of 16 or 32 bits")
-    if not _all_finite(weights):
+    if not all_finite(weights):
         raise ValueError("one of its weights is not a number")
     about = [card[name] for name in ("training", "corpus", "metrics")]
     if not all(isinstance(values, dict) for values in about) or not isinstance(card["script"], str):
@@ -152,7 +152,3 @@ def _read_config(values: dict[str, Any]) -> ModelConfig:
         if not fits:
             raise ValueError(f"{name} cannot be {value!r}")
     return ModelConfig(**values)
-
-
-def _all_finite(weights: Weights) -> bool:
-    return all(bool(np.isfinite(w).all()) for w in weights.values())

@@ -49,10 +49,6 @@ class Processes:
         value: Value = values[0]
         return value
 
-    def any_of(self, wish: bool) -> bool:
-        """Tell whether one of the processes has this wish."""
-        return any(self.gather(wish))
-
     def gather(self, value: Value) -> list[Value]:
         """Give everyone's values to everyone, by rank."""
         if self.size == 1:
@@ -67,11 +63,6 @@ class Processes:
 ALONE = Processes()
 
 
-def count_processes() -> int:
-    """Tell how many processes were started for this training."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
 @contextmanager
 def joined(device: Device) -> Iterator[Processes]:
     """Meet the other processes, if ``torchrun`` started more than one.
@@ -79,7 +70,7 @@ def joined(device: Device) -> Iterator[Processes]:
     Raises:
         PoetgenError: another process has died while this one waited for it.
     """
-    size = count_processes()
+    size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield ALONE
         return

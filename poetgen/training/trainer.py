@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import SupportsFloat
 
-import numpy as np
-
 from poetgen.config import TrainConfig
 from poetgen.errors import DivergedError
 from poetgen.networks.model_file import Model, num_parameters, save_model
+from poetgen.sealed import all_finite
 from poetgen.text.corpus import Corpus
 from poetgen.training.checkpoint import (
     Checkpoint,
@@ -313,7 +312,6 @@ class Trainer:
         else:
             if not is_validated:
                 yield self._validate()
-            self._checkpoint()
             yield from self._sample()
         self.finished = self._finished(reason)
         if reason in ("done", "patience") and self._processes.is_first:
@@ -361,7 +359,7 @@ class Trainer:
         self._checkpointed_at = self._pace.now
         if not self._processes.is_first:
             return
-        if not all(np.isfinite(array).all() for array in arrays.values()):
+        if not all_finite(arrays):
             # The next loss will tell; until then the checkpoint before this one is the good one.
             return
         self.counters.elapsed_seconds = self._pace.elapsed_seconds()
