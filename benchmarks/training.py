@@ -8,53 +8,29 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional as F
 
+from benchmarks.baselines import LENGTH, Padded, Step, classic
 from poetgen.config import ModelConfig, PrepareConfig, TrainConfig
 from poetgen.networks.cells import CELLS
 from poetgen.text.batches import pick_batching
 from poetgen.text.corpus import Corpus
 from poetgen.text.named import fetch_corpus
 from poetgen.text.prepare import prepare
-from poetgen.text.vocabulary import PAD
 from poetgen.training.engine import make_engine, model_config_of
 
 _ROUNDS = 3
 _SECONDS = 8.0
-# The notebook's fixed length; its poems are cut there.
-_LENGTH = 125
-
-
-class Net(nn.Module):
-    """Embedding, two LSTM layers, output: the network of both."""
-
-    def __init__(self, vocab_size: int, embedding_dim: int, hidden_size: int) -> None:
-        """Build it as torch does by itself."""
-        super().__init__()
-        self.embedding = nn.Embedding(vocab_size, embedding_dim)
-        self.lstm = nn.LSTM(embedding_dim, hidden_size, 2, batch_first=True)
-        self.output = nn.Linear(hidden_size, vocab_size)
-
-    def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        """Score what follows each token: (B, T) to (B, T, V)."""
-        hidden, _ = self.lstm(self.embedding(ids))
-        scores: torch.Tensor = self.output(hidden)
-        return scores
-
-
-# One call of such a function learns something, and tells of how many real tokens.
-Step = Callable[[], int]
 
 
 def rows() -> Iterator[str]:
     """Compare on untrimmed Tang poems; then hold the arithmetic against the machine's best."""
     paths = fetch_corpus("tang")
     untrimmed = prepare(paths, "tang", PrepareConfig(min_count=1)).corpus
+    vocab_size = len(untrimmed.vocabulary)
     # As many tokens to a step as a hundred poems have.
     small = {"num_layers": 2, "hidden_size": 128, "embedding_dim": 100, "own_output": True}
     small |= {"batch_tokens": 6000}
@@ -62,12 +38,12 @@ def rows() -> Iterator[str]:
     yield _line(
         "one poem at a time, LSTM 2 × 128",
         "at least 2.5",
-        *_race(_ours(untrimmed, **small), _classic(untrimmed)),
+        *_race(_ours(untrimmed, **small), classic(untrimmed.splits["train"], vocab_size)),
     )
     yield _line(
-        f"padded to {_LENGTH}, LSTM 2 × 512",
+        f"padded to {LENGTH}, LSTM 2 × 512",
         "at least 2.1",
-        *_race(_ours(untrimmed, **large), _padded(untrimmed)),
+        *_race(_ours(untrimmed, **large), Padded(untrimmed.splits["train"], vocab_size).step),
     )
     trimmed = prepare(paths, "tang", PrepareConfig()).corpus
     for name, bound, changes in (
@@ -106,53 +82,7 @@ def _ours(corpus: Corpus, **changes: object) -> Step:
         batch = next(batches)
         engine.train_step(batch, config.learning_rate)
         engine.forget()
-        return int(np.count_nonzero(batch.targets != PAD))
-
-    return step
-
-
-def _classic(corpus: Corpus) -> Step:
-    """Send one poem at a time through the network; the losses of a hundred make a step."""
-    net = Net(len(corpus.vocabulary), embedding_dim=100, hidden_size=128)
-    optimizer = torch.optim.Adam(net.parameters())
-    poems = corpus.splits["train"]
-    order = iter(np.random.default_rng(0).permutation(len(poems)).tolist())
-
-    def step() -> int:
-        losses, num_tokens = [], 0
-        for _ in range(100):
-            ids = torch.from_numpy(poems[next(order)].astype(np.int64))
-            losses.append(F.cross_entropy(net(ids[None, :-1])[0], ids[1:]))
-            num_tokens += len(ids) - 1
-        optimizer.zero_grad()
-        torch.stack(losses).sum().backward()
-        optimizer.step()
-        return num_tokens
-
-    return step
-
-
-def _padded(corpus: Corpus) -> Step:
-    """Pad or cut every poem to one length, padding first, and take 128 of them at a time."""
-    net = Net(len(corpus.vocabulary), embedding_dim=256, hidden_size=512)
-    optimizer = torch.optim.Adam(net.parameters())
-    poems = corpus.splits["train"]
-    ids = torch.full((len(poems), _LENGTH), PAD)
-    for number in range(len(poems)):
-        poem = torch.from_numpy(poems[number][:_LENGTH].astype(np.int64))
-        ids[number, _LENGTH - len(poem) :] = poem
-    torch.manual_seed(0)
-    batches = iter(torch.utils.data.DataLoader(ids, batch_size=128, shuffle=True))
-
-    def step() -> int:
-        batch: torch.Tensor = next(batches)
-        scores = net(batch[:, :-1])
-        loss = F.cross_entropy(scores.flatten(0, 1), batch[:, 1:].flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        # The first token of a poem is nobody's target but padding's.
-        return int((batch != PAD).sum()) - len(batch)
+        return batch.num_targets
 
     return step
 

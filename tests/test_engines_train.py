@@ -17,8 +17,6 @@ from poetgen.generation.torch_stepper import TorchStepper
 from poetgen.networks.model_file import load_model
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.networks.torch_model import LanguageModel, build
-from poetgen.text.batches import Batch
-from poetgen.text.vocabulary import PAD
 from poetgen.training.counters import Counters
 from poetgen.training.engine import make_engine, model_config_of
 from poetgen.training.evaluate import evaluate
@@ -27,7 +25,7 @@ from poetgen.training.numpy_engine import NumpyEngine
 from poetgen.training.optimizers import FlatOptimizer, clip
 from poetgen.training.torch_engine import TorchEngine, make_optimizer
 from tests import training
-from tests.tiny import tiny_corpus
+from tests.tiny import tiny_batch, tiny_corpus
 
 OPTIMIZERS = ["adamw", "adam", "sgd", "rmsprop", "adagrad"]
 KINDS = {
@@ -102,9 +100,7 @@ def test_gradients_are_clipped_as_torch_clips_them(gradient, max_norm, max_value
 
 def batches(num, vocab_size, rng):
     for _ in range(num):
-        inputs, targets = rng.integers(4, vocab_size, (2, 3, 5))
-        targets[1, 3:] = PAD
-        yield Batch(inputs, targets)
+        yield tiny_batch([5, 3, 5], vocab_size, rng)
 
 
 @optimizers

@@ -155,8 +155,7 @@ def process_of_rank(rank, parent):
 
 @pytest.mark.parametrize("num_parts", [1, 2, 3, 7])
 def test_parts_are_the_batch_and_no_row_is_in_two(num_parts):
-    ids = np.arange(1, 21).reshape(5, 4)
-    batch = Batch(ids, ids + 100)
+    batch = Batch(np.arange(1, 30), 5 * np.arange(5), np.full(5, 4))
     parts = [part_of(batch, number, num_parts) for number in range(num_parts)]
     targets = np.concatenate([part.targets[part.targets != PAD] for part in parts])
     assert sorted(targets.tolist()) == sorted(batch.targets.ravel().tolist())

@@ -93,6 +93,7 @@ def test_only_the_torch_side_imports_torch():
         "networks/devices.py",
         "generation/torch_stepper.py",
         "training/processes.py",
+        "training/resident_text.py",
         "training/tensorboard.py",
         "training/torch_engine.py",
     }

@@ -10,10 +10,9 @@ from torch.nn import functional as F
 from poetgen.config import TrainConfig
 from poetgen.networks.torch_recurrence import GRU, RNN
 from poetgen.networks.torch_training import Dropout, summed_cross_entropy
-from poetgen.text.batches import Batch
-from poetgen.text.vocabulary import PAD
 from poetgen.training import torch_engine
 from poetgen.training.engine import model_config_of
+from tests.tiny import tiny_batch
 
 B, T, E, H, V = 3, 7, 4, 5, 11
 PAIRS = [(RNN, torch.nn.RNN), (GRU, torch.nn.GRU)]
@@ -145,9 +144,7 @@ def test_a_step_on_a_device_never_waits_for_it(far_device, arch, output):
     engine = torch_engine.TorchEngine(config, model_config_of(config, V))
     rng = np.random.default_rng(5)
     for padding in (0, 3):
-        inputs, targets = rng.integers(4, V, (2, B, T))
-        targets[0, T - padding :] = PAD
-        loss = engine.train_step(Batch(inputs, targets), 0.01)
+        loss = engine.train_step(tiny_batch([T - padding, *[T] * (B - 1)], V, rng), 0.01)
         assert loss.device.type == "meta"
     # And this is what waiting would look like.
     with pytest.raises(RuntimeError, match="meta"):

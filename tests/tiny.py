@@ -7,6 +7,7 @@ import numpy as np
 
 from poetgen.config import Arch, ModelConfig, PrepareConfig
 from poetgen.networks.model_file import Model, weight_shapes
+from poetgen.text.batches import Batch
 from poetgen.text.corpus import Corpus
 from poetgen.text.prepare import prepare
 from poetgen.text.vocabulary import Vocabulary
@@ -22,6 +23,13 @@ def tiny_corpus(num_poems: int = 60, seed: int = 0) -> Corpus:
         source = Path(folder) / "poems.txt"
         write_poems(source, 2 * num_poems, seed)
         return prepare([source], "tiny", PrepareConfig(max_chars=32)).corpus
+
+
+def tiny_batch(lengths: list[int], vocab_size: int, rng: np.random.Generator) -> Batch:
+    """Cut rows of so many targets, of random tokens, from a stream in which they lie apart."""
+    starts = np.cumsum([2, *(length + 3 for length in lengths[:-1])])
+    stream = rng.integers(4, vocab_size, starts[-1] + lengths[-1] + 1).astype(np.uint16)
+    return Batch(stream, starts, np.array(lengths))
 
 
 def tiny_weights(

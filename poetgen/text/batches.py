@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol, overload
+from typing import Any, Protocol, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,25 +18,60 @@ from poetgen.text.corpus import Corpus, Poems
 from poetgen.text.vocabulary import PAD
 
 
-class Batch(NamedTuple):
-    """Token ids, each of shape (B, T), int64; PAD after the end of the shorter poems.
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Rows of a stream of tokens, which stays where it is until they are read.
 
-    ``targets[b, t]`` follows ``inputs[b, t]`` in its poem.
+    Row b begins at ``starts[b]`` and has ``lengths[b]`` targets: each token's is the one
+    after it. ``starts`` and ``lengths`` are of shape (B,); the rows are as wide, T, as the
+    longest.
     """
 
-    inputs: NDArray[np.int64]
-    targets: NDArray[np.int64]
+    stream: NDArray[np.integer[Any]]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+    @property
+    def width(self) -> int:
+        """T, at least one."""
+        return max(1, int(self.lengths.max()))
+
+    @property
+    def num_targets(self) -> int:
+        """How many targets there are, padding not counted."""
+        return int(self.lengths.sum())
+
+    @property
+    def num_padded(self) -> int:
+        """How many places of the rows have no target."""
+        return len(self.lengths) * self.width - self.num_targets
+
+    @property
+    def inputs(self) -> NDArray[np.int64]:
+        """Token ids (B, T), PAD after the end of the shorter rows."""
+        return self._token_ids()[:, :-1]
+
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        """Token ids (B, T): ``targets[b, t]`` follows ``inputs[b, t]``, or is PAD."""
+        return self._token_ids()[:, 1:]
+
+    def _token_ids(self) -> NDArray[np.int64]:
+        steps = np.arange(self.width + 1)
+        present = steps <= self.lengths[:, None]
+        places = np.where(present, self.starts[:, None] + steps, 0)
+        return np.where(present, self.stream[places], PAD).astype(np.int64)
 
 
 def part_of(batch: Batch, number: int, num_parts: int) -> Batch:
     """Give every ``num_parts``-th row of a batch, from row ``number`` on.
 
-    A part that gets no row is one row of padding, which teaches nothing.
+    A part that gets no row is one row without targets, which teaches nothing.
     """
     rows = slice(number, None, num_parts)
-    if number < len(batch.inputs):
-        return Batch(batch.inputs[rows], batch.targets[rows])
-    return Batch(batch.inputs[:1], np.full_like(batch.targets[:1], PAD))
+    if number < len(batch.starts):
+        return Batch(batch.stream, batch.starts[rows], batch.lengths[rows])
+    return Batch(batch.stream, batch.starts[:1], np.zeros_like(batch.lengths[:1]))
 
 
 def plan_batches(
@@ -70,14 +105,10 @@ def plan_batches(
 
 
 def assemble(poems: Poems, indices: NDArray[np.int64]) -> Batch:
-    """Gather the poems ``indices`` into one padded batch."""
+    """Make one batch of the poems ``indices``."""
     starts = poems.offsets[indices]
-    lengths = poems.offsets[indices + 1] - starts
-    steps = np.arange(int(lengths.max()))
-    present = steps < lengths[:, None]
-    places = np.where(present, starts[:, None] + steps, 0)
-    token_ids = np.where(present, poems.tokens[places], PAD).astype(np.int64)
-    return Batch(token_ids[:, :-1], token_ids[:, 1:])
+    # The last token of a poem has no target.
+    return Batch(poems.tokens, starts, poems.offsets[indices + 1] - starts - 1)
 
 
 def iter_batches(
@@ -163,7 +194,7 @@ class RandomBatching:
         return Epoch(
             -(-len(starts) // size),
             len(starts) * self.seq_len,
-            lambda i: _gather(stream, starts[i * size : (i + 1) * size], self.seq_len),
+            lambda i: _windows_at(self.poems, starts[i * size : (i + 1) * size], self.seq_len),
         )
 
 
@@ -190,13 +221,12 @@ class SequentialBatching:
         return Epoch(
             num_windows,
             num_windows * self.batch_size * self.seq_len,
-            lambda i: _gather(stream, starts + i * self.seq_len, self.seq_len),
+            lambda i: _windows_at(self.poems, starts + i * self.seq_len, self.seq_len),
         )
 
 
-def _gather(stream: NDArray[np.integer[Any]], starts: NDArray[np.int64], seq_len: int) -> Batch:
-    token_ids = stream[starts[:, None] + np.arange(seq_len + 1)].astype(np.int64)
-    return Batch(token_ids[:, :-1], token_ids[:, 1:])
+def _windows_at(poems: Poems, starts: NDArray[np.int64], seq_len: int) -> Batch:
+    return Batch(poems.tokens, starts, np.full(len(starts), seq_len))
 
 
 def pick_batching(corpus: Corpus, config: TrainConfig) -> Batching:

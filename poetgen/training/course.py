@@ -59,9 +59,8 @@ class Course:
     def advance(self, batch: Batch) -> bool:
         """Count ``batch`` as read; tell whether the next one goes on where it ended."""
         counters = self.counters
-        num_tokens = int(np.count_nonzero(batch.targets))
-        counters.num_tokens += num_tokens
-        counters.num_padded += batch.targets.size - num_tokens
+        counters.num_tokens += batch.num_targets
+        counters.num_padded += batch.num_padded
         counters.step += 1
         counters.next_batch += 1
         if counters.next_batch < len(self.batches):

@@ -66,10 +66,10 @@ class NumpyEngine:
         """
         config = self._config
         rng = np.random.default_rng([config.seed, self._optimizer.num_steps, _DROPOUT])
-        batch_size, num_steps = batch.inputs.shape
-        masks = draw_masks(self._model_config, (num_steps, batch_size), config.dropout, rng)
+        inputs, targets = batch.inputs, batch.targets
+        masks = draw_masks(self._model_config, inputs.T.shape, config.dropout, rng)
         loss, gradients, state = loss_and_gradients(
-            self._model_config, self._weights, *batch, PAD, self._state, masks
+            self._model_config, self._weights, inputs, targets, PAD, self._state, masks
         )
         gradient = _flatten(self._model_config, gradients)
         if not (math.isfinite(loss) and np.isfinite(gradient).all()):

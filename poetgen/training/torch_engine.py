@@ -17,9 +17,9 @@ from poetgen.networks.model_file import Weights
 from poetgen.networks.torch_model import LanguageModel, TorchState, detach, weights_of
 from poetgen.sealed import Arrays
 from poetgen.text.batches import Batch, part_of
-from poetgen.text.vocabulary import PAD
 from poetgen.training.optimizers import ALPHA, BETAS
 from poetgen.training.processes import ALONE, Processes
+from poetgen.training.resident_text import ResidentText
 
 
 class _Learner(torch.nn.Module):
@@ -73,6 +73,7 @@ class TorchEngine:
         self._num_parts = processes.size * config.accumulate
         first = processes.rank * config.accumulate
         self._parts = range(first, first + config.accumulate)
+        self._text = ResidentText(self.device)
         self._states: dict[int, TorchState] = {}
 
     def train_step(self, batch: Batch, rate: float) -> torch.Tensor:
@@ -80,14 +81,13 @@ class TorchEngine:
 
         If it or the gradient is not finite, nothing is learned and the loss is NaN.
         """
-        num_targets = int(np.count_nonzero(batch.targets != PAD))
         self.optimizer.zero_grad(set_to_none=True)
         loss = torch.zeros((), device=self.device)
         for part in self._parts:
             # The gradients of the processes meet once, in the last part.
             meet = part == self._parts[-1] or self._processes.size == 1
             with contextlib.nullcontext() if meet else self._learner.no_sync():  # type: ignore[operator]
-                loss += self._learn(part, part_of(batch, part, self._num_parts), num_targets)
+                loss += self._learn(part, part_of(batch, part, self._num_parts), batch.num_targets)
         if self._processes.size > 1:
             torch.distributed.all_reduce(loss)
         norm = self._clip()
@@ -101,27 +101,15 @@ class TorchEngine:
 
     def _learn(self, number: int, part: Batch, num_targets: int) -> torch.Tensor:
         """Add a part's gradients; give its share of the mean loss."""
-        flat = part.targets.ravel()
-        present = np.flatnonzero(flat != PAD)
-        places = None if len(present) == flat.size else self._to_device(present)
-        wanted = self._to_device(flat if places is None else flat[present])
+        inputs, wanted, places = self._text.read(part)
         lower = self._dtype != torch.float32
         with torch.autocast(self.device, dtype=self._dtype, enabled=lower):
-            loss, state = self._learner(
-                self._to_device(part.inputs), wanted, places, self._states.get(number)
-            )
+            loss, state = self._learner(inputs, wanted, places, self._states.get(number))
         # Gradients of several processes are averaged, and a sum is wanted.
         (loss * (self._processes.size / num_targets)).backward()
         self._states[number] = detach(state)
         share: torch.Tensor = loss.detach() / num_targets
         return share
-
-    def _to_device(self, ids: NDArray[np.int64]) -> torch.Tensor:
-        tensor = torch.from_numpy(np.ascontiguousarray(ids))
-        if self.device == "cuda":
-            # From pinned memory the copy runs beside the computation.
-            return tensor.pin_memory().to(self.device, non_blocking=True)
-        return tensor.to(self.device)
 
     def _clip(self) -> torch.Tensor:
         """Shorten the gradients as the settings want; give their norm before that."""
