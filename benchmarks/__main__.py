@@ -11,7 +11,7 @@ BENCHMARKS = {
     "training": training.rows,
     "quality": quality.rows,
 }
-# A quarter of an hour and more.
+# Half an hour.
 LONG = {"quality"}
 
 print(f"{'what':<58} {'ours':>11} {'theirs':>11} {'ratio':>8}   bound")

@@ -90,6 +90,8 @@ def test_a_result_says_what_its_model_is_worth(race, corpus, results):
         model = load_model(folder / result.model)
         assert model.config.arch == result.arch == result.name
         assert num_parameters(model.config) == result.num_parameters
+        # What "auto" came to.
+        assert result.device == model.training["device"]
         # Measured again from the file, whose weights have three digits.
         network = NumpyModel(model.config, model.weights)
         again = evaluate(network, corpus.splits["validation"], corpus.vocabulary)

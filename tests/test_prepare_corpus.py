@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poetgen.config import PrepareConfig
-from poetgen.errors import CorpusError, ExistsError, SourceError
+from poetgen.errors import CorpusError, ExistsError, SettingError, SourceError
 from poetgen.text.characters import LINE_MARKS, hanzi_only, is_hanzi
 from poetgen.text.corpus import (
     Corpus,
@@ -445,3 +445,11 @@ def test_tang_poems_are_characters_and_marks_and_hardly_any_is_unknown(tang_corp
         assert (poems.tokens[starts] == START).all()
         assert (poems.tokens[poems.offsets[1:] - 1] == END).all()
         assert np.count_nonzero(poems.tokens == END) == len(poems)
+
+
+def test_a_vocabulary_that_would_be_empty_is_refused(source):
+    most = len(source.read_text("utf-8"))
+    with pytest.raises(SettingError) as caught:
+        prepare([source], "few", PrepareConfig(min_count=most))
+    assert "--min-count" in caught.value.advice
+    assert str(most) in caught.value.problem

@@ -8,6 +8,7 @@ import torch
 from torch.nn import functional as F
 
 from poetgen.config import TrainConfig
+from poetgen.networks import torch_training
 from poetgen.networks.torch_recurrence import GRU, RNN
 from poetgen.networks.torch_training import Dropout, summed_cross_entropy
 from poetgen.training import torch_engine
@@ -72,9 +73,11 @@ def test_in_lower_precision_layers_stay_near(ours, theirs):
         assert not torch.equal(found, expected)
 
 
-# More rows than one block, one block, and a single row.
-@pytest.mark.parametrize("num_rows", [300, 128, 1, 0])
-def test_the_summed_cross_entropy_is_torchs(num_rows):
+# Several blocks of several parts, several parts, one, and a single row; and as a GPU has it.
+@pytest.mark.parametrize("num_rows", [2100, 300, 128, 1, 0])
+@pytest.mark.parametrize("rows_at_once", [torch_training._CPU_ROWS, torch_training._GPU_ROWS])
+def test_the_summed_cross_entropy_is_torchs(num_rows, rows_at_once, monkeypatch):
+    monkeypatch.setattr(torch_training, "_CPU_ROWS", rows_at_once)
     rows, matrix, bias = draw(num_rows, E), draw(V, E, seed=2), draw(V, seed=3)
     targets = torch.from_numpy(np.random.default_rng(4).integers(0, V, num_rows))
     by_hand = [x.clone().requires_grad_() for x in (rows, matrix, bias)]

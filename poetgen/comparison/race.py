@@ -31,6 +31,7 @@ class Result:
     train_seconds: float
     tokens_per_second: float
     num_steps: int
+    device: str
     val_loss: float
     perplexity_per_token: float
     perplexity_per_hanzi: float | None
@@ -110,6 +111,7 @@ def run_contender(
         train_seconds=finished.elapsed_seconds,
         tokens_per_second=finished.tokens_per_second,
         num_steps=finished.step,
+        device=trainer.engine.device,
         val_loss=best.loss_per_token,
         perplexity_per_token=best.perplexity_per_token,
         perplexity_per_hanzi=best.perplexity_per_hanzi,

@@ -151,7 +151,7 @@ def prepare(
     Raises:
         SourceError: a file cannot be read, or too few poems are left to train and
             validate on.
-        SettingError: two rules contradict each other.
+        SettingError: two rules contradict each other, or leave no vocabulary.
     """
     if config.letters_only and config.script == "traditional":
         raise SettingError(
@@ -241,6 +241,10 @@ def _build(name: str, sieve: _Sieve, provenance: list[dict[str, Any]]) -> Corpus
     if min_count is None:
         min_count = 3 if counts.total() >= _LARGE_CORPUS_TOKENS else 1
     vocabulary = build_vocabulary(counts, min_count, config.tokens)
+    if not vocabulary.tokens:
+        raise SettingError(
+            f"Nothing is seen {min_count} times in the poems to learn from.", "Lower --min-count."
+        )
     splits = {split: encode_poems(sieve.kept[split], vocabulary) for split in SPLITS}
     rules: Mapping[str, Any] = {**asdict(config), "min_count": min_count}
     usual = asdict(PrepareConfig())
