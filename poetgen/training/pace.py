@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from typing import NamedTuple
 
 from poetgen.config import TrainConfig
 from poetgen.training.counters import Counters
@@ -19,11 +20,20 @@ REPORT_STEPS = 10
 _REPORT_SECONDS = 3.0
 
 
+class Reading(NamedTuple):
+    """What the clock shows, and when the steps must end, in seconds since the run began."""
+
+    now: float
+    limit: float
+
+
 class Pace:
     """The clock of a run; it goes on where an interrupted run stopped.
 
     It is a clock that nobody can set: neither daylight saving nor a wrong date moves it. It
-    is read once before some steps, so that several processes can agree on what it shows.
+    is read once before some steps, and until the next reading nothing else is looked at: of
+    several processes, all take the reading of the first one, and so they agree on the rate
+    and on the end.
     """
 
     def __init__(self, config: TrainConfig, num_validation_tokens: int) -> None:
@@ -32,6 +42,7 @@ class Pace:
         self._num_validation_tokens = num_validation_tokens
         self._began = time.monotonic()
         self.now = 0.0
+        self._limit = math.inf
         self._step = 0
         self._step_seconds = math.inf
         self.validation_seconds: float | None = None
@@ -41,11 +52,19 @@ class Pace:
         self._began = time.monotonic() - elapsed_seconds
         self.now = elapsed_seconds
 
-    def tick(self, step: int, now: float) -> None:
-        """Take ``now``, in seconds since the run began, as the time before ``step``."""
+    def read(self, counters: Counters) -> Reading:
+        """Look at the clock, and at how long the last validation will take."""
+        limit = math.inf
+        if self._config.max_minutes is not None:
+            limit = 60 * self._config.max_minutes - self._expect_validation(counters)
+        return Reading(self.elapsed_seconds(), limit)
+
+    def tick(self, step: int, reading: Reading) -> None:
+        """Take ``reading`` as the time before ``step``."""
         if step > self._step:
-            self._step_seconds = (now - self.now) / (step - self._step)
-        self.now, self._step = now, step
+            self._step_seconds = (reading.now - self.now) / (step - self._step)
+        self.now, self._limit = reading
+        self._step = step
 
     def next_report(self, step: int) -> int:
         """Give the step after which to report."""
@@ -63,11 +82,7 @@ class Pace:
     def fraction_done(self, course: Course) -> float:
         """Tell how much of the run is behind: by steps or by the clock, whichever is further."""
         by_steps = course.counters.step / max(1, course.total_steps)
-        if self._config.max_minutes is None:
-            return by_steps
-        # The last validation must end in time too.
-        seconds = 60 * self._config.max_minutes - self._expect_validation(course.counters)
-        return max(by_steps, self.now / max(1e-9, seconds))
+        return max(by_steps, self.now / max(1e-9, self._limit))
 
     def learning_rate(self, course: Course) -> float:
         """Give the rate for the next step."""

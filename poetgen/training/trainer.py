@@ -161,7 +161,7 @@ class Trainer:
 
     def _tick(self, stop: bool) -> bool:
         """Agree with the other processes on the time; tell whether one of them is to stop."""
-        told = self._processes.gather((stop, self._pace.elapsed_seconds()))
+        told = self._processes.gather((stop, self._pace.read(self.counters)))
         self._pace.tick(self.counters.step, told[0][1])
         return any(stop for stop, _ in told)
 
