@@ -7,7 +7,8 @@ from poetgen.comparison.race import Result, parse_contenders, run_contender
 from poetgen.comparison.report import save_report
 from poetgen.config import ARCHS, RaceConfig
 from poetgen.errors import InputError
-from poetgen.networks.model_file import load_model, num_parameters
+from poetgen.networks.model import num_parameters
+from poetgen.networks.model_file import load_model
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.networks.torch_model import LanguageModel
 from poetgen.training.evaluate import evaluate

@@ -15,7 +15,8 @@ from poetgen.errors import SettingError
 from poetgen.generation.decode import generate
 from poetgen.generation.torch_stepper import TorchStepper
 from poetgen.networks.bptt import draw_masks, loss_and_gradients, losses, zero_state
-from poetgen.networks.model_file import Model, load_model, num_parameters, save_model, weight_shapes
+from poetgen.networks.model import Model, num_parameters, weight_shapes
+from poetgen.networks.model_file import load_model, save_model
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.networks.output import cross_entropy, logits_backward, logits_of
 from poetgen.networks.start import draw_weights

@@ -9,7 +9,8 @@ from safetensors.numpy import save_file
 
 from poetgen.config import ARCHS, ModelConfig
 from poetgen.errors import ModelError
-from poetgen.networks.model_file import Model, load_model, num_parameters, save_model
+from poetgen.networks.model import Model, num_parameters
+from poetgen.networks.model_file import load_model, save_model
 from poetgen.sealed import Kind, save_sealed
 from poetgen.text.vocabulary import Vocabulary
 from poetgen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint

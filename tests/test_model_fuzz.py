@@ -12,7 +12,8 @@ from safetensors.numpy import load, save
 
 from poetgen.config import ModelConfig
 from poetgen.errors import ModelError
-from poetgen.networks.model_file import Model, load_model, save_model
+from poetgen.networks.model import Model
+from poetgen.networks.model_file import load_model, save_model
 from poetgen.sealed import Kind, save_sealed
 from poetgen.text.vocabulary import Vocabulary
 from tests.tiny import tiny_weights

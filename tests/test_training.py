@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from poetgen.config import ModelConfig
 from poetgen.errors import DeviceError
 from poetgen.generation.torch_stepper import TorchStepper
-from poetgen.networks.model_file import load_model, num_parameters
+from poetgen.networks.model import num_parameters
+from poetgen.networks.model_file import load_model
 from poetgen.networks.torch_model import LanguageModel, weights_of
 from poetgen.text.corpus import encode_poems
 from poetgen.text.vocabulary import END, PAD, UNK, Vocabulary

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from poetgen.config import Arch, ModelConfig, PrepareConfig
-from poetgen.networks.model_file import Model, weight_shapes
+from poetgen.networks.model import Model, weight_shapes
 from poetgen.text.batches import Batch
 from poetgen.text.corpus import Corpus
 from poetgen.text.prepare import prepare

@@ -1,62 +1,19 @@
-"""Corpora as commands name them: files of the user's, or one that can be fetched by name."""
+"""The corpus that a command learns from, and what to do if it is not there yet."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+from poetgen.cli.sources import MIRROR_VARIABLE, is_named
 from poetgen.errors import CorpusError
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-_MIRROR_VARIABLE = "POETGEN_MIRROR"
-
-Mirror = Annotated[
-    str | None,
-    typer.Option(
-        "--mirror",
-        metavar="URL|FOLDER",
-        envvar=_MIRROR_VARIABLE,
-        help="Where to look first for the files of a named corpus.",
-    ),
-]
-
-
-def is_named(source: str) -> bool:
-    """Tell a corpus that has a name from a path; what lies here goes before what is far."""
-    from poetgen.text.named import NAMES
-
-    return source in NAMES and not Path(source).exists()
-
-
-def gather(sources: Sequence[str], mirror: str | None, console: Console) -> list[Path]:
-    """Give the paths of all sources; those that are named are fetched.
-
-    Raises:
-        SourceError: a named corpus is to be had nowhere.
-    """
-    from poetgen.console import downloading
-    from poetgen.text.named import fetch_corpus
-
-    paths = []
-    for source in sources:
-        if not is_named(source):
-            paths.append(Path(source))
-            continue
-        with downloading(console, source) as on_progress:
-            paths += fetch_corpus(
-                source,
-                mirror=mirror,
-                on_progress=on_progress,
-                on_note=lambda note: console.print(note, markup=False),
-            )
-    return paths
 
 
 def find_or_offer(corpus: str, console: Console) -> Path:
@@ -77,7 +34,7 @@ def find_or_offer(corpus: str, console: Console) -> Path:
             if typer.confirm(question, default=True, err=True):
                 from poetgen.cli.prepare import prepare
 
-                prepare([corpus], mirror=os.environ.get(_MIRROR_VARIABLE))
+                prepare([corpus], mirror=os.environ.get(MIRROR_VARIABLE))
                 return find_corpus(corpus)
         raise CorpusError(
             error.problem, f"To fetch and prepare it: poetgen prepare {corpus}"

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from poetgen.cli.corpora import Mirror, gather, is_named
 from poetgen.cli.options import Force, Quiet, ensure_new
+from poetgen.cli.sources import Mirror, gather, is_named
 from poetgen.config import PrepareConfig
 from poetgen.errors import InputError
 

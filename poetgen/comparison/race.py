@@ -11,7 +11,7 @@ from typing import Any
 from poetgen.config import ARCHS, Arch, RaceConfig, SampleConfig, TrainConfig
 from poetgen.errors import InputError
 from poetgen.generation.poems import load_poet
-from poetgen.networks.model_file import num_parameters
+from poetgen.networks.model import num_parameters
 from poetgen.text.corpus import Corpus
 from poetgen.training.checkpoint import delete_checkpoints
 from poetgen.training.events import Event

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from poetgen.config import Device, SampleConfig, SearchConfig
 from poetgen.generation.decode import Stepper, generate, iter_written, poem_rngs
 from poetgen.generation.prompt import encode_prompt
-from poetgen.networks.model_file import Model, load_model
+from poetgen.networks.model import Model
+from poetgen.networks.model_file import load_model
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.text.vocabulary import NUM_SPECIAL
 from poetgen.verse.layout import couplets

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from poetgen.generation.sampling import softmax
 from poetgen.networks.bptt import read
 from poetgen.networks.cells import CELLS, Array
-from poetgen.networks.model_file import Model
+from poetgen.networks.model import Model
 from poetgen.networks.output import logits_of, score
 from poetgen.text.vocabulary import PAD, START, UNK
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from poetgen.inspection.look import deciding_units, likeliest, look, strong_units
-from poetgen.networks.model_file import Model, num_parameters
+from poetgen.networks.model import Model, num_parameters
 from poetgen.text.vocabulary import END, Vocabulary
 
 _NUM_NEXT = 5

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from poetgen.config import ModelConfig
 from poetgen.networks.cells import CELLS, Array, Cache, Cell, State
-from poetgen.networks.model_file import Weights
+from poetgen.networks.model import Weights
 from poetgen.networks.output import (
     cross_entropy,
     logits_backward,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from poetgen.config import ModelConfig
 from poetgen.errors import ModelError, PoetgenError
-from poetgen.networks.model_file import Model, Weights
+from poetgen.networks.model import Model, Weights
 from poetgen.restricted_pickle import DataPickleError, loads
 from poetgen.text.vocabulary import NUM_SPECIAL, START, Vocabulary
 

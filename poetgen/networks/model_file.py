@@ -6,8 +6,7 @@ settings, corpus fingerprint and metrics; the whole is sealed with a checksum.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -15,56 +14,13 @@ import numpy as np
 
 from poetgen.config import ModelConfig
 from poetgen.errors import ModelError, PoetgenError
-from poetgen.networks.cells import CELLS
+from poetgen.networks.model import Model, Weights, weight_shapes
 from poetgen.places import SNAPSHOT_SUFFIXES
-from poetgen.sealed import Arrays, Kind, all_finite, load_sealed, save_sealed
+from poetgen.sealed import Kind, all_finite, load_sealed, save_sealed
 from poetgen.text.vocabulary import Vocabulary
-
-Weights = Arrays
 
 _KIND = Kind(key="poetgen", version=1, noun="model file")
 _ADVICE = "Train a model (poetgen train), or name another one with --model."
-
-
-@dataclass(frozen=True, slots=True)
-class Model:
-    """A trained model as plain data, ready for either engine."""
-
-    config: ModelConfig
-    vocabulary: Vocabulary
-    weights: Weights
-    script: str = "keep"
-    training: Mapping[str, Any] = field(default_factory=dict)
-    corpus: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, Any] = field(default_factory=dict)
-
-
-def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Name every weight of a model and its shape.
-
-    The names and the order of the gates are torch's: LSTM i, f, g, o; GRU r, z, n.
-    """
-    gates = CELLS[config.arch].num_gates
-    v, e, h = config.vocab_size, config.embedding_dim, config.hidden_size
-    shapes: dict[str, tuple[int, ...]] = {}
-    if not config.one_hot:
-        shapes["embedding.weight"] = (v, e)
-    for layer in range(config.num_layers):
-        shapes[f"rnn.weight_ih_l{layer}"] = (gates * h, e if layer == 0 else h)
-        shapes[f"rnn.weight_hh_l{layer}"] = (gates * h, h)
-        shapes[f"rnn.bias_ih_l{layer}"] = (gates * h,)
-        shapes[f"rnn.bias_hh_l{layer}"] = (gates * h,)
-    if config.tied:
-        shapes["projection.weight"] = (e, h)
-    else:
-        shapes["output.weight"] = (v, h)
-    shapes["output_bias"] = (v,)
-    return shapes
-
-
-def num_parameters(config: ModelConfig) -> int:
-    """Count the weights of a model; the tied embedding counts once."""
-    return sum(int(np.prod(shape)) for shape in weight_shapes(config).values())
 
 
 def save_model(model: Model, path: Path) -> None:

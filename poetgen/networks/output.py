@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from poetgen.config import ModelConfig
 from poetgen.networks.cells import Array
-from poetgen.networks.model_file import Weights
+from poetgen.networks.model import Weights
 
 # Below this distance from the maximum the Gumbel density is zero in every number format,
 # and e^40 can still be squared in float32.

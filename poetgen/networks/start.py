@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from poetgen.config import ModelConfig
-from poetgen.networks.model_file import Weights, weight_shapes
+from poetgen.networks.model import Weights, weight_shapes
 
 # The classic character RNN begins with weights of this spread and no bias.
 SMALL = 0.01

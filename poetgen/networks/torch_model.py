@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from poetgen.config import ModelConfig
-from poetgen.networks.model_file import Weights
+from poetgen.networks.model import Weights
 from poetgen.networks.output import GUMBEL_FLOOR
 from poetgen.networks.start import SMALL
 from poetgen.networks.torch_recurrence import GRU, RNN

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.errors import SettingError
 from poetgen.generation.decode import Stepper
-from poetgen.networks.model_file import Weights
+from poetgen.networks.model import Weights
 from poetgen.sealed import Arrays
 from poetgen.text.batches import Batch
 from poetgen.training.processes import ALONE, Processes

@@ -11,7 +11,7 @@ from poetgen.config import ModelConfig, TrainConfig
 from poetgen.errors import DeviceError, SettingError
 from poetgen.networks.bptt import States, draw_masks, loss_and_gradients
 from poetgen.networks.cells import CELLS, Array
-from poetgen.networks.model_file import Weights, weight_shapes
+from poetgen.networks.model import Weights, weight_shapes
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.networks.start import draw_weights
 from poetgen.sealed import Arrays

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.generation.torch_stepper import TorchStepper
 from poetgen.networks.devices import pick_device, pick_precision
-from poetgen.networks.model_file import Weights
+from poetgen.networks.model import Weights
 from poetgen.networks.torch_model import LanguageModel, TorchState, detach, weights_of
 from poetgen.sealed import Arrays
 from poetgen.text.batches import Batch, part_of

@@ -10,7 +10,8 @@ from typing import SupportsFloat
 
 from poetgen.config import TrainConfig
 from poetgen.errors import DivergedError
-from poetgen.networks.model_file import Model, num_parameters, save_model
+from poetgen.networks.model import Model, num_parameters
+from poetgen.networks.model_file import save_model
 from poetgen.sealed import all_finite
 from poetgen.text.corpus import Corpus
 from poetgen.training.checkpoint import (
