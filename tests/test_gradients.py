@@ -301,7 +301,7 @@ def test_fresh_weights_are_spread_like_torchs(arch, output):
 
 # One poem each, so that a change of the arithmetic cannot go unseen.
 
-SHIPPED_LINE = "日暮山川暮，春风满地花。"
+SHIPPED_LINE = "日暮江南春草生，江边一望"
 GOLDEN = {
     "rnn": "日海夜云，海海春海春夜鸟花，海花",
     "gru": "日花海花海花海鸟云云云水水鸟水鸟",
