@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+_UNFINISHED = ".part"
 
 
 def write_whole(
@@ -19,7 +22,7 @@ def write_whole(
     the data reach the disk (fsync) before the name does.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -32,6 +35,16 @@ def write_whole(
         sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def unfinished(path: Path) -> list[Path]:
+    """Find what killed processes left of ``path``, half-written."""
+    # What mkstemp puts in between has no dot; a file with a longer name has one there.
+    return [
+        found
+        for found in path.parent.glob(f".{glob.escape(path.name)}.*{_UNFINISHED}")
+        if "." not in found.name.removeprefix(f".{path.name}.").removesuffix(_UNFINISHED)
+    ]
 
 
 def write_text(path: Path, text: str) -> None:

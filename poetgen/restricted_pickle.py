@@ -241,6 +241,9 @@ def _make_array(*_arguments: object) -> _Unfinished:
 
 
 def _make_array_of_buffer(content: Any, dtype: Any, shape: Any, order: Any) -> Any:
+    # Of a number, bytes() would make as many zeros.
+    if not isinstance(content, bytes | bytearray):
+        raise DataPickleError("it holds an array whose content is no bytes")
     return _filled(shape, dtype, order, bytes(content))
 
 

@@ -71,12 +71,20 @@ def load_sealed(path: Path, kind: Kind, advice: str) -> tuple[Arrays, dict[str, 
             values = json.loads((file.metadata() or {})[kind.key])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         version, checksum = values["format_version"], values.pop("checksum")
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (
+        SafetensorError,
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        RecursionError,
+        AttributeError,  # of numpy, which has no numbers of such a kind
+    ) as error:
         why = f"no {error} in it" if isinstance(error, KeyError) else error
         raise ModelError(f"{path} is not a whole {kind.noun}: {why}.", advice) from error
     if version != kind.version:
         raise ModelError(
-            f"{path} has format version {version}; this poetgen reads {kind.version}.", advice
+            f"{path} has format version {version!r}; this poetgen reads {kind.version}.", advice
         )
     if checksum != _checksum(values, arrays):
         raise ModelError(f"{path} is damaged: its checksum does not match its content.", advice)

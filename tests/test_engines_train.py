@@ -95,6 +95,16 @@ def test_gradients_are_clipped_as_torch_clips_them(gradient, max_norm, max_value
     np.testing.assert_allclose(ours, theirs.grad.numpy(), rtol=1e-9, atol=1e-12)
 
 
+def test_a_gradient_that_is_no_number_is_not_made_one_by_clipping():
+    config = dataclasses.replace(TINY, grad_clip_value=0.1)
+    engine = TorchEngine(config, model_config_of(config, 17))
+    before = engine.weights()
+    engine.model.output_bias.register_hook(lambda gradient: gradient * math.inf)
+    loss = engine.train_step(tiny_batch([4, 3], 17, np.random.default_rng(0)), 0.1)
+    assert math.isnan(loss)
+    training.assert_equal_weights(engine.weights(), before)
+
+
 # The engines.
 
 

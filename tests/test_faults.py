@@ -128,6 +128,46 @@ def test_a_second_signal_ends_it_at_once_without_damage(workplace, number):
     load_model(files.model)
 
 
+def test_a_run_that_nobody_reads_any_more_is_saved_and_ends(workplace):
+    files = RunFiles(workplace / "models", "m")
+    # One checkpoint at the beginning, and none of its own accord.
+    running = start(
+        *TRAIN, "--name", "m", "--epochs", "100000", "--checkpoint-seconds", "1000", cwd=workplace
+    )
+    assert "Training" in running.stderr.readline()
+    running.stderr.close()
+    # As a shell tells of SIGPIPE.
+    assert running.wait(timeout=60) == 141
+    running.stdout.close()
+    checkpoint = load_checkpoint(files.checkpoint)
+    assert checkpoint.values["counters"]["step"] > 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+def test_a_run_whose_terminal_is_closed_is_saved(workplace):
+    import fcntl
+    import os
+    import pty
+    import termios
+
+    files = RunFiles(workplace / "models", "m")
+    ours, theirs = pty.openpty()
+    more = ["--name", "m", "--epochs", "100000", "--checkpoint-seconds", "1000"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "poetgen", *TRAIN, *more],
+        cwd=workplace, env=ENVIRONMENT, stdin=theirs, stdout=theirs, stderr=theirs,
+        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(theirs)
+    said = b""
+    while b"epoch" not in said:
+        said += os.read(ours, 65536)
+    time.sleep(0.5)
+    os.close(ours)
+    assert running.wait(timeout=60) != 0
+    assert load_checkpoint(files.checkpoint).values["counters"]["step"] > 0
+
+
 def test_a_second_training_on_one_name_is_refused_while_the_first_lives(workplace):
     name = ["--name", "m", "--epochs", "100000"]
     running = start(*TRAIN, *name, cwd=workplace)

@@ -333,6 +333,11 @@ def test_a_file_of_another_kind_or_version_is_refused(tmp_path):
     save_sealed(path, Kind(KIND.key, 4, "test file"), ARRAYS, VALUES)
     with pytest.raises(ModelError, match="format version 4; this poetgen reads 3"):
         load_sealed(path, KIND, ADVICE)
+    # A version is told before the checksum is looked at, and a terminal obeys what it is told.
+    save_sealed(path, Kind(KIND.key, "\x1b[2J", "test file"), ARRAYS, VALUES)
+    with pytest.raises(ModelError) as caught:
+        load_sealed(path, KIND, ADVICE)
+    assert str(caught.value.problem).isprintable()
     save_file(ARRAYS, path)
     with pytest.raises(ModelError, match="not a whole test file"):
         load_sealed(path, KIND, ADVICE)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from poetgen.cli.inspect import _short
 from poetgen.config import ARCHS
 from poetgen.generation.decode import Stepper
 from poetgen.inspection.look import (
@@ -215,3 +216,8 @@ def test_wrong_use_of_inspect_gives_two_lines(here):
         (["tiny", "--text", "日", "--plot", "a.pdf"], [".png or .svg"]),
     ):
         assert_two_line_error(poetgen("inspect", *arguments, cwd=here), *words)
+
+
+def test_a_card_cannot_command_the_terminal():
+    assert _short("\x1b]0;x\x07日") == "\ufffd]0;x\ufffd日"
+    assert _short(12345) == "12,345"

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poetgen.training.counters import Counters
 from poetgen.training.course import Course
 from poetgen.training.pace import Pace, Reading
 from tests.tiny import tiny_corpus
@@ -43,6 +44,16 @@ def test_the_last_validation_must_end_in_time_too(seconds):
     assert 115 < pace.read(course.counters).limit < 120
     pace.validation_seconds = seconds
     assert pace.read(course.counters).limit == pytest.approx(120 - seconds)
+
+
+def test_a_run_that_goes_on_does_not_take_its_past_for_its_speed():
+    pace, counters = Pace(TINY, 100), Counters(step=5000, elapsed_seconds=900.0)
+    pace.start(counters)
+    pace.tick(5000, Reading(900.001, 1e9))
+    # How long a step takes is not known yet: one, and then a look at the clock.
+    assert pace.next_report(5000) == 5001
+    pace.tick(5001, Reading(900.101, 1e9))
+    assert pace.next_report(5001) == 5010
 
 
 def test_without_a_limit_the_steps_alone_count():

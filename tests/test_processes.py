@@ -9,7 +9,10 @@ import time
 
 import numpy as np
 import pytest
+import torch
+import torch.distributed as dist
 
+from poetgen.networks import devices
 from poetgen.networks.model_file import load_model
 from poetgen.text.batches import Batch, part_of
 from poetgen.text.vocabulary import PAD
@@ -187,6 +190,27 @@ def test_a_batch_in_parts_teaches_what_it_teaches_as_a_whole(tmp_path, arch, bat
 def test_numpy_works_alone(workplace):
     done = poetgen(*TRAIN, "--engine", "numpy", "--accumulate", "2", cwd=workplace)
     assert_two_line_error(done, "numpy")
+
+
+def test_a_gpu_is_chosen_before_anything_is_sent(monkeypatch):
+    calls = []
+    monkeypatch.setattr(devices, "pick_device", lambda wanted: "cuda")
+    monkeypatch.setattr(torch.cuda, "set_device", lambda index: calls.append(index))
+    monkeypatch.setattr(dist, "init_process_group", lambda backend, **_: calls.append(backend))
+    monkeypatch.setattr(dist, "destroy_process_group", lambda: calls.append("end"))
+    for name, value in (("WORLD_SIZE", 3), ("RANK", 2), ("LOCAL_RANK", 1)):
+        monkeypatch.setenv(name, str(value))
+    with joined("auto") as processes:
+        assert (processes.rank, processes.size, processes.local_rank) == (2, 3, 1)
+    assert calls == [1, "cpu:gloo,cuda:nccl", "end"]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has cuda")
+def test_processes_that_want_a_gpu_that_is_not_there_say_so(workplace):
+    done = poetgen(
+        "train", "few", "--device", "cuda", cwd=workplace, WORLD_SIZE="2", RANK="0", LOCAL_RANK="0"
+    )
+    assert_two_line_error(done, "cuda", "cpu")
 
 
 def test_without_torchrun_there_is_one_process_and_it_asks_nobody():

@@ -91,6 +91,14 @@ class Reduced:
         return self.parts
 
 
+def test_an_array_brings_its_content_along():
+    from numpy._core.numeric import _frombuffer
+
+    claim = Reduced(_frombuffer, (10**12, np.dtype("u1"), (10**12,), "C"))
+    with pytest.raises(DataPickleError, match="no bytes"):
+        loads(pickle.dumps(claim))
+
+
 class Plain:
     pass
 

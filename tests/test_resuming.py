@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from poetgen.errors import DivergedError, ExistsError, ModelError
+from poetgen.files import unfinished, write_whole
 from poetgen.networks.model_file import load_model
 from poetgen.training.checkpoint import Checkpoint, load_checkpoint, load_latest, save_checkpoint
 from poetgen.training.counters import Counters
@@ -352,6 +353,34 @@ def test_a_run_ends_when_it_gets_no_better(corpus, tmp_path):
     )
 
 
+def test_a_run_killed_after_its_last_validation_ends_there_when_it_goes_on(corpus, tmp_path):
+    settings = {"arch": "rnn", "learning_rate": 0.3, "epochs": 40, "patience": 3}
+    whole = trainer_of(corpus, tmp_path / "whole", **settings)
+    ended = list(whole.run())[-1]
+    killed = trainer_of(corpus, tmp_path / "killed", **settings)
+    for event in killed.run():
+        if isinstance(event, Validated) and event.step == ended.step:
+            break
+    last = list(resumed(corpus, tmp_path / "killed", **settings).run())[-1]
+    assert (last.reason, last.step) == (ended.reason, ended.step) == ("patience", ended.step)
+    assert metrics_of(killed.files) == metrics_of(whole.files)
+
+
+def test_the_last_step_is_validated_once_even_if_the_run_is_killed_after_that(corpus, tmp_path):
+    # Seven steps, validated after every three.
+    settings = {"batch_tokens": 64, "epochs": 1}
+    trainer = trainer_of(corpus, tmp_path, **settings)
+    assert trainer.total_steps % (trainer._course.steps_per_epoch // 2)
+    for event in trainer.run():
+        if isinstance(event, Validated) and event.step == trainer.total_steps:
+            break
+    again = resumed(corpus, tmp_path, **settings)
+    assert not of_kind(again.run(), Validated)
+    assert again.finished.reason == "done"
+    steps = [record["step"] for record in metrics_of(trainer.files) if "validation" in record]
+    assert steps == sorted(set(steps))
+
+
 def test_setting_the_clock_changes_nothing(corpus, tmp_path, monkeypatch):
     plain = trainer_of(corpus, tmp_path / "plain")
     list(plain.run())
@@ -403,10 +432,22 @@ def test_two_trainings_on_one_name_are_one_too_many(tmp_path):
 
 def test_what_a_killed_process_left_half_written_is_cleared_away(tmp_path):
     files = RunFiles(tmp_path, "m")
-    mine = tmp_path / ".m.checkpoint.abc.part"
-    others = tmp_path / ".mm.checkpoint.abc.part"
-    for path in (mine, others):
-        path.write_text("half")
+    mine = [f".m{suffix}.a_c.part" for suffix in (".checkpoint", ".safetensors", ".metrics.jsonl")]
+    others = [".mm.checkpoint.abc.part", ".m-0.5.checkpoint.abc.part", ".m.x.checkpoint.abc.part"]
+    others += [".m.checkpoint.checkpoint.abc.part", "m.checkpoint.abc.part"]
+    for name in (*mine, *others):
+        (tmp_path / name).write_text("half")
     with files.held():
-        assert not mine.exists()
-        assert others.exists()
+        assert {path.name for path in tmp_path.iterdir()} == {*others, files.lock.name}
+
+
+def test_what_is_half_written_is_known_by_its_name(tmp_path):
+    path = tmp_path / "a [1].b.c"
+
+    def write(temporary):
+        assert unfinished(path) == [temporary]
+        assert unfinished(tmp_path / "a [1].b") == []
+        temporary.write_text("whole")
+
+    write_whole(path, write)
+    assert unfinished(path) == []

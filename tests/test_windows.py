@@ -56,6 +56,17 @@ def test_each_sequential_row_goes_on_where_it_ended(length, seq_len, batch_size,
     assert len(set(read)) == len(read)
 
 
+@given(**SIZES, room=st.integers(1, 80), seed=st.integers(0, 9))
+def test_a_stream_with_room_for_a_batch_gives_one_whatever_the_offset(
+    length, seq_len, batch_size, room, seed
+):
+    rng = np.random.default_rng(seed)
+    for rows, batching in ((1, RandomBatching), (batch_size, SequentialBatching)):
+        # One token more, for the last target.
+        assert len(batching(numbered(rows * seq_len + room), seq_len, batch_size).epoch(rng)) >= 1
+        assert len(batching(numbered(rows * seq_len), seq_len, batch_size).epoch(rng)) == 0
+
+
 @settings(max_examples=10)
 @given(seed=st.integers(0, 50))
 def test_the_offset_changes_from_epoch_to_epoch(seed):

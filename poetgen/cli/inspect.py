@@ -95,7 +95,10 @@ def _print_card(console: Console, card: dict[str, Any]) -> None:
 def _short(value: object) -> str:
     if isinstance(value, float):
         return f"{value:,.4g}"
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    # The card may be a stranger's, and a terminal obeys control characters.
+    return "".join(char if char.isprintable() else "\ufffd" for char in str(value))
 
 
 def _print_report(console: Console, found: Report) -> None:

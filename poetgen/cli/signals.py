@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 # A closed terminal or a lost connection sends SIGHUP, where there is one.
@@ -13,6 +13,8 @@ _WATCHED = (
     signal.SIGTERM,
     *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []),
 )
+# Its number where it exists; there it would end a program that writes for nobody.
+_SIGPIPE = 13
 
 
 class Stop:
@@ -23,6 +25,11 @@ class Stop:
     def wanted(self) -> bool:
         """Tell whether somebody asked to stop."""
         return self.number is not None
+
+    def reader_left(self) -> None:
+        """Take it as a wish to stop that nobody reads what is told any more."""
+        if self.number is None:
+            self.number = _SIGPIPE
 
     @property
     def exit_code(self) -> int:
@@ -43,7 +50,9 @@ def stop_on_signal(tell: Callable[[str], object]) -> Iterator[Stop]:
     def note(number: int, frame: FrameType | None) -> None:
         stop.number = number
         restore()
-        tell("Stopping as soon as the work is saved; press Ctrl-C again to leave at once.")
+        # Where nobody is left to hear it, the work must be saved all the same.
+        with suppress(OSError, SystemExit):
+            tell("Stopping as soon as the work is saved; press Ctrl-C again to leave at once.")
 
     for number in _WATCHED:
         signal.signal(number, note)

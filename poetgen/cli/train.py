@@ -13,7 +13,7 @@ import typer
 
 from poetgen.cli.corpora import find_or_offer
 from poetgen.cli.options import Force, Quiet
-from poetgen.cli.signals import stop_on_signal
+from poetgen.cli.signals import Stop, stop_on_signal
 from poetgen.config import TrainConfig
 from poetgen.errors import ExistsError, ModelError, SettingError
 from poetgen.places import MODEL_SUFFIX, check_name, free_name
@@ -123,15 +123,15 @@ class _Run:
         from poetgen.console import TrainingDisplay
 
         display = TrainingDisplay(console, self.files.name)
-        listeners: list[Callable[[Event], None]] = [display.show]
         with ExitStack() as stack:
+            stop = stack.enter_context(stop_on_signal(console.print))
+            listeners = [_or_stop(display.show, stop)]
             if self.tensorboard and self.processes.is_first:
                 from poetgen.training.tensorboard import TensorBoardLog
 
                 log = TensorBoardLog(self.files.tensorboard, trainer.counters.step)
                 stack.callback(log.close)
                 listeners.append(log.show)
-            stop = stack.enter_context(stop_on_signal(console.print))
             stack.enter_context(display)
             for event in trainer.run(stop.wanted):
                 for listen in listeners:
@@ -139,6 +139,18 @@ class _Run:
         finished = trainer.finished
         assert finished is not None
         return finished, stop.exit_code if finished.reason == "interrupted" else 0
+
+
+def _or_stop(show: Callable[[Event], None], stop: Stop) -> Callable[[Event], None]:
+    """Show events; if that fails, as on a terminal that was closed, save the run and stop."""
+
+    def listen(event: Event) -> None:
+        try:
+            show(event)
+        except (OSError, SystemExit):  # rich makes the latter of a closed pipe
+            stop.reader_left()
+
+    return listen
 
 
 def _check_free(files: RunFiles, force: bool) -> None:

@@ -165,6 +165,11 @@ class PoemBatching:
         return Epoch(len(groups), self.poems.num_targets, lambda i: assemble(self.poems, groups[i]))
 
 
+def _draw_offset(room: int, seq_len: int, rng: np.random.Generator) -> int:
+    """Draw where an epoch begins, below ``seq_len`` and such that a batch is left."""
+    return int(rng.integers(max(1, min(seq_len, room))))
+
+
 def _windows(length: int, seq_len: int, offset: int) -> int:
     """Count the windows of ``seq_len`` steps in a stream, one token left for the target."""
     return max(0, (length - 1 - offset) // seq_len)
@@ -186,7 +191,7 @@ class RandomBatching:
     def epoch(self, rng: np.random.Generator) -> Epoch:
         """Cut the stream into windows and shuffle them."""
         stream = self.poems.tokens
-        offset = int(rng.integers(self.seq_len))
+        offset = _draw_offset(len(stream) - self.seq_len, self.seq_len, rng)
         starts = offset + self.seq_len * rng.permutation(
             _windows(len(stream), self.seq_len, offset)
         )
@@ -214,7 +219,7 @@ class SequentialBatching:
     def epoch(self, rng: np.random.Generator) -> Epoch:
         """Cut the stream into strips."""
         stream = self.poems.tokens
-        offset = int(rng.integers(self.seq_len))
+        offset = _draw_offset(len(stream) - self.batch_size * self.seq_len, self.seq_len, rng)
         strip = (len(stream) - 1 - offset) // self.batch_size
         starts = offset + strip * np.arange(self.batch_size)
         num_windows = max(0, strip // self.seq_len)

@@ -26,7 +26,8 @@ class Counters:
     # Losses since the last record of the metrics, and how many they are.
     window_loss: float = 0.0
     window_steps: int = 0
-    # Validations since the best one.
+    # The step of the last validation, and how many there were since the best one.
+    validated_step: int = -1
     num_worse: int = 0
     # How often the loss was no number, and what the rate is multiplied with since then.
     num_setbacks: int = 0

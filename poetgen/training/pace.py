@@ -47,10 +47,10 @@ class Pace:
         self._step_seconds = math.inf
         self.validation_seconds: float | None = None
 
-    def start(self, elapsed_seconds: float) -> None:
-        """Let the clock go on from ``elapsed_seconds``."""
-        self._began = time.monotonic() - elapsed_seconds
-        self.now = elapsed_seconds
+    def start(self, counters: Counters) -> None:
+        """Let the clock go on from where the run stands."""
+        self._began = time.monotonic() - counters.elapsed_seconds
+        self.now, self._step = counters.elapsed_seconds, counters.step
 
     def read(self, counters: Counters) -> Reading:
         """Look at the clock, and at how long the last validation will take."""

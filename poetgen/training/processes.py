@@ -68,6 +68,7 @@ def joined(device: Device) -> Iterator[Processes]:
     """Meet the other processes, if ``torchrun`` started more than one.
 
     Raises:
+        DeviceError: the device asked for is not there.
         PoetgenError: another process has died while this one waited for it.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
@@ -77,9 +78,16 @@ def joined(device: Device) -> Iterator[Processes]:
     import torch
     import torch.distributed as dist
 
+    from poetgen.networks.devices import pick_device
+
     rank, local_rank = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
-    uses_cuda = device == "cuda" or (device == "auto" and torch.cuda.is_available())
-    dist.init_process_group("nccl" if uses_cuda else "gloo", timeout=_PATIENCE)
+    backend = "gloo"
+    if pick_device(device) == "cuda":
+        # Before anything is sent, or all processes of a machine would meet on its first GPU.
+        torch.cuda.set_device(local_rank)
+        # Plain values go through the host, and so may a run that was begun on the CPU.
+        backend = "cpu:gloo,cuda:nccl"
+    dist.init_process_group(backend, timeout=_PATIENCE)
     try:
         yield Processes(rank, size, local_rank)
     except RuntimeError as error:
@@ -97,5 +105,6 @@ def _is_about_others(error: RuntimeError) -> bool:
     """Tell a broken connection from a fault of our own."""
     import torch.distributed as dist
 
-    words = ("gloo", "connection closed by peer", "connection reset", "nccl", "broken pipe")
-    return isinstance(error, dist.DistError) or any(word in str(error).lower() for word in words)
+    words = ["gloo", "closed by peer", "connection reset", "broken pipe", "remote process exited"]
+    is_network = isinstance(error, dist.DistNetworkError)
+    return is_network or any(word in str(error).lower() for word in words)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from poetgen.errors import ExistsError
+from poetgen.files import unfinished
 from poetgen.places import MODEL_SUFFIX
 
 CHECKPOINT_SUFFIX = ".checkpoint"
@@ -55,8 +56,9 @@ class RunFiles:
 
     def clear_leftovers(self) -> None:
         """Delete the half-written files of a process that was killed; only under the lock."""
-        for path in self.folder.glob(f".{self.name}.*.part"):
-            path.unlink(missing_ok=True)
+        for path in (self.model, self.checkpoint, self.metrics):
+            for leftover in unfinished(path):
+                leftover.unlink(missing_ok=True)
 
     @contextmanager
     def held(self) -> Iterator[None]:

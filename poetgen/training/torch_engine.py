@@ -55,8 +55,6 @@ class TorchEngine:
             DeviceError: the device asked for is not there.
         """
         self.device = pick_device(config.device)
-        if self.device == "cuda":
-            torch.cuda.set_device(processes.local_rank)
         self._dtype = pick_precision(config.precision, self.device)
         self.precision = str(self._dtype).removeprefix("torch.")
         self.versions: Mapping[str, str] = {"torch": torch.__version__}
@@ -114,13 +112,14 @@ class TorchEngine:
     def _clip(self) -> torch.Tensor:
         """Shorten the gradients as the settings want; give their norm before that."""
         config, weights = self._config, list(self.model.parameters())
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        before = norm = torch.nn.utils.get_total_norm(gradients)
         if config.grad_clip_value is not None:
             torch.nn.utils.clip_grad_value_(weights, config.grad_clip_value)
-        gradients = [weight.grad for weight in weights if weight.grad is not None]
-        norm = torch.nn.utils.get_total_norm(gradients)
+            norm = torch.nn.utils.get_total_norm(gradients)
         if config.grad_clip:
             torch.nn.utils.clip_grads_with_norm_(weights, config.grad_clip, norm)
-        return norm
+        return before
 
     def forget(self) -> None:
         """Let the next batch begin with an empty state."""

@@ -102,7 +102,7 @@ class Trainer:
             DivergedError: the loss is no longer a number, and smaller rates do not help.
             OSError: the model or a checkpoint cannot be written.
         """
-        self._pace.start(self.counters.elapsed_seconds)
+        self._pace.start(self.counters)
         # Before the first step, so that a folder that cannot be written is found out now.
         self._log.begin(self.counters.step)
         self._checkpoint()
@@ -124,6 +124,9 @@ class Trainer:
             if self._pace.fraction_done(self._course) >= 1:
                 reason = "time"
                 break
+            if self._is_out_of_patience():
+                reason = "patience"
+                break
             progress = self._train_steps(every)
             if progress is None:
                 yield self._step_back()
@@ -131,16 +134,13 @@ class Trainer:
             yield progress
             if self.counters.step % every == 0:
                 yield self._validate()
-                if self._is_out_of_patience():
-                    reason = "patience"
-                    break
             elif self._pace.is_due(self._checkpointed_at, self.config.checkpoint_seconds):
                 self._checkpoint()
             elapsed = self.counters.elapsed_seconds
             if elapsed - last_sample >= sample_pause(last_sample):
                 last_sample = elapsed
                 yield from self._sample()
-        yield from self._end(reason, self.counters.step > 0 and self.counters.step % every == 0)
+        yield from self._end(reason)
 
     def resume(self, checkpoint: Checkpoint) -> str | None:
         """Go back to where ``checkpoint`` was written.
@@ -247,6 +247,7 @@ class Trainer:
         self._pace.validation_seconds = time.monotonic() - started
         is_best = metrics.loss_per_token < counters.best_loss
         counters.elapsed_seconds = self._pace.elapsed_seconds()
+        counters.validated_step = counters.step
         counters.num_worse = 0 if is_best else counters.num_worse + 1
         if is_best:
             counters.best_loss = metrics.loss_per_token
@@ -303,7 +304,7 @@ class Trainer:
         poems = sample_poems(network, self.corpus, self.config.seed)
         yield Sampled(self.counters.step, poems, line, guess)
 
-    def _end(self, reason: str, is_validated: bool) -> Iterator[Event]:
+    def _end(self, reason: str) -> Iterator[Event]:
         """Measure the last model, unless somebody waits for the end, and tidy up."""
         if reason == "interrupted":
             self._checkpoint()
@@ -311,7 +312,7 @@ class Trainer:
                 # Nothing is measured yet, but there is something to play with.
                 self._save_model({})
         else:
-            if not is_validated:
+            if self.counters.validated_step != self.counters.step:
                 yield self._validate()
             yield from self._sample()
         self.finished = self._finished(reason)
