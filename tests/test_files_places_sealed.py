@@ -1,7 +1,9 @@
 """Files that are whole or not there, names that lead to them, and seals that hold."""
 
+import json
 import os
 import stat
+import struct
 
 import numpy as np
 import pytest
@@ -321,6 +323,18 @@ def test_exchanged_arrays_and_exchanged_values_break_the_seal(tmp_path):
         save_file(forged, path, header)
         with pytest.raises(ModelError, match="checksum"):
             load_sealed(path, KIND, ADVICE)
+
+
+def test_numbers_of_a_kind_that_numpy_has_not_are_refused(tmp_path):
+    header = {
+        "__metadata__": {KIND.key: "{}"},
+        "x": {"dtype": "F8_E4M3", "shape": [2], "data_offsets": [0, 2]},
+    }
+    text = json.dumps(header).encode()
+    path = tmp_path / "sealed"
+    path.write_bytes(struct.pack("<Q", len(text)) + text + b"\0\0")
+    with pytest.raises(ModelError, match="not a whole test file"):
+        load_sealed(path, KIND, ADVICE)
 
 
 def test_a_file_of_another_kind_or_version_is_refused(tmp_path):

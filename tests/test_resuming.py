@@ -381,6 +381,18 @@ def test_the_last_step_is_validated_once_even_if_the_run_is_killed_after_that(co
     assert steps == sorted(set(steps))
 
 
+def test_a_run_killed_at_its_end_whose_model_is_gone_measures_and_saves_it_again(corpus, tmp_path):
+    trainer = trainer_of(corpus, tmp_path, epochs=1)
+    for event in trainer.run():
+        if isinstance(event, Validated) and event.step == trainer.total_steps:
+            break
+    trainer.files.model.unlink()
+    again = resumed(corpus, tmp_path, epochs=1)
+    assert [event.is_best for event in of_kind(again.run(), Validated)] == [True]
+    assert_equal_weights(again.engine.weights(), trainer.engine.weights())
+    assert load_model(again.files.model).metrics["validation"] == trainer.best.as_dict()
+
+
 def test_setting_the_clock_changes_nothing(corpus, tmp_path, monkeypatch):
     plain = trainer_of(corpus, tmp_path / "plain")
     list(plain.run())

@@ -114,19 +114,9 @@ class Trainer:
             self.total_steps,
             self.counters.step,
         )
-        reason = "done"
         last_sample = -math.inf
         every = max(1, self._course.steps_per_epoch // _VALIDATIONS_PER_EPOCH)
-        while self.counters.step < self.total_steps:
-            if self._tick(should_stop()):
-                reason = "interrupted"
-                break
-            if self._pace.fraction_done(self._course) >= 1:
-                reason = "time"
-                break
-            if self._is_out_of_patience():
-                reason = "patience"
-                break
+        while (reason := self._reason_to_end(should_stop)) is None:
             progress = self._train_steps(every)
             if progress is None:
                 yield self._step_back()
@@ -156,9 +146,22 @@ class Trainer:
         if self.best is None or self._processes.from_first(self.files.model.exists):
             return None
         self.best, self.counters.best_loss = None, math.inf
+        # It counts for nothing now, even if it was the last one.
+        self.counters.validated_step = -1
         return f"{self.files.model} is gone; the next validation writes a new one."
 
     # The parts of the loop, in the order they happen.
+
+    def _reason_to_end(self, should_stop: Callable[[], bool]) -> str | None:
+        """Tell why the run ends at this step, if it does."""
+        if self.counters.step >= self.total_steps:
+            return "done"
+        if self._tick(should_stop()):
+            return "interrupted"
+        if self._pace.fraction_done(self._course) >= 1:
+            return "time"
+        patience = self.config.patience
+        return "patience" if patience is not None and self.counters.num_worse >= patience else None
 
     def _tick(self, stop: bool) -> bool:
         """Agree with the other processes on the time; tell whether one of them is to stop."""
@@ -265,10 +268,6 @@ class Trainer:
     def _measure(self) -> Metrics:
         poems = self.corpus.splits["validation"]
         return evaluate(self.engine.network(), poems, self.corpus.vocabulary)
-
-    def _is_out_of_patience(self) -> bool:
-        patience = self.config.patience
-        return patience is not None and self.counters.num_worse >= patience
 
     def _step_back(self) -> SetBack:
         """Go back to the last checkpoint, whose every number is finite, with a smaller rate.
