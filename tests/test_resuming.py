@@ -367,7 +367,7 @@ def test_a_run_killed_after_its_last_validation_ends_there_when_it_goes_on(corpu
 
 
 def test_the_last_step_is_validated_once_even_if_the_run_is_killed_after_that(corpus, tmp_path):
-    # Seven steps, validated after every three.
+    # 39 steps, validated after every 19, and so once more at the end.
     settings = {"batch_tokens": 64, "epochs": 1}
     trainer = trainer_of(corpus, tmp_path, **settings)
     assert trainer.total_steps % (trainer._course.steps_per_epoch // 2)

@@ -13,6 +13,8 @@ _WATCHED = (
     signal.SIGTERM,
     *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []),
 )
+# What comes of telling somebody who is gone; rich makes the latter of a closed pipe.
+GONE = (OSError, SystemExit)
 # Its number where it exists; there it would end a program that writes for nobody.
 _SIGPIPE = 13
 
@@ -51,7 +53,7 @@ def stop_on_signal(tell: Callable[[str], object]) -> Iterator[Stop]:
         stop.number = number
         restore()
         # Where nobody is left to hear it, the work must be saved all the same.
-        with suppress(OSError, SystemExit):
+        with suppress(*GONE):
             tell("Stopping as soon as the work is saved; press Ctrl-C again to leave at once.")
 
     for number in _WATCHED:

@@ -13,7 +13,7 @@ import typer
 
 from poetgen.cli.corpora import find_or_offer
 from poetgen.cli.options import Force, Quiet
-from poetgen.cli.signals import Stop, stop_on_signal
+from poetgen.cli.signals import GONE, Stop, stop_on_signal
 from poetgen.config import TrainConfig
 from poetgen.errors import ExistsError, ModelError, SettingError
 from poetgen.places import MODEL_SUFFIX, check_name, free_name
@@ -147,7 +147,7 @@ def _or_stop(show: Callable[[Event], None], stop: Stop) -> Callable[[Event], Non
     def listen(event: Event) -> None:
         try:
             show(event)
-        except (OSError, SystemExit):  # rich makes the latter of a closed pipe
+        except GONE:
             stop.reader_left()
 
     return listen

@@ -48,19 +48,24 @@ class Batch:
 
     @property
     def inputs(self) -> NDArray[np.int64]:
-        """Token ids (B, T), PAD after the end of the shorter rows."""
-        return self._token_ids()[:, :-1]
+        """The inputs alone, as ``read`` gives them."""
+        return self.read()[0]
 
     @property
     def targets(self) -> NDArray[np.int64]:
-        """Token ids (B, T): ``targets[b, t]`` follows ``inputs[b, t]``, or is PAD."""
-        return self._token_ids()[:, 1:]
+        """The targets alone, as ``read`` gives them."""
+        return self.read()[1]
 
-    def _token_ids(self) -> NDArray[np.int64]:
+    def read(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Gather inputs and targets, token ids (B, T), PAD after the end of the shorter rows.
+
+        ``targets[b, t]`` follows ``inputs[b, t]``, or is PAD.
+        """
         steps = np.arange(self.width + 1)
         present = steps <= self.lengths[:, None]
         places = np.where(present, self.starts[:, None] + steps, 0)
-        return np.where(present, self.stream[places], PAD).astype(np.int64)
+        token_ids = np.where(present, self.stream[places], PAD).astype(np.int64)
+        return token_ids[:, :-1], token_ids[:, 1:]
 
 
 def part_of(batch: Batch, number: int, num_parts: int) -> Batch:

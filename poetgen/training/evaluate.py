@@ -20,8 +20,8 @@ def evaluate(network: Measurable, poems: Poems, vocabulary: Vocabulary) -> Metri
     loss = hanzi_loss = 0.0
     num_tokens = num_hanzi = 0
     for batch in iter_batches(poems, _EVALUATION_TOKENS):
-        targets = batch.targets
-        losses = network.losses(batch.inputs, targets, PAD)
+        inputs, targets = batch.read()
+        losses = network.losses(inputs, targets, PAD)
         hanzi = is_hanzi[targets[targets != PAD]]
         loss += float(losses.sum())
         hanzi_loss += float(losses[hanzi].sum())

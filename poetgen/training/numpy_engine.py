@@ -66,7 +66,7 @@ class NumpyEngine:
         """
         config = self._config
         rng = np.random.default_rng([config.seed, self._optimizer.num_steps, _DROPOUT])
-        inputs, targets = batch.inputs, batch.targets
+        inputs, targets = batch.read()
         masks = draw_masks(self._model_config, inputs.T.shape, config.dropout, rng)
         loss, gradients, state = loss_and_gradients(
             self._model_config, self._weights, inputs, targets, PAD, self._state, masks
