@@ -13,13 +13,13 @@ from poetgen.config import ModelConfig
 from poetgen.networks.model import Weights
 from poetgen.networks.output import GUMBEL_FLOOR
 from poetgen.networks.start import SMALL
-from poetgen.networks.torch_recurrence import GRU, RNN
-from poetgen.networks.torch_training import Dropout, summed_cross_entropy
+from poetgen.networks.torch_recurrence import GRU, LSTM, RNN
+from poetgen.networks.torch_training import Dropout, cross_entropies, summed_cross_entropy
 
 # h for RNN and GRU, (h, c) for LSTM; each of shape (L, B, H).
 TorchState = Tensor | tuple[Tensor, Tensor]
 
-_LAYERS: dict[str, Any] = {"rnn": RNN, "gru": GRU, "lstm": nn.LSTM}
+_LAYERS: dict[str, Any] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
 
 class LanguageModel(nn.Module):
@@ -81,10 +81,13 @@ class LanguageModel(nn.Module):
         return self.losses_of(outputs, targets, pad)
 
     def losses_of(self, outputs: Tensor, targets: Tensor, pad: int) -> Tensor:
-        """Give the same for outputs (B, T, …) that ``hidden`` has computed."""
+        """Return the same for outputs (B, T, …) that ``hidden`` has computed."""
         present = targets != pad
         # Padding leaves before the largest product of the network, not after it.
-        return F.cross_entropy(self.logits(outputs[present]), targets[present], reduction="none")
+        rows, wanted = outputs[present], targets[present]
+        if self._is_plain_softmax() and not torch.is_grad_enabled():
+            return cross_entropies(rows, self._output_matrix(), self.output_bias, wanted)
+        return F.cross_entropy(self.logits(rows), wanted, reduction="none")
 
     def summed_loss(
         self,
@@ -104,11 +107,14 @@ class LanguageModel(nn.Module):
         if places is not None:
             # Padding leaves before the largest product of the network, not after it.
             rows = rows.index_select(0, places)
-        if self.config.output == "softmax" and self.config.softmax_temperature == 1:
+        if self._is_plain_softmax():
             loss = summed_cross_entropy(rows, self._output_matrix(), self.output_bias, wanted)
         else:
             loss = F.cross_entropy(self.logits(rows), wanted, reduction="sum")
         return loss, state
+
+    def _is_plain_softmax(self) -> bool:
+        return self.config.output == "softmax" and self.config.softmax_temperature == 1
 
     def _output_matrix(self) -> Tensor:
         return self.embedding.weight if self.config.tied else self.output.weight

@@ -1,10 +1,11 @@
-"""Recurrent layers for training on a CPU, with gradients by hand.
+"""Recurrent layers for a CPU, with gradients by hand.
 
-torch has one fused kernel for the LSTM there, and none for the others: its GRU and RNN walk
+torch has one fused kernel there, for the LSTM, and its way back is slow; GRU and RNN walk
 through autograd step by step, with a product for the weights' gradient at every step. Here
-the products that do not wait for the step before are done for all steps at once, both ways.
-The elementwise part of a derivative is precomputed for all steps, too, so that a step
-backwards is little more than its product.
+the products that do not wait for the step before are done for all steps at once, both ways,
+and the matrix of those that do is put into order once for all steps. The elementwise part
+of a derivative is precomputed for all steps, too, so that a step backwards is little more
+than its product.
 
 Arrays are time first, (T, B, …), as in ``bptt``, whose equations these are.
 """
@@ -19,42 +20,52 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from poetgen.networks.torch_products import packs, product_with
 
-def _times(x: Tensor, matrix: Tensor) -> Tensor:
-    """Multiply in the precision of ``matrix``, and give the product in that of ``x``."""
-    return (x.to(matrix.dtype) @ matrix).to(x.dtype)
+# (h,), and (h, c) of the LSTM.
+_State = tuple[Tensor, ...]
+_Multiply = Callable[[Tensor], Tensor]
+# The derivative by the output of a sigmoid or a tanh, in one pass.
+_sigmoid_backward = torch.ops.aten.sigmoid_backward
+_tanh_backward = torch.ops.aten.tanh_backward
+_MINUS_ONE = torch.tensor(-1.0)
 
 
-def _rnn_forward(wx: Tensor, u: Tensor, bias: Tensor, h: Tensor) -> tuple[Tensor, ...]:
+def _times(matrix: Tensor, num_rows: int) -> _Multiply:
+    """Return x ↦ x matrixᵀ: in the precision of the matrix, and given in that of x."""
+    product = product_with(matrix, num_rows)
+    return lambda x: product(x).to(x.dtype)
+
+
+def _rnn_forward(wx: Tensor, times_u: _Multiply, bias: Tensor, state: _State) -> _State:
     """Step by h' = tanh(W x + U h + b')."""
-    states = wx.new_empty(len(wx) + 1, *h.shape)
-    states[0] = h
+    states = _room_for(wx, state[0])
     wx += bias
     for a, old, new in zip(wx, states[:-1], states[1:], strict=True):
-        torch.tanh(a.add_(_times(old, u.T)), out=new)
+        torch.tanh(a.add_(times_u(old)), out=new)
     return (states,)
 
 
 def _rnn_backward(
-    d_outputs: Tensor, d_h: Tensor, u: Tensor, states: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+    d_outputs: Tensor, d_state: _State, times_u: _Multiply, states: Tensor
+) -> tuple[Tensor, Tensor, _State]:
+    (d_h,) = d_state
     slopes = 1 - states[1:] ** 2
     d_a = torch.empty_like(slopes)
     for t in reversed(range(len(d_a))):
         torch.mul(d_outputs[t] + d_h, slopes[t], out=d_a[t])
-        d_h = _times(d_a[t], u)
-    return d_a, d_a, d_h
+        d_h = times_u(d_a[t])
+    return d_a, d_a, (d_h,)
 
 
-def _gru_forward(wx: Tensor, u: Tensor, bias: Tensor, h: Tensor) -> tuple[Tensor, ...]:
+def _gru_forward(wx: Tensor, times_u: _Multiply, bias: Tensor, state: _State) -> _State:
     """Step by h' = (1 − z) n + z h; ``wx`` becomes r, z and n, side by side."""
-    size = h.shape[1]
-    states = wx.new_empty(len(wx) + 1, *h.shape)
-    states[0] = h
+    size = state[0].shape[1]
+    states = _room_for(wx, state[0])
     uh_n = torch.empty_like(states[1:])
     wx[..., : 2 * size] += bias[: 2 * size]
     for gates, old, new, uh_new in zip(wx, states[:-1], states[1:], uh_n, strict=True):
-        uh = _times(old, u.T)
+        uh = times_u(old)
         gates[:, : 2 * size].add_(uh[:, : 2 * size]).sigmoid_()
         r, z, n = gates.chunk(3, dim=1)
         torch.add(uh[:, 2 * size :], bias[2 * size :], out=uh_new)
@@ -64,39 +75,113 @@ def _gru_forward(wx: Tensor, u: Tensor, bias: Tensor, h: Tensor) -> tuple[Tensor
 
 
 def _gru_backward(
-    d_outputs: Tensor, d_h: Tensor, u: Tensor, states: Tensor, gates: Tensor, uh_n: Tensor
-) -> tuple[Tensor, Tensor, Tensor]:
+    d_outputs: Tensor,
+    d_state: _State,
+    times_u: _Multiply,
+    states: Tensor,
+    gates: Tensor,
+    uh_n: Tensor,
+) -> tuple[Tensor, Tensor, _State]:
     """All derivatives of a step are multiples of ∂h', by ``slopes`` (T, B, 3, H)."""
+    (d_h,) = d_state
     r, z, n = gates.chunk(3, dim=2)
-    by_an = (1 - z) * (1 - n * n)
-    by_ar = by_an * uh_n * (r - r * r)
-    by_az = (states[:-1] - n) * (z - z * z)
+    by_an = _tanh_backward(1 - z, n)
+    by_ar = _sigmoid_backward(by_an * uh_n, r)
+    by_az = _sigmoid_backward(states[:-1] - n, z)
     slopes = torch.stack([by_ar, by_az, by_an * r], dim=2)
     d_new = torch.empty_like(uh_n)
     d_uh = torch.empty_like(slopes)
     for t in reversed(range(len(d_uh))):
         torch.add(d_outputs[t], d_h, out=d_new[t])
         torch.mul(slopes[t], d_new[t][:, None], out=d_uh[t])
-        d_h = torch.addcmul(_times(d_uh[t].flatten(1), u), d_new[t], z[t])
+        d_h = torch.addcmul(times_u(d_uh[t].flatten(1)), d_new[t], z[t])
     d_wx = torch.stack([d_uh[:, :, 0], d_uh[:, :, 1], d_new * by_an], dim=2)
-    return d_wx.flatten(2), d_uh.flatten(2), d_h
+    return d_wx.flatten(2), d_uh.flatten(2), (d_h,)
+
+
+def _lstm_forward(wx: Tensor, times_u: _Multiply, bias: Tensor, state: _State) -> _State:
+    """Step by c' = f c + i g and h' = o tanh(c'); ``wx`` becomes i, f, g and o, side by side.
+
+    tanh(x) is 2 σ(2 x) − 1 here: torch's sigmoid takes a sixth of the time of its tanh. For
+    x near zero that loses digits, but fewer than products in bfloat16 have lost before.
+    """
+    states, cells = (_room_for(wx, first) for first in state)
+    tanh_c = torch.empty_like(cells[1:])
+    wx += bias
+    parts = wx.chunk(4, dim=2)
+    for gates, i, f, g, o, h, new_h, c, new_c, squashed in zip(
+        *(wx, *parts, states[:-1], states[1:], cells[:-1], cells[1:], tanh_c), strict=True
+    ):
+        gates += times_u(h)
+        g *= 2
+        gates.sigmoid_()
+        _twice_less_one(g)
+        torch.mul(f, c, out=new_c).addcmul_(i, g)
+        _twice_less_one(torch.mul(new_c, 2, out=squashed).sigmoid_())
+        torch.mul(o, squashed, out=new_h)
+    return states, wx, cells, tanh_c
+
+
+def _twice_less_one(x: Tensor) -> None:
+    """Put 2 x − 1 in the place of x, in one pass."""
+    torch.add(_MINUS_ONE, x, alpha=2, out=x)
+
+
+def _lstm_backward(
+    d_outputs: Tensor,
+    d_state: _State,
+    times_u: _Multiply,
+    states: Tensor,
+    gates: Tensor,
+    cells: Tensor,
+    tanh_c: Tensor,
+) -> tuple[Tensor, Tensor, _State]:
+    """The derivatives by i, f and g are multiples of ∂c', that by o of ∂h'."""
+    d_h, d_c = d_state[0], d_state[1].clone()
+    i, f, g, o = gates.chunk(4, dim=2)
+    # Multiples at first, (T, B, 4, H), and the derivatives themselves step by step.
+    d_a = gates.new_empty(*gates.shape[:2], 4, gates.shape[2] // 4)
+    _sigmoid_backward(g, i, grad_input=d_a[:, :, 0])
+    _sigmoid_backward(cells[:-1], f, grad_input=d_a[:, :, 1])
+    _tanh_backward(i, g, grad_input=d_a[:, :, 2])
+    _sigmoid_backward(tanh_c, o, grad_input=d_a[:, :, 3])
+    by_c = _tanh_backward(o, tanh_c)
+    steps = zip(d_outputs, d_a, d_a[:, :, :3], d_a[:, :, 3], by_c, f, strict=True)
+    for d_output, d_gates, by_dc, by_dh, slope, f_t in reversed(list(steps)):
+        d_h = d_output + d_h
+        d_c.addcmul_(d_h, slope)
+        by_dc *= d_c[:, None]
+        by_dh *= d_h
+        d_c *= f_t
+        d_h = times_u(d_gates.flatten(1))
+    flat = d_a.flatten(2)
+    return flat, flat, (d_h, d_c)
+
+
+def _room_for(wx: Tensor, first: Tensor) -> Tensor:
+    """Return room for the states (T + 1, B, H) of all steps, the first one in its place."""
+    states = wx.new_empty(len(wx) + 1, *first.shape)
+    states[0] = first
+    return states
 
 
 class _Cell(NamedTuple):
-    # Of the inputs' share (T, B, G·H), which may be overwritten, U, b' and the first state:
-    # all states (T + 1, B, H), and what else the way back needs.
-    forward: Callable[[Tensor, Tensor, Tensor, Tensor], tuple[Tensor, ...]]
-    # Of the derivatives by the outputs and by the last state, U and all of that: those by
-    # the inputs' share, by U h + b', and by the first state.
-    backward: Callable[..., tuple[Tensor, Tensor, Tensor]]
+    # Of the inputs' share (T, B, G·H), which may be overwritten, the product with U, b' and
+    # the first state: all hidden states (T + 1, B, H), and what else the way back needs.
+    # What follows h in the state comes third.
+    forward: Callable[[Tensor, _Multiply, Tensor, _State], _State]
+    # Of the derivatives by the outputs and by the last state, the product with Uᵀ and all
+    # of that: those by the inputs' share, by U h + b', and by the first state.
+    backward: Callable[..., tuple[Tensor, Tensor, _State]]
 
 
 _RNN = _Cell(_rnn_forward, _rnn_backward)
 _GRU = _Cell(_gru_forward, _gru_backward)
+_LSTM = _Cell(_lstm_forward, _lstm_backward)
 
 
 class _Layer(torch.autograd.Function):
-    """One layer over all steps: outputs (T, B, H) and the last state (B, H)."""
+    """One layer over all steps: outputs (T, B, H) and the last state, each part (B, H)."""
 
     @staticmethod
     def forward(
@@ -108,38 +193,45 @@ class _Layer(torch.autograd.Function):
         u: Tensor,
         bias_w: Tensor,
         bias_u: Tensor,
-        h: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """Read x (T, B, E or H) from the state h (B, H); the products are in ``dtype``."""
+        *state: Tensor,
+    ) -> tuple[Tensor, ...]:
+        """Read x (T, B, E or H) from a state; the products are in ``dtype``."""
+        num_steps, batch_size, _ = x.shape
         with torch.autocast(x.device.type, enabled=False):
             w, u = w.to(dtype), u.to(dtype)
-            wx = _times(x.flatten(0, 1), w.T).add_(bias_w).view(*x.shape[:2], -1)
-            saved = cell.forward(wx, u, bias_u, h)
+            # Narrow or wide, what comes of it is as wide as the bias.
+            wx = product_with(w, num_steps * batch_size)(x.flatten(0, 1)) + bias_w
+            wx = wx.view(num_steps, batch_size, -1)
+            saved = cell.forward(wx, _times(u, batch_size), bias_u, state)
         ctx.cell = cell
         ctx.save_for_backward(x, w, u, *saved)
-        return saved[0][1:], saved[0][-1].clone()
+        lasts = [saved[0], *saved[2 : 1 + len(state)]]
+        return saved[0][1:], *(states[-1].clone() for states in lasts)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, d_outputs: Tensor, d_last: Tensor) -> tuple[Tensor | None, ...]:
-        """Give the derivatives by everything that ``forward`` was given."""
+    def backward(ctx: Any, d_outputs: Tensor, *d_last: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the derivatives by everything that ``forward`` was given."""
         x, w, u, *saved = ctx.saved_tensors
-        d_wx, d_uh, d_h = ctx.cell.backward(d_outputs, d_last, u, *saved)
-        d_w, d_bias_w = _by_weights(d_wx, x, w.dtype)
-        d_u, d_bias_u = _by_weights(d_uh, saved[0][:-1], u.dtype)
-        return None, None, _times(d_wx, w), d_w, d_u, d_bias_w, d_bias_u, d_h
+        num_steps, batch_size, _ = x.shape
+        d_wx, d_uh, d_state = ctx.cell.backward(d_outputs, d_last, _times(u.T, batch_size), *saved)
+        low_wx = d_wx.flatten(0, 1).to(w.dtype)
+        low_uh = low_wx if d_uh is d_wx else d_uh.flatten(0, 1).to(u.dtype)
+        d_x = product_with(w.T, num_steps * batch_size)(low_wx).to(x.dtype).view_as(x)
+        d_w, d_u = _by_matrix(low_wx, x), _by_matrix(low_uh, saved[0][:-1])
+        d_bias_w = d_wx.sum(dim=(0, 1))
+        d_bias_u = d_bias_w if d_uh is d_wx else d_uh.sum(dim=(0, 1))
+        return None, None, d_x, d_w, d_u, d_bias_w, d_bias_u, *d_state
 
 
-def _by_weights(d_product: Tensor, x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Give the derivatives by a matrix and its bias, of their product with x for all steps."""
-    rows = d_product.flatten(0, 1)
-    product = rows.to(dtype).T @ x.flatten(0, 1).to(dtype)
-    return product.to(rows.dtype), rows.sum(dim=0)
+def _by_matrix(d_rows: Tensor, x: Tensor) -> Tensor:
+    """Return the derivative by a matrix, of its products (N, out) with x, N rows in all."""
+    return (d_rows.T @ x.flatten(0, 1).to(d_rows.dtype)).to(x.dtype)
 
 
 def _read(
-    layers: nn.RNNBase, cell: _Cell, inputs: Tensor, state: Tensor | None
-) -> tuple[Tensor, Tensor]:
+    layers: nn.RNNBase, cell: _Cell, inputs: Tensor, state: _State | None
+) -> tuple[Tensor, _State]:
     """Do what ``layers`` do, batch first: (B, T, E) to outputs (B, T, H) and states (L, B, H)."""
     device = inputs.device.type
     lower = torch.is_autocast_enabled(device)
@@ -148,42 +240,68 @@ def _read(
     wide = weights[0][0].dtype
     if state is None:
         shape = (layers.num_layers, len(inputs), layers.hidden_size)
-        state = torch.zeros(shape, dtype=wide, device=inputs.device)
+        zeros = torch.zeros(shape, dtype=wide, device=inputs.device)
+        state = (zeros, zeros) if cell is _LSTM else (zeros,)
     x = inputs.transpose(0, 1).to(wide).contiguous()
-    last = []
-    for number, (of_layer, h) in enumerate(zip(weights, state, strict=True)):
+    lasts = []
+    for number, of_layer in enumerate(weights):
         if number:
             x = F.dropout(x, layers.dropout, layers.training)
-        w, u, bias_w, bias_u = of_layer
-        x, h = _Layer.apply(cell, dtype, x, w, u, bias_w, bias_u, h.to(wide))  # type: ignore[no-untyped-call]
-        last.append(h)
-    return x.transpose(0, 1), torch.stack(last)
+        first = [part[number].to(wide) for part in state]
+        x, *last = _Layer.apply(cell, dtype, x, *of_layer, *first)  # type: ignore[no-untyped-call]
+        lasts.append(last)
+    return x.transpose(0, 1), tuple(torch.stack(parts) for parts in zip(*lasts, strict=True))
 
 
-def _by_hand(x: Tensor) -> bool:
+def _by_hand(inputs: Tensor) -> bool:
     # Only where it is quicker: cuDNN has kernels for all, and reading alone needs no gradients.
-    return x.device.type == "cpu" and torch.is_grad_enabled()
+    return inputs.device.type == "cpu" and torch.is_grad_enabled()
+
+
+def lstm_by_hand(inputs: Tensor) -> bool:
+    """Tell whether the LSTM by hand is the quicker one.
+
+    In float32, and in reading, oneDNN's is. In bfloat16 its way back is slow, and where the
+    CPU has no instructions for bfloat16 it does not exist.
+    """
+    lower = inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+    return lower and (torch.is_grad_enabled() or not packs(torch.get_autocast_dtype("cpu")))
 
 
 class RNN(nn.RNN):
-    """torch's RNN, quicker to train on a CPU."""
+    """torch's RNN, quicker on a CPU."""
 
     def forward(  # type: ignore[override]
         self, inputs: Tensor, state: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Read (B, T, E); give outputs (B, T, H) and the last states (L, B, H)."""
-        if _by_hand(inputs):
-            return _read(self, _RNN, inputs, state)
-        return super().forward(inputs, state)
+        """Read (B, T, E); return outputs (B, T, H) and the last states (L, B, H)."""
+        if not _by_hand(inputs):
+            return super().forward(inputs, state)
+        outputs, (last,) = _read(self, _RNN, inputs, None if state is None else (state,))
+        return outputs, last
 
 
 class GRU(nn.GRU):
-    """torch's GRU, quicker to train on a CPU."""
+    """torch's GRU, quicker on a CPU."""
 
     def forward(  # type: ignore[override]
         self, inputs: Tensor, state: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Read (B, T, E); give outputs (B, T, H) and the last states (L, B, H)."""
-        if _by_hand(inputs):
-            return _read(self, _GRU, inputs, state)
-        return super().forward(inputs, state)
+        """Read (B, T, E); return outputs (B, T, H) and the last states (L, B, H)."""
+        if not _by_hand(inputs):
+            return super().forward(inputs, state)
+        outputs, (last,) = _read(self, _GRU, inputs, None if state is None else (state,))
+        return outputs, last
+
+
+class LSTM(nn.LSTM):
+    """torch's LSTM, quicker on a CPU."""
+
+    def forward(  # type: ignore[override]
+        self, inputs: Tensor, state: tuple[Tensor, Tensor] | None = None
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Read (B, T, E); return outputs (B, T, H) and the last h and c, each (L, B, H)."""
+        if not lstm_by_hand(inputs):
+            return super().forward(inputs, state)
+        outputs, (h, c) = _read(self, _LSTM, inputs, state)
+        return outputs, (h, c)
