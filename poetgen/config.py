@@ -203,6 +203,13 @@ class TrainConfig(Settings):
         60.0, "Seconds between two checkpoints; a killed run loses no more.", min=0
     )
     seed: int = setting(0, "Makes the run reproducible.", min=0, max=2**63 - 1)
+    threads: int | None = setting(
+        None,
+        "Threads that compute; without it, and without OMP_NUM_THREADS, one for each core that "
+        "other programs leave free.",
+        min=1,
+        max=1024,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,7 +140,7 @@ class TrainingDisplay:
         """Show one event."""
         if isinstance(event, Started):
             self._console.print(
-                f"Training {escape(self._name)} on {event.device} in {event.precision}: "
+                f"Training {escape(self._name)} on {event.device} in {_precision(event)}: "
                 f"{event.num_parameters:,} parameters, {event.total_steps:,} steps, "
                 f"{event.steps_per_epoch:,} to an epoch."
             )
@@ -187,7 +187,8 @@ class TrainingDisplay:
             self._console.print(
                 f"step {event.step:,}/{event.total_steps:,}  epoch {event.epoch:.2f}  "
                 f"loss {event.loss:.3f}  perplexity {perplexity(event.loss):.1f}  "
-                f"{_smooth(event)}{event.tokens_per_second:,.0f} tokens/s  left {left}"
+                f"{_smooth(event)}{event.tokens_per_second:,.0f} tokens/s  "
+                f"threads {event.num_threads}  left {left}"
             )
 
     def _render(self) -> Group:
@@ -220,6 +221,10 @@ def _sample_lines(sample: Sampled) -> Text:
 
 def _smooth(event: Steps) -> str:
     return "" if event.smooth_loss is None else f"smooth loss {event.smooth_loss:.2f}  "
+
+
+def _precision(event: Started) -> str:
+    return f"{event.precision} ({event.remark})" if event.remark else event.precision
 
 
 def _remaining(event: Steps) -> str:

@@ -8,61 +8,90 @@ import torch
 from torch.nn import functional as F
 
 from poetgen.config import TrainConfig
-from poetgen.networks import torch_training
-from poetgen.networks.torch_recurrence import GRU, RNN
-from poetgen.networks.torch_training import Dropout, summed_cross_entropy
+from poetgen.networks import precision, torch_products, torch_recurrence, torch_training
+from poetgen.networks.torch_products import packs, product_with
+from poetgen.networks.torch_recurrence import GRU, LSTM, RNN
+from poetgen.networks.torch_training import Dropout, cross_entropies, summed_cross_entropy
 from poetgen.training import torch_engine
 from poetgen.training.engine import model_config_of
 from tests.tiny import tiny_batch
 
 B, T, E, H, V = 3, 7, 4, 5, 11
-PAIRS = [(RNN, torch.nn.RNN), (GRU, torch.nn.GRU)]
+LAYERS = pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [(RNN, torch.nn.RNN), (GRU, torch.nn.GRU), (LSTM, torch.nn.LSTM)],
+    ids=["rnn", "gru", "lstm"],
+)
+
+
+@pytest.fixture
+def by_hand(monkeypatch):
+    """Let the LSTM by hand be seen in every precision, so that it can be compared exactly."""
+    monkeypatch.setattr(torch_recurrence, "lstm_by_hand", lambda inputs: torch.is_grad_enabled())
 
 
 def draw(*shape, seed=1):
     return torch.from_numpy(np.random.default_rng(seed).normal(size=shape))
 
 
+def state_of(layers, num_layers):
+    """One array for h, and of the LSTM another for c."""
+    h, c = draw(num_layers, B, H, seed=2), draw(num_layers, B, H, seed=4)
+    return (h, c) if isinstance(layers, torch.nn.LSTM) else h
+
+
+def parts_of(state):
+    return state if isinstance(state, tuple) else (state,)
+
+
 def gradients_of(layers, x, state, weigh):
-    """Outputs, last state, and the gradients by all weights, the input and the first state."""
+    """Outputs, last state, and the gradients by the input, the first state and all weights."""
     layers.zero_grad()
-    x, state = x.clone().requires_grad_(), state.clone().requires_grad_()
-    outputs, last = layers(x, state)
-    ((outputs * weigh).sum() + last.square().sum()).backward()
-    return [outputs, last, x.grad, state.grad, *(w.grad for w in layers.parameters())]
+    x = x.clone().requires_grad_()
+    firsts = [part.clone().requires_grad_() for part in parts_of(state)]
+    outputs, last = layers(x, tuple(firsts) if isinstance(state, tuple) else firsts[0])
+    # h and c count differently, so that they cannot stand for each other.
+    of_last = sum(k * part.square().sum() for k, part in enumerate(parts_of(last), start=1))
+    ((outputs * weigh).sum() + of_last).backward()
+    gradients = [part.grad for part in (x, *firsts, *layers.parameters())]
+    return [outputs, *parts_of(last), *gradients]
 
 
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
-@pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=["rnn", "gru"])
-def test_layers_by_hand_are_torchs(ours, theirs, num_layers):
+@LAYERS
+def test_layers_by_hand_are_torchs(ours, theirs, num_layers, by_hand):
     torch.manual_seed(0)
-    by_hand = ours(E, H, num_layers, batch_first=True).double()
+    layers = ours(E, H, num_layers, batch_first=True).double()
     own = theirs(E, H, num_layers, batch_first=True).double()
-    own.load_state_dict(by_hand.state_dict())
-    inputs = draw(B, T, E), draw(num_layers, B, H, seed=2), draw(B, T, H, seed=3)
+    own.load_state_dict(layers.state_dict())
+    inputs = draw(B, T, E), state_of(layers, num_layers), draw(B, T, H, seed=3)
     for found, expected in zip(
-        gradients_of(by_hand, *inputs), gradients_of(own, *inputs), strict=True
+        gradients_of(layers, *inputs), gradients_of(own, *inputs), strict=True
     ):
         torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-12)
 
 
-@pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=["rnn", "gru"])
-def test_without_a_state_layers_begin_at_zero(ours, theirs):
+@LAYERS
+def test_without_a_state_layers_begin_at_zero(ours, theirs, by_hand):
     layers = ours(E, H, batch_first=True).double()
+    zeros = torch.zeros(1, B, H).double()
     outputs, last = layers(draw(B, T, E))
-    expected, expected_last = layers(draw(B, T, E), torch.zeros(1, B, H).double())
+    expected, expected_last = layers(draw(B, T, E), (zeros, zeros) if ours is LSTM else zeros)
     assert torch.equal(outputs, expected)
-    assert torch.equal(last, expected_last)
+    for part, expected_part in zip(parts_of(last), parts_of(expected_last), strict=True):
+        assert torch.equal(part, expected_part)
     # Reading alone goes through torch's own kernels.
     with torch.no_grad():
         torch.testing.assert_close(layers(draw(B, T, E))[0], outputs, rtol=1e-11, atol=1e-12)
 
 
-@pytest.mark.parametrize(("ours", "theirs"), PAIRS, ids=["rnn", "gru"])
+@LAYERS
 def test_in_lower_precision_layers_stay_near(ours, theirs):
     torch.manual_seed(0)
     layers = ours(E, H, batch_first=True)
-    inputs = draw(B, T, E).float(), draw(1, B, H).float(), draw(B, T, H).float()
+    state = state_of(layers, 1)
+    state = tuple(part.float() for part in state) if ours is LSTM else state.float()
+    inputs = draw(B, T, E).float(), state, draw(B, T, H).float()
     wide = gradients_of(layers, *inputs)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         low = gradients_of(layers, *inputs)
@@ -71,6 +100,70 @@ def test_in_lower_precision_layers_stay_near(ours, theirs):
         scale = expected.abs().max().item()
         torch.testing.assert_close(found, expected, rtol=0.05, atol=0.02 * scale)
         assert not torch.equal(found, expected)
+
+
+# Products with a matrix that oneDNN has put into order, and without oneDNN.
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("packing", [True, False])
+def test_a_product_is_the_plain_product(dtype, packing, monkeypatch):
+    if not packing:
+        monkeypatch.setattr(torch_products, "packs", lambda dtype: False)
+    matrix, x, bias = draw(E, H).to(dtype), draw(B, H, seed=2), draw(E, seed=3).to(dtype)
+    # Of a matrix that lies across, too, and with more rows than were announced.
+    for given in (matrix, matrix.T.contiguous().T):
+        product = product_with(given, num_rows=1)
+        exact = x.to(dtype).double() @ matrix.double().T
+        # Of the largest number; bfloat16 has 8 digits of two.
+        slack = {torch.float64: 1e-14, torch.float32: 1e-5, torch.bfloat16: 1e-2}[dtype]
+        for found, expected in ((product(x), exact), (product(x, bias), exact + bias.double())):
+            assert found.dtype == dtype
+            assert (found.double() - expected).abs().max() <= slack * expected.abs().max()
+
+
+def test_nothing_is_packed_that_onednn_cannot_multiply():
+    assert not packs(torch.float64)
+    assert not packs(torch.float16)
+
+
+# The trial of bfloat16.
+
+
+def test_auto_takes_bfloat16_where_the_cpu_promises_it_and_a_step_works(monkeypatch):
+    model_config = model_config_of(TrainConfig(), V)
+    for flags, works, expected in (
+        (True, True, torch.bfloat16),
+        (True, False, torch.float32),
+        (False, True, torch.float32),
+    ):
+        monkeypatch.setattr(precision, "has_bfloat16_flags", lambda flags=flags: flags)
+        monkeypatch.setattr(precision, "takes_a_step", lambda config, works=works: works)
+        assert precision.pick_precision("auto", "cpu", model_config) == expected
+    assert precision.pick_precision("bfloat16", "cpu", model_config) == torch.bfloat16
+    assert precision.pick_precision("float32", "cpu", model_config) == torch.float32
+
+
+@pytest.mark.parametrize("arch", ["rnn", "gru", "lstm"])
+def test_where_the_library_fails_the_run_is_in_float32_and_says_so(arch, monkeypatch):
+    """The library fails as it does under a hypervisor that hides the CPU's instructions."""
+
+    def fail(*_):
+        raise RuntimeError("could not create a primitive descriptor")
+
+    monkeypatch.setattr(precision, "has_bfloat16_flags", lambda: True)
+    monkeypatch.setattr(torch_engine, "has_bfloat16_flags", lambda: True)
+    monkeypatch.setattr(precision.LanguageModel, "summed_loss", fail)
+    before = torch.get_rng_state()
+    config = TrainConfig(arch=arch, hidden_size=H, embedding_dim=E, threads=1)
+    engine = torch_engine.TorchEngine(config, model_config_of(config, V))
+    assert engine.precision == "float32"
+    assert "bfloat16" in engine.remark
+    # And a trial that works draws nothing from the run's chance.
+    monkeypatch.undo()
+    torch.set_rng_state(before)
+    precision.takes_a_step(model_config_of(config, V))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 # Several blocks of several parts, several parts, one, and a single row; and as a GPU has it.
@@ -90,6 +183,15 @@ def test_the_summed_cross_entropy_is_torchs(num_rows, rows_at_once, monkeypatch)
     torch.testing.assert_close(loss, expected, rtol=1e-12, atol=0)
     for ours, theirs in zip(by_hand, own, strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("num_rows", [300, 128, 1, 0])
+def test_the_cross_entropy_of_each_row_is_torchs(num_rows):
+    rows, matrix, bias = draw(num_rows, E), draw(V, E, seed=2), draw(V, seed=3)
+    targets = torch.from_numpy(np.random.default_rng(4).integers(0, V, num_rows))
+    expected = F.cross_entropy(F.linear(rows, matrix, bias), targets, reduction="none")
+    found = cross_entropies(rows, matrix, bias, targets)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=0)
 
 
 def test_a_hopeless_target_has_a_large_loss_and_not_an_infinite_one():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from poetgen.config import Device, Precision
+from poetgen.config import Device
 from poetgen.errors import DeviceError
 
 
@@ -33,20 +33,3 @@ def pick_device(wanted: Device) -> str:
             f"Available here: {', '.join(there)}. Choose one with --device, or leave it out.",
         )
     return wanted
-
-
-def pick_precision(wanted: Precision, device: str) -> torch.dtype:
-    """Choose the number format of matrix products.
-
-    ``auto`` takes bfloat16 only where the hardware multiplies it faster than float32; an
-    emulated bfloat16 is many times slower.
-    """
-    if wanted != "auto":
-        return torch.bfloat16 if wanted == "bfloat16" else torch.float32
-    if device == "cuda":
-        native = torch.cuda.is_bf16_supported(including_emulation=False)
-    elif device == "cpu":
-        native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    else:
-        native = False
-    return torch.bfloat16 if native else torch.float32

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, SupportsFloat, TypeVar
+from typing import Any, Protocol, SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +15,7 @@ from poetgen.networks.model import Weights
 from poetgen.sealed import Arrays
 from poetgen.text.batches import Batch
 from poetgen.training.processes import ALONE, Processes
-
-State = TypeVar("State")
+from poetgen.training.threads import Threads
 
 
 class Measurable(Protocol):
@@ -28,16 +27,15 @@ class Measurable(Protocol):
         """Give the loss in nats of every target (B, T) that is not ``pad``, (N,)."""
 
 
-class Network(Measurable, Stepper[State], Protocol[State]):
-    """A network that can be measured and can write; it never drops activations."""
-
-
-class Engine(Protocol):
+class Engine(Measurable, Protocol):
     """A model, its optimizer, and the state that is carried from batch to batch."""
 
     device: str
     precision: str
+    # What the user should know about these two, or nothing.
+    remark: str
     versions: Mapping[str, str]
+    threads: Threads
 
     def train_step(self, batch: Batch, rate: float) -> SupportsFloat:
         """Learn from one batch; give its mean loss per token before the step.
@@ -50,8 +48,8 @@ class Engine(Protocol):
     def forget(self) -> None:
         """Let the next batch begin with an empty state."""
 
-    def network(self) -> Network[Any]:
-        """Give the model as it is now, for reading."""
+    def network(self) -> Stepper[Any]:
+        """Return the model as it is now, for writing; it never drops activations."""
 
     def weights(self) -> Weights:
         """Copy the weights, by name, as float32."""

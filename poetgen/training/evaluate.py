@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from poetgen.text.batches import iter_batches
 from poetgen.text.corpus import Poems
@@ -14,12 +15,18 @@ from poetgen.training.metrics import Metrics
 _EVALUATION_TOKENS = 8192
 
 
-def evaluate(network: Measurable, poems: Poems, vocabulary: Vocabulary) -> Metrics:
-    """Measure ``network`` on all ``poems``."""
+def evaluate(
+    network: Measurable,
+    poems: Poems,
+    vocabulary: Vocabulary,
+    between: Callable[[], object] = lambda: None,
+) -> Metrics:
+    """Measure ``network`` on all ``poems``; ``between`` is called before each batch."""
     is_hanzi = vocabulary.hanzi_mask()
     loss = hanzi_loss = 0.0
     num_tokens = num_hanzi = 0
     for batch in iter_batches(poems, _EVALUATION_TOKENS):
+        between()
         inputs, targets = batch.read()
         losses = network.losses(inputs, targets, PAD)
         hanzi = is_hanzi[targets[targets != PAD]]

@@ -11,10 +11,14 @@ from poetgen.training.metrics import Metrics
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The run begins, or goes on after an interruption."""
+    """The run begins, or goes on after an interruption.
+
+    ``remark`` says why the precision is not the one expected, or is empty.
+    """
 
     device: str
     precision: str
+    remark: str
     num_parameters: int
     steps_per_epoch: int
     total_steps: int
@@ -35,6 +39,7 @@ class Progress:
     loss: float
     learning_rate: float
     tokens_per_second: float
+    num_threads: int
     elapsed_seconds: float
     fraction_done: float
     smooth_loss: float | None = None

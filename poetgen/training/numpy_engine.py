@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
+import threadpoolctl
+from numpy.typing import NDArray
 
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.errors import DeviceError, SettingError
@@ -18,6 +20,7 @@ from poetgen.sealed import Arrays
 from poetgen.text.batches import Batch
 from poetgen.text.vocabulary import PAD
 from poetgen.training.optimizers import FlatOptimizer, clip
+from poetgen.training.threads import Threads
 
 # What is drawn from the seed; the order of the data is drawn from (seed, epoch).
 _WEIGHTS, _DROPOUT = 1, 2
@@ -48,6 +51,7 @@ class NumpyEngine:
             )
         self.device = "cpu"
         self.precision = "float32"
+        self.remark = ""
         self.versions: Mapping[str, str] = {"numpy": np.__version__}
         self._config = config
         self._model_config = model_config
@@ -56,6 +60,7 @@ class NumpyEngine:
         self._weights = _views(model_config, self._flat)
         self._optimizer = FlatOptimizer(config.optimizer, self._flat, config.weight_decay)
         self._state: States | None = None
+        self.threads = blas_threads(config.threads)
 
     # A loss that is no number any more is told by the loop, in its own words.
     @np.errstate(all="ignore")
@@ -82,6 +87,12 @@ class NumpyEngine:
     def forget(self) -> None:
         """Let the next batch begin with an empty state."""
         self._state = None
+
+    def losses(
+        self, inputs: NDArray[np.int64], targets: NDArray[np.int64], pad: int
+    ) -> NDArray[np.float64]:
+        """Return the loss in nats of every target (B, T) that is not ``pad``, (N,)."""
+        return self.network().losses(inputs, targets, pad)
 
     def network(self) -> NumpyModel:
         """Give the model as it is now, for reading."""
@@ -121,6 +132,18 @@ class NumpyEngine:
                 tuple(arrays[f"state.{layer}.{number}"] for number in range(num_parts))
                 for layer in range(self._model_config.num_layers)
             ]
+
+
+def blas_threads(wanted: int | None) -> Threads:
+    """Return the threads of numpy's products, if its library has any."""
+    pools = threadpoolctl.ThreadpoolController().select(user_api="blas")
+    most = max((library.num_threads for library in pools.lib_controllers), default=1)
+
+    def set_number(number: int) -> None:
+        for library in pools.lib_controllers:
+            library.set_num_threads(number)
+
+    return Threads(wanted, most, set_number)
 
 
 def _flatten(config: ModelConfig, weights: Weights) -> Array:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from poetgen.config import ModelConfig, TrainConfig
-from poetgen.generation.torch_stepper import TorchStepper
-from poetgen.networks.devices import pick_device, pick_precision
+from poetgen.generation.decode import Stepper
+from poetgen.generation.torch_stepper import TorchStepper, reading
+from poetgen.networks.devices import pick_device
 from poetgen.networks.model import Weights
+from poetgen.networks.numpy_model import NumpyModel
+from poetgen.networks.precision import has_bfloat16_flags, pick_precision
 from poetgen.networks.torch_model import LanguageModel, TorchState, detach, weights_of
 from poetgen.sealed import Arrays
 from poetgen.text.batches import Batch, part_of
 from poetgen.training.optimizers import ALPHA, BETAS
 from poetgen.training.processes import ALONE, Processes
 from poetgen.training.resident_text import ResidentText
+from poetgen.training.threads import Threads
 
 
 class _Learner(torch.nn.Module):
@@ -55,8 +60,13 @@ class TorchEngine:
             DeviceError: the device asked for is not there.
         """
         self.device = pick_device(config.device)
-        self._dtype = pick_precision(config.precision, self.device)
+        self._dtype = pick_precision(config.precision, self.device, model_config)
         self.precision = str(self._dtype).removeprefix("torch.")
+        self.remark = ""
+        lacks = self.device == "cpu" and self.precision == "float32" and has_bfloat16_flags()
+        if lacks and config.precision == "auto":
+            self.remark = "the CPU has bfloat16, but a step in it fails here"
+        self.threads = Threads(config.threads, torch.get_num_threads(), torch.set_num_threads)
         self.versions: Mapping[str, str] = {"torch": torch.__version__}
         self._config = config
         self._processes = processes
@@ -100,8 +110,7 @@ class TorchEngine:
     def _learn(self, number: int, part: Batch, num_targets: int) -> torch.Tensor:
         """Add a part's gradients; give its share of the mean loss."""
         inputs, wanted, places = self._text.read(part)
-        lower = self._dtype != torch.float32
-        with torch.autocast(self.device, dtype=self._dtype, enabled=lower):
+        with self._autocast():
             loss, state = self._learner(inputs, wanted, places, self._states.get(number))
         # Gradients of several processes are averaged, and a sum is wanted.
         (loss * (self._processes.size / num_targets)).backward()
@@ -125,9 +134,28 @@ class TorchEngine:
         """Let the next batch begin with an empty state."""
         self._states = {}
 
-    def network(self) -> TorchStepper:
-        """Give the model as it is now, for reading."""
+    def losses(
+        self, inputs: NDArray[np.int64], targets: NDArray[np.int64], pad: int
+    ) -> NDArray[np.float64]:
+        """Return the loss in nats of every target (B, T) that is not ``pad``, (N,).
+
+        Products are in the precision of training, so that reading is quick, too.
+        """
+        with reading(self.model), self._autocast():
+            given, wanted = (torch.from_numpy(ids).to(self.device) for ids in (inputs, targets))
+            losses = self.model.losses(given, wanted, pad)
+        # Whoever adds them up in float32 loses the fourth digit.
+        return losses.cpu().double().numpy()
+
+    def network(self) -> Stepper[Any]:
+        """Return the model as it is now, for writing."""
+        if self.device == "cpu":
+            # Token by token, numpy is many times quicker.
+            return NumpyModel(self.model.config, self.weights())
         return TorchStepper(self.model)
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device, self._dtype, enabled=self._dtype != torch.float32)
 
     def weights(self) -> Weights:
         """Copy the weights, by name, as float32."""

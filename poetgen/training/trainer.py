@@ -109,6 +109,7 @@ class Trainer:
         yield Started(
             self.engine.device,
             self.engine.precision,
+            self.engine.remark,
             num_parameters(self.model_config),
             self._course.steps_per_epoch,
             self.total_steps,
@@ -204,6 +205,7 @@ class Trainer:
             loss=sum(numbers) / len(numbers),
             learning_rate=rate,
             tokens_per_second=(counters.num_tokens - first_tokens) / seconds,
+            num_threads=self.engine.threads.number,
             elapsed_seconds=counters.elapsed_seconds,
             fraction_done=min(1.0, self._pace.fraction_done(self._course)),
             smooth_loss=counters.smooth_loss,
@@ -213,6 +215,7 @@ class Trainer:
 
     def _step(self, rate: float) -> SupportsFloat:
         """Train on one batch; give its mean loss per token."""
+        self.engine.threads.follow()
         batch = self._course.next_batch()
         loss = self.engine.train_step(batch, rate)
         if not self._course.advance(batch):
@@ -241,7 +244,11 @@ class Trainer:
         self._log.add(**record, clock=self._clock(tokens_per_second=round(speed, 1)))
 
     def _clock(self, **more: float) -> dict[str, float]:
-        return {"elapsed_seconds": round(self.counters.elapsed_seconds, 3), **more}
+        return {
+            "elapsed_seconds": round(self.counters.elapsed_seconds, 3),
+            "threads": self.engine.threads.number,
+            **more,
+        }
 
     def _validate(self) -> Validated:
         counters = self.counters
@@ -267,7 +274,7 @@ class Trainer:
 
     def _measure(self) -> Metrics:
         poems = self.corpus.splits["validation"]
-        return evaluate(self.engine.network(), poems, self.corpus.vocabulary)
+        return evaluate(self.engine, poems, self.corpus.vocabulary, self.engine.threads.follow)
 
     def _step_back(self) -> SetBack:
         """Go back to the last checkpoint, whose every number is finite, with a smaller rate.

@@ -1,0 +1,49 @@
+"""In which number format to multiply matrices."""
+
+from __future__ import annotations
+
+import torch
+
+from poetgen.config import ModelConfig, Precision
+from poetgen.networks.torch_model import LanguageModel
+
+
+def pick_precision(wanted: Precision, device: str, model_config: ModelConfig) -> torch.dtype:
+    """Return the number format of matrix products for training such a model.
+
+    ``auto`` takes bfloat16 only where the hardware multiplies it faster than float32 (an
+    emulated bfloat16 is many times slower), and, on a CPU, where a small step in it works:
+    in a virtual machine the CPU's flags may promise what the library finds missing.
+    """
+    if wanted != "auto":
+        return torch.bfloat16 if wanted == "bfloat16" else torch.float32
+    if device == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device == "cpu":
+        native = has_bfloat16_flags() and takes_a_step(model_config)
+    else:
+        native = False
+    return torch.bfloat16 if native else torch.float32
+
+
+def has_bfloat16_flags() -> bool:
+    """Tell whether the CPU's flags promise products in bfloat16."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def takes_a_step(config: ModelConfig) -> bool:
+    """Train and read a few tokens in bfloat16 with a small model of the same cell."""
+    small = ModelConfig(arch=config.arch, vocab_size=8, embedding_dim=8, hidden_size=8)
+    token_ids = torch.arange(8).view(2, 4)
+    with torch.random.fork_rng(devices=[]):
+        model = LanguageModel(small)
+    try:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            loss, _ = model.summed_loss(token_ids, token_ids.flatten())
+            torch.autograd.backward(loss)
+            with torch.no_grad():
+                model.losses(token_ids, token_ids, pad=-1)
+    except RuntimeError:
+        # oneDNN says so in several ways: no primitive, no descriptor, no support.
+        return False
+    return True

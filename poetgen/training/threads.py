@@ -1,0 +1,103 @@
+"""How many threads compute: one for each core that other programs leave free.
+
+Threads that share a product wait for each other at its end, and they wait actively, because
+the next product is microseconds away. If another program has one of the cores, most of the
+time goes into waiting: on two cores, training beside one busy process falls to a tenth and
+less, where a single thread still reaches half the speed.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+_STAT = Path("/proc/stat")
+# The variables by which users and torchrun set a number of threads: it stays as it is then.
+SET_BY_USER = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_INTERVAL_SECONDS = 1.0
+# More threads only after so many readings in a row: a program that pauses comes back.
+_CALM_READINGS = 3
+
+
+class Reading(NamedTuple):
+    """A time, and the CPU time that all programs, and that this one, had until then."""
+
+    now: float
+    all_seconds: float
+    own_seconds: float
+
+
+class Threads:
+    """The number of threads, which follows the load of the machine."""
+
+    def __init__(
+        self,
+        wanted: int | None,
+        most: int,
+        set_number: Callable[[int], object],
+        read: Callable[[], Reading | None] | None = None,
+        cores: int | None = None,
+    ) -> None:
+        """Begin with ``wanted`` threads for good; if that is None, with ``most``, to follow.
+
+        The number is set by ``set_number``. It stays at ``most`` where the user has set one
+        in the environment, and where the system does not tell of its load.
+        """
+        self.number = wanted or most
+        self._most, self._set_number = most, set_number
+        self._read = read or read_cpu_times
+        self._cores = cores or num_cores()
+        follows = wanted is None and most > 1 and not any(map(os.environ.get, SET_BY_USER))
+        self._last = self._read() if follows else None
+        self._calm = 0
+        set_number(self.number)
+
+    def follow(self) -> None:
+        """Look at the load, at most once a second, and set the number that fits it."""
+        last = self._last
+        if last is None or time.monotonic() - last.now < _INTERVAL_SECONDS:
+            return
+        reading = self._read()
+        if reading is None:
+            return
+        self._last = reading
+        fitting = fitting_number(last, reading, self._cores, self._most)
+        self._calm = self._calm + 1 if fitting > self.number else 0
+        if fitting < self.number or self._calm >= _CALM_READINGS:
+            self._calm = 0
+            self.number = fitting
+            self._set_number(fitting)
+
+
+def fitting_number(earlier: Reading, later: Reading, cores: int, most: int) -> int:
+    """Return the number of cores that others left free between two readings, 1 to ``most``."""
+    seconds = max(later.now - earlier.now, 1e-9)
+    own = later.own_seconds - earlier.own_seconds
+    others = max(0.0, (later.all_seconds - earlier.all_seconds - own) / seconds)
+    return max(1, min(most, cores - round(others)))
+
+
+def num_cores() -> int:
+    """Count the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def read_cpu_times() -> Reading | None:
+    """Read the CPU times of the cores that this process may use; None where Linux is not.
+
+    What runs with lower priority (nice) counts only for one that does so itself.
+    """
+    if not hasattr(os, "sched_getaffinity") or not _STAT.is_file():
+        return None
+    cores = {f"cpu{core}" for core in os.sched_getaffinity(0)}
+    ticks = 0
+    for line in _STAT.read_text().splitlines():
+        name, *numbers = line.split()
+        if name in cores:
+            # man 5 proc_stat: user, nice, system, idle, iowait, irq, softirq, steal, …
+            user, nice, system, _, _, irq, softirq, steal = map(int, numbers[:8])
+            ticks += user + system + irq + softirq + steal + (nice if os.nice(0) > 0 else 0)
+    return Reading(time.monotonic(), ticks / os.sysconf("SC_CLK_TCK"), time.process_time())
