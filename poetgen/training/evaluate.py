@@ -12,7 +12,7 @@ from poetgen.training.engine import Measurable
 from poetgen.training.metrics import Metrics
 
 # Large enough to be quick, small enough for any memory.
-_EVALUATION_TOKENS = 8192
+_EVALUATION_TOKENS = 4096
 
 
 def evaluate(
