@@ -88,7 +88,8 @@ def num_cores() -> int:
 def read_cpu_times() -> Reading | None:
     """Read the CPU times of the cores that this process may use; None where Linux is not.
 
-    What runs with lower priority (nice) counts only for one that does so itself.
+    What runs with lower priority (nice) counts like all else: Linux weighs whole sessions
+    against each other, and only within one does the priority of a process matter.
     """
     if not hasattr(os, "sched_getaffinity") or not _STAT.is_file():
         return None
@@ -99,5 +100,5 @@ def read_cpu_times() -> Reading | None:
         if name in cores:
             # man 5 proc_stat: user, nice, system, idle, iowait, irq, softirq, steal, …
             user, nice, system, _, _, irq, softirq, steal = map(int, numbers[:8])
-            ticks += user + system + irq + softirq + steal + (nice if os.nice(0) > 0 else 0)
+            ticks += user + nice + system + irq + softirq + steal
     return Reading(time.monotonic(), ticks / os.sysconf("SC_CLK_TCK"), time.process_time())
