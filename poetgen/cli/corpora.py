@@ -29,7 +29,7 @@ def find_or_offer(corpus: str, console: Console) -> Path:
     except CorpusError as error:
         if not is_named(corpus):
             raise
-        if sys.stdin.isatty() and sys.stderr.isatty():
+        if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
             question = f"{error.problem} Fetch and prepare it now?"
             if typer.confirm(question, default=True, err=True):
                 from poetgen.cli.prepare import prepare
