@@ -123,8 +123,8 @@ class ModelConfig(Settings):
     tied: bool = setting(True, "Whether the embedding is the output layer, too.")
     one_hot: bool = setting(False, "Whether a token is a one-hot vector, with no embedding.")
     output: Output = setting("softmax", "What turns scores into probabilities.")
-    softmax_temperature: float = setting(1.0, "What the scores are divided by.", min=0.01)
-    gumbel_tau: float = setting(1.0, "Width τ of the Gumbel density.", min=0.01)
+    softmax_temperature: float = setting(1.0, "What the scores are divided by.", min=0.01, max=1e6)
+    gumbel_tau: float = setting(1.0, "Width τ of the Gumbel density.", min=0.01, max=1e6)
 
     def __post_init__(self) -> None:
         """Check the ranges, and that a one-hot model is one.
@@ -167,9 +167,9 @@ class TrainConfig(Settings):
         "from their maximum in their place.",
     )
     softmax_temperature: float = setting(
-        1.0, "Divide the scores by this, in training and ever after.", min=0.01
+        1.0, "Divide the scores by this, in training and ever after.", min=0.01, max=1e6
     )
-    gumbel_tau: float = setting(1.0, "Width τ of the Gumbel density.", min=0.01)
+    gumbel_tau: float = setting(1.0, "Width τ of the Gumbel density.", min=0.01, max=1e6)
     dropout: float = setting(
         0.35, "Share of activations switched off in training.", min=0, max=0.95
     )

@@ -7,6 +7,7 @@ among what the package ships. Anything with a slash or a file suffix is a path.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,9 @@ from poetgen.errors import CorpusError, InputError, ModelError
 Kind = Literal["corpora", "models"]
 
 MODEL_SUFFIX = ".safetensors"
+# What a model file has in its header, and no file of another program.
+MODEL_KEY = "poetgen"
+_HEAD_BYTES = 4096
 # Of snapshots of the classic character RNN, which are read but never written.
 SNAPSHOT_SUFFIXES = (".pkl", ".pickle")
 SHIPPED_MODEL = "tang"
@@ -81,16 +85,22 @@ def find_corpus(name_or_path: str) -> Path:
     )
 
 
-def find_model(name_or_path: str | None) -> Path:
+def find_model(name_or_path: str | None, tell: Callable[[str], object] = lambda note: None) -> Path:
     """Find a model by name or path; without either, the newest in ./models, else the shipped.
+
+    ``tell`` gets a sentence about each file that was passed over, because it is another
+    program's.
 
     Raises:
         ModelError: there is none; the message lists those that are there.
     """
     if name_or_path is None:
-        own = [path for path in Path("models").glob(f"*{MODEL_SUFFIX}") if path.is_file()]
-        if own:
-            return max(own, key=lambda path: (path.stat().st_mtime_ns, path.name))
+        own = [path for path in _models_in(Path("models")) if path.is_file()]
+        own.sort(key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
+        for path in own:
+            if _is_ours(path):
+                return path
+            tell(f"{path} is no model of poetgen's and is left aside.")
         return shipped_models() / f"{SHIPPED_MODEL}{MODEL_SUFFIX}"
     if _looks_like_path(name_or_path):
         for path in (Path(name_or_path), Path(f"{name_or_path}{MODEL_SUFFIX}")):
@@ -101,11 +111,28 @@ def find_model(name_or_path: str | None) -> Path:
             path = folder / f"{name_or_path}{MODEL_SUFFIX}"
             if path.is_file():
                 return path
-    there = sorted({p.stem for f in search_folders("models") for p in f.glob(f"*{MODEL_SUFFIX}")})
+    there = sorted({p.stem for folder in search_folders("models") for p in _models_in(folder)})
+    is_there = Path(name_or_path).is_file()
     raise ModelError(
-        f"There is no model {name_or_path}.",
+        f"{name_or_path} is not a model file."
+        if is_there
+        else f"There is no model {name_or_path}.",
         f"Models here: {', '.join(there) or 'none'}. To train one: poetgen train",
     )
+
+
+def _models_in(folder: Path) -> list[Path]:
+    # macOS leaves a hidden ._tang.safetensors beside what it copies.
+    return [path for path in folder.glob(f"*{MODEL_SUFFIX}") if not path.name.startswith(".")]
+
+
+def _is_ours(path: Path) -> bool:
+    """Tell a model file, or one that cannot be opened, from files of other programs."""
+    try:
+        with path.open("rb") as file:
+            return f'"{MODEL_KEY}":'.encode() in file.read(_HEAD_BYTES)
+    except OSError:
+        return True  # whoever loads it says why
 
 
 def free_name(folder: Path, name: str, suffixes: tuple[str, ...]) -> str:

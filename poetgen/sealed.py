@@ -1,7 +1,8 @@
 """A sealed file: arrays and plain values in one ``.safetensors``, with a checksum over all.
 
 The container itself would load a flipped bit as a slightly different number. Nothing in
-such a file is ever executed.
+such a file is ever executed. A stranger's file costs little before it is refused: its
+header is bounded, and what its arrays would take is looked at before they are read.
 """
 
 from __future__ import annotations
@@ -20,6 +21,12 @@ from poetgen.errors import ModelError
 from poetgen.files import write_whole
 
 Arrays = dict[str, NDArray[Any]]
+# The type (as safetensors names it: "F16") and the shape of each array.
+Layout = dict[str, tuple[str, tuple[int, ...]]]
+
+# Room for a vocabulary of half a million words; reading so much takes less than a second.
+_MAX_HEADER_BYTES = 8 * 2**20
+_MAX_ARRAYS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,9 @@ def save_sealed(
     """Write arrays and JSON values whole or not at all; equal content gives equal bytes.
 
     ``before`` is called when all is on the disk and only its name is still missing.
+
+    Raises:
+        ModelError: the values take more room than ``load_sealed`` reads.
     """
     from safetensors.numpy import save
 
@@ -53,11 +63,24 @@ def save_sealed(
     sealed = {**values, "format_version": kind.version}
     sealed["checksum"] = _checksum(sealed, arrays)
     data = save(arrays, {kind.key: json.dumps(sealed, ensure_ascii=False, sort_keys=True)})
+    if int.from_bytes(data[:8], "little") > _MAX_HEADER_BYTES:
+        raise ModelError(
+            f"{path} would have a header of more than {_MAX_HEADER_BYTES:,} bytes.",
+            "Make the vocabulary smaller: poetgen prepare with a larger --min-count.",
+        )
     write_whole(path, lambda temporary: temporary.write_bytes(data), before)
 
 
-def load_sealed(path: Path, kind: Kind, advice: str) -> tuple[Arrays, dict[str, Any]]:
+def load_sealed(
+    path: Path,
+    kind: Kind,
+    advice: str,
+    check: Callable[[Mapping[str, Any], Layout], None] = lambda values, layout: None,
+) -> tuple[Arrays, dict[str, Any]]:
     """Read what ``save_sealed`` wrote.
+
+    ``check`` gets the values and the layout of the arrays before these are read, and raises
+    if they do not fit.
 
     Raises:
         ModelError: the file is missing, truncated, altered, or of another kind or version.
@@ -67,10 +90,22 @@ def load_sealed(path: Path, kind: Kind, advice: str) -> tuple[Arrays, dict[str, 
     if not path.is_file():
         raise ModelError(f"There is no {kind.noun} {path}.", advice)
     try:
+        _check_header(path)
         with safe_open(path, framework="numpy") as file:
             values = json.loads((file.metadata() or {})[kind.key])
-            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        version, checksum = values["format_version"], values.pop("checksum")
+            version, checksum = values.pop("format_version"), values.pop("checksum")
+            if version != kind.version:
+                raise ModelError(
+                    f"{path} has format version {version!r}; this poetgen reads {kind.version}.",
+                    advice,
+                )
+            names = file.keys()
+            if len(names) > _MAX_ARRAYS:
+                raise ValueError(f"it has {len(names):,} arrays")
+            slices = {name: file.get_slice(name) for name in names}
+            check(values, {n: (s.get_dtype(), tuple(s.get_shape())) for n, s in slices.items()})
+            arrays = {name: file.get_tensor(name) for name in names}
+        is_whole = checksum == _checksum({**values, "format_version": version}, arrays)
     except (
         SafetensorError,
         OSError,
@@ -82,14 +117,23 @@ def load_sealed(path: Path, kind: Kind, advice: str) -> tuple[Arrays, dict[str, 
     ) as error:
         why = f"no {error} in it" if isinstance(error, KeyError) else error
         raise ModelError(f"{path} is not a whole {kind.noun}: {why}.", advice) from error
-    if version != kind.version:
-        raise ModelError(
-            f"{path} has format version {version!r}; this poetgen reads {kind.version}.", advice
-        )
-    if checksum != _checksum(values, arrays):
+    if not is_whole:
         raise ModelError(f"{path} is damaged: its checksum does not match its content.", advice)
-    del values["format_version"]
     return arrays, values
+
+
+def _check_header(path: Path) -> None:
+    """Look at the length of the header, with which a ``.safetensors`` begins.
+
+    Raises:
+        ValueError: there is no header, or a larger one than poetgen writes.
+    """
+    with path.open("rb") as file:
+        num_bytes = int.from_bytes(file.read(8), "little")
+    if num_bytes > path.stat().st_size:
+        raise ValueError("it has no header")
+    if num_bytes > _MAX_HEADER_BYTES:
+        raise ValueError(f"its header has {num_bytes:,} bytes, more than poetgen writes")
 
 
 def _checksum(values: Mapping[str, Any], arrays: Arrays) -> str:

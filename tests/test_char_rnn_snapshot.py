@@ -144,6 +144,7 @@ def test_a_snapshot_writes_and_is_a_model_like_any_other(path, tmp_path):
         ({"bh": np.zeros((1, H))}, "bh has the shape"),
         ({"by": np.full((V, 1), np.nan)}, "no number"),
         ({"Wxh": np.full((H, V), 1e300)}, "no number"),
+        ({"Why": np.full((V, H), 1e30)}, "too large"),
         ({"char_to_ix": None, "ix_to_char": None}, "no table"),
         ({"char_to_ix": [1]}, "no dictionary"),
         ({"char_to_ix": {"日": 0}}, "contradict"),
@@ -262,6 +263,13 @@ def test_a_damaged_snapshot_is_refused_or_harmless(tmp_path_factory, cut, flip, 
     except ModelError:
         return
     assert np.isfinite(model.weights["output.weight"]).all()
+
+
+def test_a_snapshot_that_would_fill_the_memory_is_not_read(path):
+    with path.open("wb") as file:
+        file.truncate(2**40)
+    with pytest.raises(ModelError, match="more than"):
+        load_snapshot(path)
 
 
 def test_a_missing_snapshot_and_a_folder_are_refused(tmp_path):

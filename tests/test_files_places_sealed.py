@@ -4,6 +4,8 @@ import json
 import os
 import stat
 import struct
+import tracemalloc
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -213,10 +215,20 @@ def test_a_model_is_found_here_then_in_the_data_folder_then_among_the_shipped(
 def test_without_a_name_the_newest_model_here_is_taken_else_the_shipped(here):
     assert places.find_model(None) == places.shipped_models() / "tang.safetensors"
     for age, name in enumerate(["newest", "a", "z"]):
-        os.utime(touch(here / "models" / f"{name}.safetensors"), (1000 - age, 1000 - age))
+        path = here / "models" / f"{name}.safetensors"
+        save_sealed(path, Kind(places.MODEL_KEY, 1, "model file"), ARRAYS, VALUES)
+        os.utime(path, (1000 - age, 1000 - age))
     os.utime(touch(here / "models" / "z.checkpoint"), (5000, 5000))
     (here / "models" / "folder.safetensors").mkdir()
     assert places.find_model(None).name == "newest.safetensors"
+    # Files of other programs, and of the system, are newer.
+    foreign = here / "models" / "foreign.safetensors"
+    save_sealed(foreign, Kind("other", 1, "other file"), ARRAYS, VALUES)
+    touch(here / "models" / "._newest.safetensors")
+    told = []
+    assert places.find_model(None, told.append).name == "newest.safetensors"
+    (note,) = told
+    assert "foreign.safetensors" in note
 
 
 def test_a_model_may_be_named_by_its_path(here):
@@ -233,6 +245,11 @@ def test_a_missing_model_lists_those_that_are_there(here):
         with pytest.raises(ModelError) as error:
             places.find_model(text)
         assert "mine" in error.value.advice
+    touch(here / "models" / "._mine.safetensors")
+    touch(here / "README.md")
+    with pytest.raises(ModelError, match=r"README\.md is not a model file") as error:
+        places.find_model("README.md")
+    assert "Models here: mine, tang." in error.value.advice
 
 
 def test_a_free_name_is_one_that_no_file_has_with_any_of_the_suffixes(tmp_path):
@@ -335,6 +352,59 @@ def test_numbers_of_a_kind_that_numpy_has_not_are_refused(tmp_path):
     path.write_bytes(struct.pack("<Q", len(text)) + text + b"\0\0")
     with pytest.raises(ModelError, match="not a whole test file"):
         load_sealed(path, KIND, ADVICE)
+
+
+def write_header(path, text, size=0):
+    """Write a header and nothing after it, in a file that is ``size`` bytes long."""
+    path.write_bytes(struct.pack("<Q", len(text)) + text)
+    if size:
+        os.truncate(path, size)
+
+
+@contextmanager
+def little_memory():
+    """See to it that no more than a few megabytes are taken, whatever a file promises."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_header_is_bounded_when_it_is_read_and_when_it_is_written(tmp_path):
+    path = tmp_path / "sealed"
+    path.write_bytes(struct.pack("<Q", 9 * 2**20))
+    os.truncate(path, 2**30)
+    with little_memory(), pytest.raises(ModelError, match="its header has 9,437,184 bytes"):
+        load_sealed(path, KIND, ADVICE)
+    path.unlink()
+    with pytest.raises(ModelError, match="header of more than"):
+        save_sealed(path, KIND, {}, {"text": "a" * 9 * 2**20})
+    assert not path.exists()
+
+
+def test_the_number_of_arrays_is_bounded(tmp_path):
+    entry = {"dtype": "F16", "shape": [0], "data_offsets": [0, 0]}
+    card = json.dumps({"format_version": 3, "checksum": ""})
+    header = {"__metadata__": {KIND.key: card}, **dict.fromkeys(map(str, range(10_001)), entry)}
+    write_header(tmp_path / "sealed", json.dumps(header).encode())
+    with little_memory(), pytest.raises(ModelError, match="10,001 arrays"):
+        load_sealed(tmp_path / "sealed", KIND, ADVICE)
+
+
+def test_arrays_that_do_not_fit_are_not_read(tmp_path):
+    def refuse(values, layout):
+        assert values == {"step": 3}
+        assert layout == {"x": ("F16", (2**29, 1))}
+        raise KeyError("nothing fits")
+
+    card = json.dumps({"step": 3, "format_version": 3, "checksum": ""})
+    entry = {"dtype": "F16", "shape": [2**29, 1], "data_offsets": [0, 2**30]}
+    header = json.dumps({"__metadata__": {KIND.key: card}, "x": entry}).encode()
+    write_header(tmp_path / "sealed", header, 8 + len(header) + 2**30)
+    with little_memory(), pytest.raises(ModelError, match="nothing fits"):
+        load_sealed(tmp_path / "sealed", KIND, ADVICE, refuse)
 
 
 def test_a_file_of_another_kind_or_version_is_refused(tmp_path):

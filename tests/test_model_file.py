@@ -1,5 +1,7 @@
 import dataclasses
+import json
 import os
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -146,6 +148,14 @@ def test_a_vocabulary_of_another_size_is_refused(tokens, path):
         load_model(path)
 
 
+def deep_card(levels):
+    """Put a dictionary into a dictionary into …"""
+    card = {}
+    for _ in range(levels):
+        card = {"in": card}
+    return card
+
+
 def _card(written, **changes):
     card = {
         "model": dataclasses.asdict(written.config),
@@ -182,8 +192,11 @@ def _card(written, **changes):
         {"model": {"arch": "rnn", "heads": 8}},
         {"model": {"arch": "rnn", "vocab_size": "many"}},
         {"model": None},
+        {"model": {"arch": "rnn", "vocab_size": 7, "gumbel_tau": 10**400}},
+        {"model": {"arch": "rnn", "vocab_size": 7, "softmax_temperature": 1e308}},
+        {"metrics": deep_card(500)},
     ],
-    ids=str,
+    ids=lambda changes: str(changes)[:60],
 )
 def test_a_well_sealed_card_that_makes_no_sense_is_refused(changes, path):
     model = tiny_model("rnn", tokens="日月，")
@@ -211,6 +224,40 @@ def test_weights_that_are_no_numbers_are_neither_read_nor_written(bad, path):
     with pytest.raises(ModelError):
         save_model(dataclasses.replace(model, weights=weights), path)
     assert not path.exists()
+
+
+def test_weights_that_would_overflow_in_a_product_are_refused(path):
+    model = tiny_model("rnn", tokens="日月，")
+    weights = {name: w.copy() for name, w in model.weights.items()}
+    for size, fits in ((65_504, True), (1e30, False)):
+        weights["output_bias"][2] = -size
+        save_sealed(path, Kind("poetgen", 1, "model file"), weights, _card(model))
+        if fits:
+            load_model(path)
+    with pytest.raises(ModelError, match="too large"):
+        load_model(path)
+
+
+def test_a_sparse_file_of_another_shape_is_refused_before_it_is_read(path):
+    config = ModelConfig(arch="rnn", vocab_size=7, embedding_dim=2, hidden_size=3)
+    model = Model(config, Vocabulary("日月，"), tiny_weights(config))
+    save_model(model, path)
+    header_bytes = int.from_bytes(path.read_bytes()[:8], "little")
+    header = json.loads(path.read_bytes()[8 : 8 + header_bytes])
+    place = 0
+    for name, entry in header.items():
+        if name != "__metadata__":
+            entry["shape"][0] *= 10**7
+            size = 2 * int(np.prod(entry["shape"]))
+            entry["data_offsets"] = [place, place := place + size]
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+    os.truncate(path, 8 + len(text) + place)
+    tracemalloc.start()
+    with pytest.raises(ModelError, match="weights do not fit"):
+        load_model(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**20
+    tracemalloc.stop()
 
 
 @pytest.mark.parametrize("dtype", [np.int16, np.float64, np.bool_, np.uint8])

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from poetgen.config import ModelConfig
 from poetgen.errors import ModelError, PoetgenError
-from poetgen.networks.model import Model, Weights
+from poetgen.networks.model import LARGEST_WEIGHT, Model, Weights
 from poetgen.restricted_pickle import DataPickleError, loads
 from poetgen.text.vocabulary import NUM_SPECIAL, START, Vocabulary
 
@@ -25,6 +25,8 @@ _ADVICE = (
 )
 # The classic knows no end of a text; float16 knows this number.
 _NEVER = -1e4
+# A hundred times what courses train.
+_MAX_BYTES = 512 * 2**20
 
 
 def load_snapshot(path: Path) -> Model:
@@ -35,6 +37,8 @@ def load_snapshot(path: Path) -> Model:
     """
     if not path.is_file():
         raise ModelError(f"There is no snapshot {path}.", _ADVICE)
+    if path.stat().st_size > _MAX_BYTES:
+        raise ModelError(f"{path} has more than {_MAX_BYTES:,} bytes.", _ADVICE)
     try:
         return _as_model(loads(path.read_bytes()))
     except DataPickleError as error:
@@ -96,8 +100,8 @@ def _matrix(
         raise ValueError(f"{name} has the shape {array.shape}, not {wanted}")
     with np.errstate(over="ignore"):
         matrix = array.astype(np.float32)
-    if not np.isfinite(matrix).all():
-        raise ValueError(f"{name} holds a value that is no number")
+    if not (np.abs(matrix) <= LARGEST_WEIGHT).all():  # which no NaN is
+        raise ValueError(f"{name} holds a value that is no number, or too large a one")
     return matrix
 
 

@@ -15,6 +15,10 @@ from poetgen.text.vocabulary import Vocabulary
 
 Weights = Arrays
 
+# The largest number of a float16, in which weights are stored. No product of numbers up to
+# it overflows in a network that fits into a memory.
+LARGEST_WEIGHT = 65504.0
+
 
 @dataclass(frozen=True, slots=True)
 class Model:

@@ -6,6 +6,8 @@ settings, corpus fingerprint and metrics; the whole is sealed with a checksum.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
@@ -14,13 +16,15 @@ import numpy as np
 
 from poetgen.config import ModelConfig
 from poetgen.errors import ModelError, PoetgenError
-from poetgen.networks.model import Model, Weights, weight_shapes
-from poetgen.places import SNAPSHOT_SUFFIXES
-from poetgen.sealed import Kind, all_finite, load_sealed, save_sealed
-from poetgen.text.vocabulary import Vocabulary
+from poetgen.networks.model import LARGEST_WEIGHT, Model, Weights, weight_shapes
+from poetgen.places import MODEL_KEY, SNAPSHOT_SUFFIXES
+from poetgen.sealed import Kind, Layout, all_finite, load_sealed, save_sealed
+from poetgen.text.vocabulary import NUM_SPECIAL, Vocabulary
 
-_KIND = Kind(key="poetgen", version=1, noun="model file")
+_KIND = Kind(key=MODEL_KEY, version=1, noun="model file")
 _ADVICE = "Train a model (poetgen train), or name another one with --model."
+# What poetgen writes has four; whatever shows a card goes down by calling itself.
+_MAX_CARD_LEVELS = 16
 
 
 def save_model(model: Model, path: Path) -> None:
@@ -59,40 +63,67 @@ def load_model(path: Path) -> Model:
         from poetgen.networks.char_rnn_snapshot import load_snapshot
 
         return load_snapshot(path)
-    weights, card = load_sealed(path, _KIND, _ADVICE)
-    try:
+
+    def check(card: Mapping[str, Any], layout: Layout) -> None:
+        with _unusable(path):
+            _check_layout(card, layout)
+
+    weights, card = load_sealed(path, _KIND, _ADVICE, check)
+    with _unusable(path):
         return _read(card, weights)
+
+
+@contextmanager
+def _unusable(path: Path) -> Iterator[None]:
+    """Turn whatever is wrong with the content of a file into one clear error."""
+    try:
+        yield
     except (KeyError, TypeError, ValueError, PoetgenError) as error:
-        raise ModelError(f"{path} is not a usable model: {error}.", _ADVICE) from error
+        why = str(error).removesuffix(".")
+        raise ModelError(f"{path} is not a usable model: {why}.", _ADVICE) from error
 
 
-def _read(card: dict[str, Any], weights: Weights) -> Model:
+def _check_layout(card: Mapping[str, Any], layout: Layout) -> None:
+    """Hold the types and shapes of the arrays in a file against its card."""
     if not isinstance(card["model"], dict) or not isinstance(card["vocabulary"], list):
         raise ValueError("its card is not as poetgen writes it")
     config = _read_config(card["model"])
+    shapes = {name: shape for name, (_, shape) in layout.items()}
     # Each layer has weights of its own; a card may claim more layers than one could count.
-    if config.num_layers > len(weights):
+    if config.num_layers > len(shapes) or shapes != weight_shapes(config):
         raise ValueError("its weights do not fit its architecture")
-    shapes = {name: w.shape for name, w in weights.items()}
-    if shapes != weight_shapes(config):
-        raise ValueError("its weights do not fit its architecture")
-    if not all(w.dtype in (np.float16, np.float32) for w in weights.values()):
+    if not all(dtype in ("F16", "F32") for dtype, _ in layout.values()):
         raise ValueError("its weights are no floating-point numbers of 16 or 32 bits")
+    if NUM_SPECIAL + len(card["vocabulary"]) != config.vocab_size:
+        raise ValueError("its vocabulary does not fit its architecture")
+
+
+def _read(card: dict[str, Any], weights: Weights) -> Model:
     if not all_finite(weights):
         raise ValueError("one of its weights is not a number")
+    # Larger ones, which poetgen does not write, would overflow in the products.
+    if any(w.dtype == np.float32 and (np.abs(w) > LARGEST_WEIGHT).any() for w in weights.values()):
+        raise ValueError("one of its weights is too large")
     about = [card[name] for name in ("training", "corpus", "metrics")]
     if not all(isinstance(values, dict) for values in about) or not isinstance(card["script"], str):
         raise ValueError("its card is not as poetgen writes it")
-    vocabulary = Vocabulary(card["vocabulary"], card["tokens"])
-    if len(vocabulary) != config.vocab_size:
-        raise ValueError("its vocabulary does not fit its architecture")
+    if not _is_shallow(about, _MAX_CARD_LEVELS):
+        raise ValueError("its card has too many levels")
     return Model(
-        config,
-        vocabulary,
+        _read_config(card["model"]),
+        Vocabulary(card["vocabulary"], card["tokens"]),
         {name: w.astype(np.float32) for name, w in weights.items()},
         card["script"],
         *about,
     )
+
+
+def _is_shallow(value: Any, levels: int) -> bool:
+    """Tell whether lists and dictionaries lie in each other at most ``levels`` deep."""
+    if not isinstance(value, dict | list):
+        return True
+    parts = value.values() if isinstance(value, dict) else value
+    return levels > 0 and all(_is_shallow(part, levels - 1) for part in parts)
 
 
 def _read_config(values: dict[str, Any]) -> ModelConfig:
