@@ -220,7 +220,9 @@ def _make_dtype(code: Any, *_flags: object) -> _Unfinished:
     import numpy as np
 
     if not isinstance(code, str) or not _DTYPE.fullmatch(code):
-        raise DataPickleError(f"it holds an array of type {code!r}")
+        # To spell a value that is no text may take all of the stack.
+        spelled = repr(code[:20]) if isinstance(code, str) else type(code).__name__
+        raise DataPickleError(f"it holds an array of type {spelled}")
     dtype: np.dtype[Any] = np.dtype(object if "O" in code else code)
 
     def finish(state: Any) -> np.dtype[Any]:

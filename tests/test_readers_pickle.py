@@ -239,6 +239,8 @@ def test_the_opcodes_that_are_known_are_those_of_data():
 
 POEMS = ["床前明月光，疑是地上霜。", "春眠不觉晓，处处闻啼鸟。", ""]
 SPECIAL = ["</s>", "<START>", "<EOP>"]
+# A dtype of a list in a list in a list …
+DEEP_DTYPE = b"cnumpy\ndtype\n" + b"]" * 20_000 + b"a" * 19_999 + b"\x85R."
 
 
 def npz(poems=POEMS, *, width=20, dtype="<i4", words=None, name_of_words="ix2word", **arrays):
@@ -254,6 +256,26 @@ def npz(poems=POEMS, *, width=20, dtype="<i4", words=None, name_of_words="ix2wor
     arrays = {"data": data, name_of_words: np.array(words, dtype=object), **arrays}
     np.savez(stream, word2ix=np.array(number_of, dtype=object), **arrays)
     return stream.getvalue()
+
+
+def npy(header, content=b""):
+    """Write an .npy file with any text for a header."""
+    return b"\x93NUMPY\x02\x00" + len(header).to_bytes(4, "little") + header.encode() + content
+
+
+def with_member(name, content):
+    """Write the tang.npz with one of its members replaced."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(npz())) as old, zipfile.ZipFile(stream, "w") as new:
+        for member in old.namelist():
+            new.writestr(member, content if member == f"{name}.npy" else old.read(member))
+    return stream.getvalue()
+
+
+def with_words(pickled):
+    """Write the tang.npz with another pickle for its dictionary."""
+    header = "{'descr': '|O', 'fortran_order': False, 'shape': (), }"
+    return with_member("ix2word", npy(header, pickled))
 
 
 def read_npz(data, format="auto"):
@@ -330,12 +352,25 @@ def test_a_hostile_dictionary_is_refused_and_does_nothing(words, tmp_path, monke
         (npz().replace(b"'shape': (3, 20)", b"'shape': (9, 99)"), "damaged"),
         (npz().replace(b"\x93NUMPY", b"\x93NUMPX"), "damaged"),
         (b"no archive", "damaged"),
+        (with_words(pickle.dumps(["日"])), "no dictionary"),
+        (with_words(pickle.dumps(None)), "no dictionary"),
+        (with_words(pickle.dumps({None: "日"})), "a word without a number"),
+        (with_words(DEEP_DTYPE), "an array of type list"),
+        (with_member("data", npy("{'descr':'<i4','fortran_order':0,'shape':5}")), "no sense"),
+        (with_member("data", npy("(" * 9000)), "no header"),
+        (with_member("data", npy("[" + "1," * 9000 + "]")), "too long"),
     ],
 )
 def test_an_npz_that_is_no_such_collection_is_refused(data, problem):
     with pytest.raises(SourceError, match=problem) as error:
         read_npz(data, "tang-npz")
     assert "tang.npz" in error.value.problem
+
+
+def test_a_dictionary_that_is_in_no_array_is_read():
+    vocabulary = sorted(set("".join(POEMS))) + SPECIAL
+    words = with_words(pickle.dumps(dict(enumerate(vocabulary))))
+    assert read_npz(words).poems == read_npz(npz()).poems
 
 
 def test_the_dictionary_is_read_by_no_unpickler_of_python():

@@ -27,6 +27,8 @@ _PADDING, _START, _END = "</s>", "<START>", "<EOP>"
 _MAGIC = b"\x93NUMPY"
 _NUMBERS = re.compile(r"[<>|=][iu][1248]")
 _OBJECTS = re.compile(r"\|O[48]?")
+# As many as numpy reads itself; to read a literal takes a hundred times its size.
+_MAX_HEADER_BYTES = 10_000
 
 
 def read_tang_npz(data: bytes, name: str) -> list[RawPoem]:
@@ -81,14 +83,18 @@ def _read_words(content: bytes, name: str) -> dict[int, str]:
     if not _OBJECTS.fullmatch(kind):
         raise ValueError(f"ix2word is an array of {kind}")
     try:
-        words = loads(content).item()
+        words = loads(content)
     except DataPickleError as error:
         raise SourceError(
             f"The dictionary in {name} is not one of words only: {error}.",
             "Do not open this file with anything else; fetch it from where it was published.",
         ) from error
+    # numpy keeps a dictionary as the only element of an array without axes.
+    words = words.item() if getattr(words, "shape", None) == () else words
     if not isinstance(words, dict):
         raise ValueError("ix2word is no dictionary")
+    if None in words:
+        raise ValueError("ix2word has a word without a number")
     return {int(number): without_surrogates(str(word)) for number, word in words.items()}
 
 
@@ -101,6 +107,8 @@ def _parsed(content: bytes) -> tuple[str, tuple[int, ...], Literal["C", "F"], by
     size_bytes = {1: 2, 2: 4, 3: 4}.get(content[6], 0) if content.startswith(_MAGIC) else 0
     start = 8 + size_bytes
     end = start + int.from_bytes(content[8:start], "little")
+    if end - start > _MAX_HEADER_BYTES:
+        raise ValueError("an array has a header that is too long")
     try:
         # Python 2 wrote 125L for 125.
         header = ast.literal_eval(re.sub(r"(\d)L\b", r"\1", content[start:end].decode("latin-1")))
@@ -108,6 +116,7 @@ def _parsed(content: bytes) -> tuple[str, tuple[int, ...], Literal["C", "F"], by
         order: Literal["C", "F"] = "F" if header["fortran_order"] else "C"
     except (SyntaxError, TypeError, MemoryError) as error:
         raise ValueError("an array has no header") from error
-    if not isinstance(kind, str) or not all(isinstance(n, int) and n >= 0 for n in shape):
+    is_shape = isinstance(shape, tuple) and all(isinstance(n, int) and n >= 0 for n in shape)
+    if not isinstance(kind, str) or not is_shape:
         raise ValueError("an array has a header that makes no sense")
     return kind, tuple(shape), order, content[end:]
