@@ -7,8 +7,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
-from rich.console import Console, Group
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.progress import (
@@ -22,9 +23,11 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from poetgen.terminal import visible
 from poetgen.training.events import (
     Event,
     Finished,
@@ -42,14 +45,32 @@ _WIDE = 80
 _VERY_WIDE = 90
 
 
+class _SafeConsole(Console):
+    """A console on which only rich itself can command the terminal, and no text that is shown."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Read a string with its characters made visible, as wide as they will be."""
+        return super().render_str(visible(text), **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """Render anything, with its text made visible, wherever it comes from."""
+        for segment in super().render(renderable, options):
+            shown = segment.text if segment.control else visible(segment.text)
+            yield segment._replace(text=shown)
+
+
 def make_console(quiet: bool = False) -> Console:
     """Give the console for everything that is not the answer; it honours NO_COLOR."""
-    return Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=not sys.stderr.isatty())
+    return _SafeConsole(
+        stderr=True, quiet=quiet, highlight=False, soft_wrap=not sys.stderr.isatty()
+    )
 
 
 def make_answer_console() -> Console:
     """Give the console for the answer itself, on stdout; a pipe is never cut to a width."""
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+    return _SafeConsole(highlight=False, width=None if sys.stdout.isatty() else 200)
 
 
 def perplexity(loss: float) -> float:

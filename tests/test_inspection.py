@@ -1,11 +1,14 @@
 """A look inside: what is told agrees with the slow, obvious way."""
 
+import dataclasses
 import json
+import warnings
+from xml.dom import minidom
 
 import numpy as np
 import pytest
 
-from poetgen.cli.inspect import _short
+from poetgen.cli.inspect import inspect
 from poetgen.config import ARCHS
 from poetgen.generation.decode import Stepper
 from poetgen.inspection.look import (
@@ -16,7 +19,7 @@ from poetgen.inspection.look import (
     strong_units,
     total_variation,
 )
-from poetgen.inspection.report import END_SIGN, card, report
+from poetgen.inspection.report import END_SIGN, Report, card, report
 from poetgen.networks.cells import CELLS
 from poetgen.networks.model_file import save_model
 from poetgen.networks.numpy_model import NumpyModel
@@ -207,6 +210,22 @@ def test_inspect_draws(here, suffix):
     assert_two_line_error(poetgen(*arguments, cwd=here), "already there", "--force")
 
 
+def test_what_matplotlib_says_of_a_picture_is_said_once_and_plainly(tmp_path):
+    pytest.importorskip("matplotlib")
+    from poetgen.inspection.plot import save_plot, width_inches
+
+    # No font has these; a formula that is none, and what no SVG may hold.
+    tokens = ["\U000f0000", "\U000f0001", "$\\x$", "\x1b", "\uffff"]
+    found = Report(tokens, [1.0] * 5, [0.5] * 5, {}, [[]] * 5, [], [])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (note,) = save_plot(found, tmp_path / "look.png")
+        assert "boxes" in note
+        assert save_plot(found, tmp_path / "look.svg") == []
+    minidom.parse(str(tmp_path / "look.svg"))
+    assert width_inches(5) < width_inches(50) < width_inches(10**6) < 65_535 / 150
+
+
 def test_wrong_use_of_inspect_gives_two_lines(here):
     for arguments, words in (
         (["nobody"], ["no model nobody", "tiny"]),
@@ -218,6 +237,54 @@ def test_wrong_use_of_inspect_gives_two_lines(here):
         assert_two_line_error(poetgen("inspect", *arguments, cwd=here), *words)
 
 
-def test_a_card_cannot_command_the_terminal():
-    assert _short("\x1b]0;x\x07日") == "\ufffd]0;x\ufffd日"
-    assert _short(12345) == "12,345"
+@pytest.fixture
+def strange(tmp_path):
+    """A model whose metrics are not those that poetgen writes."""
+    metrics = {
+        "model": {"name": "tang"},
+        "validation": 5,
+        "\x1b[2J\u202e": {"\x1b]0;x\x07日\nscript keep": float("nan"), "count": 12345},
+    }
+    path = tmp_path / "strange.safetensors"
+    save_model(dataclasses.replace(tiny_model(), metrics=metrics), path)
+    return path
+
+
+def test_the_metrics_of_a_stranger_are_shown_and_hide_nothing(strange, capsys):
+    inspect(model=str(strange))
+    said = capsys.readouterr().out
+    assert set(said) - {"\n"} <= set(filter(str.isprintable, said))
+    for words in (
+        "model  ",
+        "strange",
+        "metrics model",
+        "name tang",
+        "metrics validation  ",
+        "12,345",
+    ):
+        assert words in said
+    assert sum(line.startswith("script") for line in said.splitlines()) == 1
+    inspect(model=str(strange), as_json=True)
+    said = capsys.readouterr().out
+    shown = json.loads(said, parse_constant=pytest.fail)
+    assert (shown["model"], shown["metrics"]["model"]) == ("strange", {"name": "tang"})
+    assert None in shown["metrics"]["\x1b[2J\u202e"].values()
+
+
+def test_a_probability_that_underflows_is_still_a_surprise_in_bits(here, capsys):
+    model = tiny_model()
+    model.weights["output_bias"][4] -= 2000
+    save_model(model, here / "sure.safetensors")
+    arguments = {"model": str(here / "sure.safetensors"), "text": model.vocabulary.tokens[0]}
+    inspect(**arguments, as_json=True)
+    shown = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert 2500 < shown["surprise_bits"][0] < 3500
+    inspect(**arguments)
+    assert "surprise" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("tokens", ["日", "日月"])
+def test_what_cannot_come_next_is_not_listed(tokens):
+    model = tiny_model(tokens=tokens)
+    (following,) = report(model, [4], num_units=2).next_tokens
+    assert sorted(token for token, _ in following) == sorted([*tokens, END_SIGN])

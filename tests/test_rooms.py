@@ -17,6 +17,7 @@ FLOORS = {
     "errors": 0.0,
     "config": 0.1,
     "files": 0.1,
+    "terminal": 0.1,
     "places": 0.2,
     "restricted_pickle": 0.1,
     "sealed": 0.2,

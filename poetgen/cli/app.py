@@ -19,9 +19,17 @@ from poetgen.cli.options import settings_as_flags
 from poetgen.cli.prepare import prepare
 from poetgen.cli.train import train
 from poetgen.errors import PoetgenError
+from poetgen.terminal import visible
 
 # Dying of a signal is 128 + its number; 13 is a reader that closed the pipe.
 _BROKEN_PIPE = 141
+_MEMORY_ADVICE = {
+    "prepare": "Prepare fewer or smaller files at once.",
+    "train": "Lower --batch-tokens (--batch-size for running text) or --hidden-size.",
+    "compare": "Lower --batch-tokens or --hidden-size.",
+    "generate": "Lower --beam, -n with --distinct, or --max-chars; or take a smaller --model.",
+    "inspect": "Give a shorter --text, or take a smaller model.",
+}
 
 app = typer.Typer(
     name="poetgen",
@@ -60,8 +68,7 @@ def main() -> None:
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         code = app([_as_utf8(argument) for argument in sys.argv[1:]], standalone_mode=False) or 0
-        if sys.stdout is not None:  # as it is when a shell closes it: >&-
-            sys.stdout.flush()
+        sys.stdout.flush()
     except BrokenPipeError:
         code = _reader_left()
     except SystemExit as end:
@@ -106,7 +113,7 @@ def _as_utf8(argument: str) -> str:
 
 
 def _fail(problem: str, advice: str, code: int) -> int:
-    problem = " ".join(problem.split())
+    problem, advice = (visible(" ".join(said.split())) for said in (problem, advice))
     print(f"Error: {problem}\n{advice}", file=sys.stderr)
     return code
 
@@ -127,7 +134,7 @@ def _explain(error: Exception) -> tuple[str, str]:
     if isinstance(error, MemoryError) or _is_out_of_memory(error):
         return (
             "There is not enough memory.",
-            "Lower --batch-tokens (--batch-size for running text) or --hidden-size.",
+            _MEMORY_ADVICE.get("".join(sys.argv[1:2]), _MEMORY_ADVICE["train"]),
         )
     return (
         f"{type(error).__name__}: {error}",

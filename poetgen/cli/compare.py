@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -64,6 +63,7 @@ def compare(
     from poetgen.comparison.report import save_report
     from poetgen.console import TrainingDisplay, make_console
     from poetgen.generation.prompt import encode_prompt
+    from poetgen.terminal import json_text
     from poetgen.text.corpus import load_corpus
 
     archs = parse_contenders(contenders)
@@ -87,7 +87,7 @@ def compare(
     if results:
         save_report(results, data, config, folder)
         if as_json:
-            print(json.dumps(race_as_json(results, data, config), ensure_ascii=False, indent=2))
+            print(json_text(race_as_json(results, data, config)))
         else:
             _print_results(results)
         console.print(f"The report and the models are in {folder}.")

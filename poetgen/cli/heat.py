@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from rich.cells import cell_len
 from rich.text import Text
 
+from poetgen.terminal import visible
+
 _BLOCKS = "▁▂▃▄▅▆▇█"
 # From cold to warm; what is in the middle stays grey.
 _COLOURS = ("blue", "cyan", "bright_black", "yellow", "red")
@@ -14,7 +16,7 @@ _COLOURS = ("blue", "cyan", "bright_black", "yellow", "red")
 
 def shown(token: str) -> str:
     """Make every token visible, and as wide as it will be drawn."""
-    return {"\n": "⏎", " ": "␣"}.get(token, token)
+    return visible({"\n": "⏎", " ": "␣", "\t": "⇥"}.get(token, token))
 
 
 def widths(tokens: Sequence[str]) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,8 +51,9 @@ def inspect(
     from poetgen.inspection.report import card, report
     from poetgen.networks.model_file import load_model
     from poetgen.places import find_model
+    from poetgen.terminal import json_text
 
-    path = find_model(model)
+    path = find_model(model, lambda note: make_console().print(note, markup=False))
     loaded = load_model(path)
     answer: dict[str, Any] = card(path.stem, loaded)
     found: Report | None = None
@@ -66,7 +66,7 @@ def inspect(
         found = report(loaded, token_ids, _NUM_UNITS)
     if as_json:
         answer = answer if found is None else {**answer, **found.as_dict()}
-        print(json.dumps(answer, ensure_ascii=False, indent=2))
+        print(json_text(answer))
     else:
         console = make_answer_console()
         _print_card(console, answer)
@@ -85,10 +85,13 @@ def _print_card(console: Console, card: dict[str, Any]) -> None:
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
-    for key, value in card.items():
+    # A row for each split, with a prefix: its name is the file's, and must not hide another.
+    splits = {f"metrics {split}": values for split, values in card["metrics"].items()}
+    about = {key: value for key, value in card.items() if key != "metrics"}
+    for key, value in (about | splits).items():
         if isinstance(value, dict):
-            value = ", ".join(f"{name} {_short(part)}" for name, part in value.items())
-        table.add_row(key.replace("_", " "), _short(value))
+            value = ", ".join(f"{_short(name)} {_short(part)}" for name, part in value.items())
+        table.add_row(_short(key.replace("_", " ")), _short(value))
     console.print(table, markup=False)
 
 
@@ -97,8 +100,8 @@ def _short(value: object) -> str:
         return f"{value:,.4g}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    # The card may be a stranger's, and a terminal obeys control characters.
-    return "".join(char if char.isprintable() else "\ufffd" for char in str(value))
+    # On one line: a stranger's card must not look like several rows.
+    return " ".join(str(value).split())
 
 
 def _print_report(console: Console, found: Report) -> None:

@@ -5,6 +5,7 @@ Everything is measured on the last recurrent layer, which is the one that the ou
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from poetgen.generation.sampling import softmax
+from poetgen.generation.sampling import log_softmax
 from poetgen.networks.bptt import read
 from poetgen.networks.cells import CELLS, Array
 from poetgen.networks.model import Model
@@ -50,8 +51,10 @@ def look(model: Model, token_ids: Sequence[int]) -> Look:
     ids = np.array([START, *token_ids], np.int64)
     reading = read(model.config, model.weights, ids[None])
     hidden = reading.hidden[:, 0]
-    probabilities = _probabilities(model, hidden)
-    surprise = -np.log2(probabilities[np.arange(len(token_ids)), ids[1:]])
+    expected = _log_probabilities(model, hidden)
+    probabilities = np.exp(expected)
+    # Not of the probability, which may be too small for any number but 0.
+    surprise = -expected[np.arange(len(token_ids)), ids[1:]] / math.log(2)
     caches = reading.tapes[-1].caches
     gates = {
         name: np.stack([cache[place][0] for cache in caches[1:]])
@@ -63,11 +66,15 @@ def look(model: Model, token_ids: Sequence[int]) -> Look:
 
 
 def _probabilities(model: Model, hidden: Array) -> Array:
-    """Give, for hidden (N, H), what comes next (N, V), in float64."""
+    return np.exp(_log_probabilities(model, hidden))
+
+
+def _log_probabilities(model: Model, hidden: Array) -> Array:
+    """Give, for hidden (N, H), the logarithms of what comes next (N, V), in float64."""
     scores = score(model.config, model.weights, hidden).scores
     logits = logits_of(model.config, np.asarray(scores, np.float64))
     logits[:, [PAD, START, UNK]] = -np.inf
-    return softmax(logits)
+    return log_softmax(logits)
 
 
 def total_variation(one: Array, other: Array) -> Array:
@@ -115,6 +122,9 @@ def deciding_units(model: Model, hidden: Array) -> Array:
 
 
 def likeliest(probabilities: Array, count: int) -> list[tuple[int, float]]:
-    """List the likeliest token ids of one distribution (V,), with their probabilities."""
+    """List the likeliest token ids of one distribution (V,), with their probabilities.
+
+    What cannot come at all is not listed.
+    """
     order = np.argsort(-probabilities, kind="stable")[:count]
-    return [(int(i), float(probabilities[i])) for i in order]
+    return [(int(i), float(probabilities[i])) for i in order if probabilities[i] > 0]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poetgen.errors import SettingError
 from poetgen.files import write_whole
+from poetgen.terminal import visible
 
 if TYPE_CHECKING:
     from poetgen.inspection.report import Report
@@ -18,6 +20,8 @@ _FONTS = (
     *("WenQuanYi Micro Hei", "PingFang SC", "Heiti SC", "Microsoft YaHei", "SimHei"),
     *("Droid Sans Fallback", "AR PL UMing CN", "Unifont"),
 )
+# At 150 dots an inch; matplotlib draws no picture of more than 65,535.
+_MAX_INCHES = 200.0
 
 
 def save_plot(report: Report, path: Path) -> list[str]:
@@ -37,12 +41,35 @@ def save_plot(report: Report, path: Path) -> list[str]:
             "Install it: pip install 'poetgen[plot]'",
         ) from error
     matplotlib.use("Agg")
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        picture = _draw(report, path.suffix[1:])
+    write_whole(path, lambda temporary: temporary.write_bytes(picture))
+    return _notes([str(warning.message) for warning in told], path.suffix == ".svg")
+
+
+def _notes(messages: list[str], text_stays_text: bool) -> list[str]:
+    """Sum up what matplotlib says of each character that its fonts do not have."""
+    boxes = [message for message in messages if "missing from font" in message]
+    notes = list(dict.fromkeys(message for message in messages if message not in boxes))
+    # In an SVG the reader's own fonts draw the text.
+    if boxes and not text_stays_text:
+        notes.append("No font was found for some characters; the picture shows boxes for them.")
+    return notes
+
+
+def width_inches(num_tokens: int) -> float:
+    """Return the width of a picture in which so many tokens stand side by side."""
+    return min(max(6.0, 0.35 * num_tokens), _MAX_INCHES)
+
+
+def _draw(report: Report, format: str) -> bytes:
     from matplotlib import pyplot as plt
 
-    warnings = _choose_font(report)
+    _choose_font(report)
     places = range(len(report.tokens))
     fig, (bits, shares, units) = plt.subplots(
-        3, 1, sharex=True, figsize=(max(6, 0.35 * len(places)), 7), layout="constrained"
+        3, 1, sharex=True, figsize=(width_inches(len(places)), 7), layout="constrained"
     )
     bits.bar(places, report.surprise_bits, color="tab:gray")
     bits.set_ylabel("surprise (bits)")
@@ -57,24 +84,21 @@ def save_plot(report: Report, path: Path) -> list[str]:
         fig.colorbar(image, ax=units)
     units.set_yticks(range(len(rows)), [str(unit.unit) for unit in report.strong_units])
     units.set_ylabel("strong units")
-    units.set_xticks(list(places), [token.replace("\n", "⏎") for token in report.tokens])
-    # In an SVG, text stays text, so that the reader's own fonts draw it.
+    signs = [visible(token.replace("\n", "⏎")) for token in report.tokens]
+    # A token with dollar signs is no formula.
+    units.set_xticks(list(places), signs, parse_math=False)
     picture = io.BytesIO()
     with plt.rc_context({"svg.fonttype": "none"}):
-        fig.savefig(picture, format=path.suffix[1:], dpi=150)
+        fig.savefig(picture, format=format, dpi=150)
     plt.close(fig)
-    write_whole(path, lambda temporary: temporary.write_bytes(picture.getvalue()))
-    return warnings
+    return picture.getvalue()
 
 
-def _choose_font(report: Report) -> list[str]:
+def _choose_font(report: Report) -> None:
     from matplotlib import font_manager, rcParams
 
     if "".join(report.tokens).isascii():
-        return []
+        return
     there = {font.name for font in font_manager.fontManager.ttflist}
     chosen = [font for font in _FONTS if font in there]
     rcParams["font.family"] = [*chosen[:1], "sans-serif"]
-    if chosen:
-        return []
-    return ["No font with Chinese characters was found; the picture shows boxes for them."]

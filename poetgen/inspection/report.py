@@ -87,7 +87,7 @@ def card(name: str, model: Model) -> dict[str, Any]:
         "script": model.script,
         "corpus": dict(model.corpus),
         "training": dict(model.training),
-        **{f"{split}": dict(values) for split, values in model.metrics.items()},
+        "metrics": dict(model.metrics),
     }
 
 
