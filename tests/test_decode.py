@@ -1,4 +1,6 @@
 import dataclasses
+import itertools
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from poetgen.config import ARCHS, SampleConfig
 from poetgen.errors import DeviceError, PromptError
+from poetgen.generation import poems
 from poetgen.generation.decode import generate, iter_written, poem_rngs
 from poetgen.generation.poems import Poet, load_poet
 from poetgen.generation.prompt import encode_prompt
@@ -144,7 +147,7 @@ def test_a_poem_does_not_depend_on_when_its_neighbours_end(poet, engine):
     together = poet.write([], config, 11, 8)
     # The law says nothing if all poems end together.
     assert len({len(poem) for poem in together}) > 3
-    alone = ["".join(poet.stream([], config, 11, number)) for number in range(8)]
+    alone = [list(poet.stream([], config, 11, number))[-1].text for number in range(8)]
     assert together == alone
 
 
@@ -153,10 +156,58 @@ def test_a_poem_does_not_depend_on_when_its_neighbours_end(poet, engine):
 def test_streaming_a_poem_gives_what_writing_it_gives(poet, seed, number, start):
     config = SampleConfig(temperature=0.9, max_chars=20)
     prompt = poet.prompt(start)
-    pieces = list(poet.stream(prompt, config, seed, number))
-    assert "".join(pieces) == poet.write(prompt, config, seed, 5)[number]
-    assert "" not in pieces
-    assert all(len(piece) == 1 for piece in pieces[1:])
+    growing = list(poet.stream(prompt, config, seed, number))
+    assert growing[-1] == list(poet.iter_poems(prompt, config, seed, 5))[number]
+    for before, after in pairwise(growing):
+        assert after.text.startswith(before.text)
+        assert before.is_cut
+        # One token at a time; the end token adds nothing.
+        assert len(after.text) - len(before.text) == after.is_cut
+
+
+@quick
+@given(seed=SEEDS, max_chars=st.integers(1, 12))
+def test_a_poem_is_cut_if_its_end_comes_only_after_its_largest_length(poet, seed, max_chars):
+    longer = SampleConfig(temperature=1, max_chars=max_chars + 1)
+    for cut, whole in zip(
+        poet.iter_poems([], SampleConfig(temperature=1, max_chars=max_chars), seed, 5),
+        poet.iter_poems([], longer, seed, 5),
+        strict=True,
+    ):
+        assert cut.text == whole.text[:max_chars]
+        assert cut.is_cut == (len(whole.text) > max_chars)
+
+
+def test_any_number_of_poems_is_written_a_block_at_a_time(poet, monkeypatch):
+    config = SampleConfig(temperature=1, max_chars=25)
+    together = poet.write([], config, 7, 10)
+    sizes = []
+
+    class Watched:
+        prime, step = poet.network.prime, poet.network.step
+        start = poet.network.start
+
+        def select(self, state, rows):
+            sizes.append(len(rows))
+            return poet.network.select(state, rows)
+
+    monkeypatch.setattr(poems, "_BLOCK_POEMS", 4)
+    watched = dataclasses.replace(poet, network=Watched())
+    assert watched.write([], config, 7, 10) == together
+    assert max(sizes) == 4
+    # Nobody waits for what nobody has asked for.
+    endless = watched.iter_poems([], config, 7, 10**12)
+    assert [poem.text for poem in itertools.islice(endless, 9)] == together[:9]
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("temperature", [5e-324, 1e-308, 1e308])
+def test_every_temperature_makes_poems_without_a_warning(poet, temperature):
+    config = SampleConfig(temperature=temperature, max_chars=9)
+    poems = poet.write([], config, 1, 3)
+    assert poet.write_distinct([], config, 1, 2)
+    if temperature < 1:
+        assert poems == poet.write([], SampleConfig(temperature=0, max_chars=9), 1, 3)
 
 
 def test_a_stream_reads_no_further_than_it_is_asked(poet):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import sys
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ import typer
 from poetgen.cli.options import Quiet
 from poetgen.config import Device, SampleConfig, SearchConfig, flag_of
 from poetgen.errors import SettingError
+from poetgen.terminal import json_text, visible
 
 if TYPE_CHECKING:
     from poetgen.generation.poems import Poem, Poet
@@ -64,30 +64,32 @@ def generate(
     from poetgen.generation.poems import load_poet
     from poetgen.places import find_model
 
+    def tell(note: str) -> None:
+        if not quiet:
+            print(visible(note), file=sys.stderr)
+
     told, seed = seed, secrets.randbits(32) if seed is None else seed
-    path = find_model(model)
+    path = find_model(model, tell)
     poet = load_poet(path, device)
-    prompt, sampling = _read_prompt(poet, start, start_file, sampling)
-    if not quiet and not as_json:
+    prompt, limited = _read_prompt(poet, start, start_file, sampling)
+    if not as_json:
         chance = f"seed {seed}" if search.beam is None else f"beam {search.beam}"
-        print(f"model {path.stem}, {chance}", file=sys.stderr)
+        tell(f"model {path.stem}, {chance}")
     if stream:
-        for number in range(num_poems):
-            if number:
-                print()
-            _print_slowly(_streamed(poet, prompt, sampling, seed, number))
-        return
-    poems = _write(poet, prompt, sampling, search, seed, num_poems)
-    if len(poems) < num_poems and not quiet:
-        print(f"Of {num_poems} different poems only {len(poems)} can be had.", file=sys.stderr)
-    if as_json:
-        shown = [_as_json(poem, poet) for poem in poems]
+        poems = _print_streams(poet, prompt, limited, seed, num_poems)
+    elif as_json:
         # A search has no use for a seed: it is told only what the user said.
-        seen = seed if search.beam is None else told
-        _print_json({"model": path.stem, "seed": seen, "poems": shown})
+        head = {"model": path.stem, "seed": seed if search.beam is None else told}
+        written = _write(poet, prompt, limited, search, seed, num_poems)
+        poems = _print_json(head, written, poet)
     else:
-        for number, poem in enumerate(poems):
-            print(("\n" if number else "") + "\n".join(poet.lines(poem.text)))
+        poems = _print_poems(_write(poet, prompt, limited, search, seed, num_poems), poet)
+    cuts = [poem.is_cut for poem in poems]
+    if len(cuts) < num_poems:
+        tell(f"Of {num_poems} different poems only {len(cuts)} can be had.")
+    if any(cuts) and not as_json:
+        which = f": {sum(cuts):,} of {len(cuts):,} poems" if len(cuts) > 1 else ""
+        tell(f"Cut at --max-chars {sampling.max_chars}, before the end{which}.")
 
 
 def _exclude(one: str, other: str) -> SettingError:
@@ -159,41 +161,61 @@ def _write(
     search: SearchConfig,
     seed: int,
     num_poems: int,
-) -> list[Poem]:
+) -> Iterable[Poem]:
     """Write the poems in the way that was asked for."""
     if search.beam is not None:
         return poet.search(prompt, sampling, search)[:num_poems]
     if search.distinct:
         return poet.write_distinct(prompt, sampling, seed, num_poems)
-    from poetgen.generation.poems import Poem
+    return poet.iter_poems(prompt, sampling, seed, num_poems)
 
-    return [Poem(text) for text in poet.write(prompt, sampling, seed, num_poems)]
+
+# Each of the following prints poems while they are written, and yields what it has printed.
+
+
+def _print_poems(poems: Iterable[Poem], poet: Poet) -> Iterator[Poem]:
+    for number, poem in enumerate(poems):
+        print(("\n" if number else "") + visible("\n".join(poet.lines(poem.text))))
+        yield poem
+
+
+def _print_streams(
+    poet: Poet, prompt: list[int], sampling: SampleConfig, seed: int, num_poems: int
+) -> Iterator[Poem]:
+    for number in range(num_poems):
+        if number:
+            print()
+        yield _print_stream(poet.stream(prompt, sampling, seed, number), poet)
+
+
+def _print_stream(growing: Iterable[Poem], poet: Poet) -> Poem:
+    """Print a poem while it grows, line breaks put in as soon as they are certain."""
+    before = shown = ""
+    for poem in growing:
+        laid_out = "\n".join(poet.lines(poem.text))
+        # If the layout changes midway, what is printed stays and the rest follows as it is.
+        is_same = laid_out.startswith(shown)
+        piece = laid_out.removeprefix(shown) if is_same else poem.text.removeprefix(before)
+        print(visible(piece), end="", flush=True)
+        before, shown = poem.text, shown + piece
+    print()
+    return poem
+
+
+def _print_json(head: dict[str, Any], poems: Iterable[Poem], poet: Poet) -> Iterator[Poem]:
+    """Print one object: ``head``, then the poems."""
+    opening, _, closing = json_text({**head, "poems": []}).rpartition("[]")
+    before = f"{opening}["
+    for poem in poems:
+        shown = json_text(_as_json(poem, poet)).replace("\n", "\n    ")
+        print(f"{before}\n    {shown}", end="")
+        before = ","
+        yield poem
+    print(f"\n  ]{closing}")
 
 
 def _as_json(poem: Poem, poet: Poet) -> dict[str, Any]:
-    shown: dict[str, Any] = {"text": poem.text, "lines": poet.lines(poem.text)}
+    shown = {"text": poem.text, "lines": poet.lines(poem.text), "cut": poem.is_cut}
     if poem.log_probability is not None:
         shown["log_probability"] = poem.log_probability
     return shown
-
-
-def _streamed(
-    poet: Poet, prompt: list[int], sampling: SampleConfig, seed: int, number: int
-) -> Iterator[str]:
-    """Yield the poem piece by piece, line breaks put in as soon as they are certain."""
-    text, shown = "", ""
-    for piece in poet.stream(prompt, sampling, seed, number):
-        text += piece
-        laid_out = "\n".join(poet.lines(text))
-        yield laid_out.removeprefix(shown)
-        shown = laid_out
-
-
-def _print_slowly(pieces: Iterable[str]) -> None:
-    for piece in pieces:
-        print(piece, end="", flush=True)
-    print()
-
-
-def _print_json(value: dict[str, Any]) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))

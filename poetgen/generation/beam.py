@@ -54,7 +54,7 @@ def beam_search(
             score = float(scores[branch])
             if branch.token_id == END or is_last:
                 end = [] if branch.token_id == END else [branch.token_id]
-                done.append((score / divisor, Scored(poems[branch.row] + end, score)))
+                done.append((score / divisor, Scored(poems[branch.row] + end, score, bool(end))))
             else:
                 going_on.append(branch)
         done = sorted(done, key=lambda one: -one[0])[:beam]

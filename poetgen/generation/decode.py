@@ -74,6 +74,13 @@ class Written(NamedTuple):
     token_id: int
 
 
+class Draft(NamedTuple):
+    """A whole poem, the prompt first, and whether its end token was still to come."""
+
+    token_ids: list[int]
+    is_cut: bool
+
+
 def iter_written(
     network: Stepper[State],
     prompt: Sequence[int],
@@ -84,19 +91,21 @@ def iter_written(
     """Write one poem for each generator of ``rngs``, all together, token by token.
 
     The prompt is read after the start token and is not yielded. A poem is over at its end
-    token, which is not yielded either, or when it has ``config.max_chars`` tokens. Each
-    poem draws from its own generator, so it does not depend on its neighbours. ``exempt``,
-    (V,), are the tokens that the repetition penalty spares.
+    token, which is the last that is yielded; one that would have more than
+    ``config.max_chars`` tokens before it is cut there. Each poem draws from its own
+    generator, so it does not depend on its neighbours. ``exempt``, (V,), are the tokens
+    that the repetition penalty spares.
     """
     poems = [list(prompt) for _ in rngs]
     alive = np.arange(len(rngs))
     logits, state = read_prompt(network, prompt, len(rngs))
-    for length in range(len(prompt), config.max_chars):
+    # Once more at the largest length, to see whether the poem ends there.
+    for length in range(len(prompt), config.max_chars + 1):
         logits = weigh(logits, [poems[poem] for poem in alive.tolist()], config, exempt)
         draws = np.array([rngs[poem].random() for poem in alive.tolist()])
         chosen = sample(logits, config, draws)
         for poem, token_id in zip(alive.tolist(), chosen.tolist(), strict=True):
-            if token_id != END:
+            if token_id == END or length < config.max_chars:
                 poems[poem].append(token_id)
                 yield Written(poem, token_id)
         (rows,) = np.nonzero(chosen != END)
@@ -104,8 +113,26 @@ def iter_written(
             return
         if len(rows) < len(alive):
             alive, chosen, state = alive[rows], chosen[rows], network.select(state, rows)
-        if length + 1 < config.max_chars:
+        if length < config.max_chars:
             logits, state = network.step(chosen, state)
+
+
+def write(
+    network: Stepper[State],
+    prompt: Sequence[int],
+    config: SampleConfig,
+    rngs: Sequence[np.random.Generator],
+    exempt: NDArray[np.bool_] | None = None,
+) -> list[Draft]:
+    """Write one poem for each generator, all together."""
+    poems = [list(prompt) for _ in rngs]
+    is_cut = [True] * len(rngs)
+    for poem, token_id in iter_written(network, prompt, config, rngs, exempt):
+        if token_id == END:
+            is_cut[poem] = False
+        else:
+            poems[poem].append(token_id)
+    return [Draft(*draft) for draft in zip(poems, is_cut, strict=True)]
 
 
 def generate(
@@ -113,13 +140,9 @@ def generate(
     prompt: Sequence[int],
     config: SampleConfig,
     rngs: Sequence[np.random.Generator],
-    exempt: NDArray[np.bool_] | None = None,
 ) -> list[list[int]]:
     """Write one poem for each generator; give their token ids, the prompt first."""
-    poems = [list(prompt) for _ in rngs]
-    for poem, token_id in iter_written(network, prompt, config, rngs, exempt):
-        poems[poem].append(token_id)
-    return poems
+    return [draft.token_ids for draft in write(network, prompt, config, rngs)]
 
 
 def poem_rngs(seed: int, num_poems: int, first: int = 0) -> list[np.random.Generator]:

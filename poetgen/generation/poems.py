@@ -11,23 +11,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.config import Device, SampleConfig, SearchConfig
-from poetgen.generation.decode import Stepper, generate, iter_written, poem_rngs
+from poetgen.generation.decode import Stepper, iter_written, poem_rngs, write
 from poetgen.generation.prompt import encode_prompt
 from poetgen.networks.model import Model
 from poetgen.networks.model_file import load_model
 from poetgen.networks.numpy_model import NumpyModel
-from poetgen.text.vocabulary import NUM_SPECIAL
+from poetgen.text.vocabulary import END, NUM_SPECIAL
 from poetgen.verse.layout import couplets
 
 if TYPE_CHECKING:
     from poetgen.generation.search import Scored
 
 
+# Poems that are written together: more are hardly quicker, and take 90 KB each.
+_BLOCK_POEMS = 512
+
+
 class Poem(NamedTuple):
-    """A text, and the natural logarithm of its probability where it is known."""
+    """A text, the natural logarithm of its probability where it is known, and whether it is cut.
+
+    It is cut if its largest length was reached before its end token.
+    """
 
     text: str
     log_probability: float | None = None
+    is_cut: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +57,17 @@ class Poet:
         self, prompt: list[int], sampling: SampleConfig, seed: int, num_poems: int
     ) -> list[str]:
         """Write poems; poem ``i`` is a function of the model, the seed and ``i`` alone."""
-        rngs = poem_rngs(seed, num_poems)
-        poems = generate(self.network, prompt, sampling, rngs, self._exempt(sampling))
-        return [self.model.vocabulary.decode(token_ids) for token_ids in poems]
+        return [poem.text for poem in self.iter_poems(prompt, sampling, seed, num_poems)]
+
+    def iter_poems(
+        self, prompt: list[int], sampling: SampleConfig, seed: int, num_poems: int
+    ) -> Iterator[Poem]:
+        """Write the poems of ``write`` in blocks, so that any number fits into the memory."""
+        exempt = self._exempt(sampling)
+        for first in range(0, num_poems, _BLOCK_POEMS):
+            rngs = poem_rngs(seed, min(_BLOCK_POEMS, num_poems - first), first)
+            for token_ids, is_cut in write(self.network, prompt, sampling, rngs, exempt):
+                yield Poem(self.model.vocabulary.decode(token_ids), is_cut=is_cut)
 
     def write_distinct(
         self, prompt: list[int], sampling: SampleConfig, seed: int, num_poems: int
@@ -77,19 +93,20 @@ class Poet:
 
     def stream(
         self, prompt: list[int], sampling: SampleConfig, seed: int, number: int
-    ) -> Iterator[str]:
-        """Write poem ``number`` and give it piece by piece: the start, then each token."""
+    ) -> Iterator[Poem]:
+        """Write poem ``number`` and give it as it grows: the start, then after each token.
+
+        Until its end token has come, it is cut.
+        """
         token_ids = list(prompt)
-        shown = self.model.vocabulary.decode(token_ids)
-        if shown:
-            yield shown
+        if prompt:
+            yield Poem(self.model.vocabulary.decode(prompt), is_cut=True)
         rngs, exempt = poem_rngs(seed, 1, number), self._exempt(sampling)
         for written in iter_written(self.network, prompt, sampling, rngs, exempt):
             token_ids.append(written.token_id)
             # Whether a blank goes before a word depends on the word before it.
             text = self.model.vocabulary.decode(token_ids)
-            yield text.removeprefix(shown)
-            shown = text
+            yield Poem(text, is_cut=written.token_id != END)
 
     def lines(self, text: str) -> list[str]:
         """Lay a poem out: Chinese verse in couplets, other text as it is."""
@@ -97,7 +114,7 @@ class Poet:
 
     def _spelled(self, found: list[Scored]) -> list[Poem]:
         decode = self.model.vocabulary.decode
-        return [Poem(decode(token_ids), log_prob) for token_ids, log_prob in found]
+        return [Poem(decode(one.token_ids), one.log_probability, one.is_cut) for one in found]
 
     def _exempt(self, sampling: SampleConfig) -> NDArray[np.bool_] | None:
         """Mark, shape (V,), the tokens that the repetition penalty spares.

@@ -108,7 +108,8 @@ def scaled(logits: Array, config: SampleConfig) -> Array:
         return greedy
     # In float64, so that a tiny temperature does not overflow; the maximum goes first.
     out: Array = np.subtract(logits, logits.max(axis=-1, keepdims=True), dtype=np.float64)
-    out /= config.temperature
+    with np.errstate(over="ignore"):  # at a tiny temperature all but the likeliest get −∞
+        out /= config.temperature
     if config.top_k is not None:
         out = keep_top_k(out, config.top_k)
     if config.top_p is not None:

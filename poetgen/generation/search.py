@@ -19,6 +19,7 @@ class Scored(NamedTuple):
 
     token_ids: list[int]
     log_probability: float
+    is_cut: bool
 
 
 class Branch(NamedTuple):

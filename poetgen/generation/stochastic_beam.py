@@ -80,7 +80,8 @@ def sample_distinct(
     logits, state = read_prompt(network, prompt, 1)
     for length in range(len(prompt), config.max_chars):
         choice = log_softmax(scaled(weigh(logits, poems, config, exempt), config))
-        locations = log_probabilities[:, None] + choice
+        with np.errstate(over="ignore"):  # at a tiny temperature the sum may be −∞
+            locations = log_probabilities[:, None] + choice
         noise = _noise(seed, [poem[len(prompt) :] for poem in poems], locations.shape[1])
         values = bounded_gumbels(locations, noise, perturbed)
         is_last = length + 1 == config.max_chars
@@ -88,7 +89,7 @@ def sample_distinct(
         for branch in best_branches(values, num_poems):
             if branch.token_id == END or is_last:
                 end = [] if branch.token_id == END else [branch.token_id]
-                poem = Scored(poems[branch.row] + end, float(locations[branch]))
+                poem = Scored(poems[branch.row] + end, float(locations[branch]), bool(end))
                 leaves.append(_Leaf(float(values[branch]), poem))
             else:
                 going_on.append(branch)
