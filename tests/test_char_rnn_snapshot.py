@@ -269,7 +269,7 @@ def test_a_snapshot_that_would_fill_the_memory_is_not_read(path):
     with path.open("wb") as file:
         file.truncate(2**40)
     with pytest.raises(ModelError, match="more than"):
-        load_snapshot(path)
+        load_model(path)
 
 
 def test_a_missing_snapshot_and_a_folder_are_refused(tmp_path):

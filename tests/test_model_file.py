@@ -195,6 +195,8 @@ def _card(written, **changes):
         {"model": {"arch": "rnn", "vocab_size": 7, "gumbel_tau": 10**400}},
         {"model": {"arch": "rnn", "vocab_size": 7, "softmax_temperature": 1e308}},
         {"metrics": deep_card(500)},
+        {"tokens": deep_card(500)},
+        {"model": {"arch": deep_card(500)}},
     ],
     ids=lambda changes: str(changes)[:60],
 )

@@ -12,10 +12,12 @@ from rich.text import Text
 
 from poetgen.cli.app import _MEMORY_ADVICE, _explain, _fail, app
 from poetgen.cli.heat import shown, text_row, widths
+from poetgen.cli.prepare import prepare
 from poetgen.console import make_answer_console, make_console
 from poetgen.networks.model_file import save_model
 from poetgen.terminal import json_text, visible
 from tests.command import ENVIRONMENT
+from tests.synthetic import write_poems
 from tests.tiny import tiny_model
 
 # Escape codes of two kinds, a carriage return, marks that turn or hide text, half a
@@ -63,6 +65,17 @@ def test_an_error_is_two_lines_whatever_it_is_about(capsys):
     said = capsys.readouterr().err
     assert visible(said) == said
     assert len(said.splitlines()) == 2
+
+
+def test_a_poem_that_is_dropped_does_not_command_the_terminal(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_poems(tmp_path / "poems.txt", 30)
+    with (tmp_path / "poems.txt").open("a", encoding="utf-8") as file:
+        file.write("缺:\x1b]0;x\x9b2J\u202e日□山尽，黄河入海流。\n")
+    prepare(["poems.txt"], name="few")
+    said = capsys.readouterr().err
+    assert "lacuna" in said
+    assert visible(said) == said
 
 
 def test_tokens_are_drawn_as_wide_as_they_are_measured():

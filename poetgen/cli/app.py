@@ -113,7 +113,8 @@ def _as_utf8(argument: str) -> str:
 
 
 def _fail(problem: str, advice: str, code: int) -> int:
-    problem, advice = (visible(" ".join(said.split())) for said in (problem, advice))
+    # Each is one line, and none is endless, however a stranger's file names its parts.
+    problem, advice = (visible(" ".join(said.split())[:4000]) for said in (problem, advice))
     print(f"Error: {problem}\n{advice}", file=sys.stderr)
     return code
 

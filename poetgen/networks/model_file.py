@@ -85,6 +85,9 @@ def _unusable(path: Path) -> Iterator[None]:
 
 def _check_layout(card: Mapping[str, Any], layout: Layout) -> None:
     """Hold the types and shapes of the arrays in a file against its card."""
+    about = [value for key, value in card.items() if key != "vocabulary"]
+    if not _is_shallow(about, _MAX_CARD_LEVELS):
+        raise ValueError("its card has too many levels")
     if not isinstance(card["model"], dict) or not isinstance(card["vocabulary"], list):
         raise ValueError("its card is not as poetgen writes it")
     config = _read_config(card["model"])
@@ -107,8 +110,6 @@ def _read(card: dict[str, Any], weights: Weights) -> Model:
     about = [card[name] for name in ("training", "corpus", "metrics")]
     if not all(isinstance(values, dict) for values in about) or not isinstance(card["script"], str):
         raise ValueError("its card is not as poetgen writes it")
-    if not _is_shallow(about, _MAX_CARD_LEVELS):
-        raise ValueError("its card has too many levels")
     return Model(
         _read_config(card["model"]),
         Vocabulary(card["vocabulary"], card["tokens"]),
