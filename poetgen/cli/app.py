@@ -113,9 +113,10 @@ def _as_utf8(argument: str) -> str:
 
 
 def _fail(problem: str, advice: str, code: int) -> int:
-    # Each is one line, and none is endless, however a stranger's file names its parts.
-    problem, advice = (visible(" ".join(said.split())[:4000]) for said in (problem, advice))
-    print(f"Error: {problem}\n{advice}", file=sys.stderr)
+    # Each is one line, and none is endless, however a stranger's file names its parts. Blanks
+    # in an advice may be those of a path.
+    problem, advice = " ".join(problem.split()), " ".join(advice.splitlines())
+    print(f"Error: {visible(problem[:4000])}\n{visible(advice[:4000])}", file=sys.stderr)
     return code
 
 

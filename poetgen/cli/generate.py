@@ -205,11 +205,12 @@ def _print_stream(growing: Iterable[Poem], poet: Poet) -> Poem:
 def _print_json(head: dict[str, Any], poems: Iterable[Poem], poet: Poet) -> Iterator[Poem]:
     """Print one object: ``head``, then the poems."""
     opening, _, closing = json_text({**head, "poems": []}).rpartition("[]")
-    before = f"{opening}["
+    print(f"{opening}[", end="")
+    separator = ""
     for poem in poems:
         shown = json_text(_as_json(poem, poet)).replace("\n", "\n    ")
-        print(f"{before}\n    {shown}", end="")
-        before = ","
+        print(f"{separator}\n    {shown}", end="")
+        separator = ","
         yield poem
     print(f"\n  ]{closing}")
 
