@@ -7,14 +7,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poetgen.text.bulk import find_clean_verse, hanzi_of_all
+from poetgen.text.bulk import contain, find_clean_verse, folded_hanzi_of_all
 from poetgen.text.characters import HAN_RANGES, LINE_MARKS, hanzi_only, is_hanzi
 from poetgen.text.cleaning import clean
 from poetgen.text.codepoints import count_codepoints
+from poetgen.text.variants import fold
 from tests.real_data import TANG, needs_tang
 
 # The last three: a compatibility ideograph of each plane, and a lone surrogate.
-ALPHABET = "日月山□（）a \n" + LINE_MARKS + "𠀀〇豈\U0002f800\ud800"
+ALPHABET = "日月山鴈華□（）a \n" + LINE_MARKS + "𠀀〇豈\U0002f800\ud800"
 RAGGED = st.lists(st.text(ALPHABET, max_size=60), max_size=8)
 LINES = st.lists(st.text("日月山水", min_size=1, max_size=18), min_size=1, max_size=6)
 NEARLY_VERSE = st.lists(
@@ -49,7 +50,14 @@ def test_most_of_the_work_is_saved_on_real_poems():
 
 @given(RAGGED)
 def test_the_characters_of_all_texts_are_those_of_each(texts):
-    assert hanzi_of_all(texts) == [hanzi_only(text) for text in texts]
+    assert folded_hanzi_of_all(texts) == [fold(hanzi_only(text), "classes") for text in texts]
+
+
+@given(RAGGED, st.text(ALPHABET, max_size=3))
+def test_texts_that_contain_a_character_are_marked(texts, chars):
+    table = np.zeros(0x110000, bool)
+    table[[ord(char) for char in chars]] = True
+    assert contain(texts, table).tolist() == [bool(set(text) & set(chars)) for text in texts]
 
 
 @given(RAGGED)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from poetgen.text.characters import HAN_RANGES, LINE_MARKS
 from poetgen.text.cleaning import LAST_MARKS, MAX_LINE_HANZI, MIN_HANZI
 from poetgen.text.codepoints import NUM_CODEPOINTS, codepoints
+from poetgen.text.variants import as_text, folding
 
 _OTHER, _HAN, _MARK, _LAST = range(4)
 
@@ -48,11 +49,16 @@ def find_clean_verse(texts: Sequence[str]) -> NDArray[np.bool_]:
     return clean
 
 
-def hanzi_of_all(texts: Sequence[str]) -> list[str]:
-    """Keep the Chinese characters of each text and nothing else."""
+def contain(texts: Sequence[str], table: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Mark the texts with a code point that is marked in ``table``, shape (0x110000,)."""
+    return _sums(table[codepoints("".join(texts))], offsets_of(texts)) > 0
+
+
+def folded_hanzi_of_all(texts: Sequence[str]) -> list[str]:
+    """Keep of each text its Chinese characters alone, each as the one that stands for it."""
     points = codepoints("".join(texts))
     is_hanzi = _hanzi_table()[points]
-    hanzi = points[is_hanzi].tobytes().decode("utf-32-le", "surrogatepass")
+    hanzi = as_text(folding("classes")[points[is_hanzi]])
     ends = np.cumsum(_sums(is_hanzi, offsets_of(texts))).tolist()
     return [hanzi[a:b] for a, b in zip([0, *ends], ends, strict=False)]
 

@@ -27,8 +27,8 @@ from poetgen.text.script import convert_all, to_simplified
 from poetgen.text.split import (
     SPLITS,
     Split,
-    identities_of_simplified,
-    identity_of_simplified,
+    identities,
+    identity,
     split_of,
 )
 from poetgen.text.vocabulary import build_vocabulary, count_tokens
@@ -79,12 +79,10 @@ class _Sieve:
         """Sift the poems of one file; what can be done for all of them at once is."""
         self.prose = self.prose or prose
         wanted, texts = self._clean(poems)
-        simplified = convert_all(texts, "simplified")
-        script = self.config.script
-        written = simplified if script == "simplified" else convert_all(texts, script)
-        keys = identities_of_simplified(simplified)
-        for poem, simple, text, key in zip(wanted, simplified, written, keys, strict=True):
-            reason = self._add(simple, text, key, prose=prose)
+        written = convert_all(texts, self.config.script)
+        keys = identities(texts)
+        for poem, text, key in zip(wanted, written, keys, strict=True):
+            reason = self._add(text, key, prose=prose)
             if reason is not None:
                 self.dropped.append(Dropped(reason, poem))
 
@@ -104,10 +102,10 @@ class _Sieve:
                 texts.append(letters_only(text) if self.config.letters_only else text)
         return wanted, texts
 
-    def _add(self, simple: str, text: str, key: str, *, prose: bool) -> Reason | None:
+    def _add(self, text: str, key: str, *, prose: bool) -> Reason | None:
         if self.config.max_chars is not None and len(text) > self.config.max_chars:
             return "too long"
-        if self.has_form is not None and not self.has_form(simple):
+        if self.has_form is not None and not self.has_form(text):
             return "other form"
         if not key:
             return "empty"
@@ -144,7 +142,7 @@ def prepare(
 ) -> Prepared:
     """Read all sources and build the corpus ``name``.
 
-    ``has_form`` tells whether a poem, in simplified characters, has a wanted form.
+    ``has_form`` tells whether a poem has a wanted form.
     ``on_file(done, total)`` is called after each file. With ``skip_bad`` a file that cannot
     be read is left out and named, instead of ending the work.
 
@@ -220,8 +218,7 @@ def _ensure_held_out(sieve: _Sieve, skipped: Sequence[str]) -> None:
 
 
 def _order_by_hash(text: str) -> str:
-    simple = to_simplified(text)
-    return hashlib.blake2b(identity_of_simplified(simple).encode("utf-8")).hexdigest() + text
+    return hashlib.blake2b(identity(text).encode("utf-8")).hexdigest() + text
 
 
 def _num_chars(texts: Sequence[str]) -> int:
