@@ -76,7 +76,12 @@ def find_corpus(name_or_path: str) -> Path:
             if (folder / name_or_path / "corpus.json").is_file():
                 return folder / name_or_path
     there = sorted(
-        {found.parent.name for f in search_folders("corpora") for found in f.glob("*/corpus.json")}
+        {
+            found.parent.name
+            for f in search_folders("corpora")
+            for found in f.glob("*/corpus.json")
+            if not found.parent.name.startswith(".")
+        }
     )
     known = f"Prepared here: {', '.join(there)}. " if there else ""
     raise CorpusError(

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poetgen.errors import ModelError
 from poetgen.text.characters import HAN_RANGES, hanzi_only, is_hanzi
 from poetgen.text.cleaning import clean
 from poetgen.text.readers import find_files, read_poems
@@ -41,7 +40,7 @@ def vocabulary():
 
 @pytest.mark.parametrize("token", ["\x1b[2J", "\x00", "\x9b", "\ud800", 7, None])
 def test_what_a_terminal_would_obey_is_no_token(token):
-    with pytest.raises(ModelError):
+    with pytest.raises(ValueError, match="vocabulary"):
         Vocabulary(["日", token])
     assert len(Vocabulary(["日", "\n", "\t"])) == NUM_SPECIAL + 3
 
@@ -79,7 +78,7 @@ def test_special_tokens_have_no_spelling(vocabulary):
 
 @pytest.mark.parametrize("tokens", [["日", "月", "日"], ["日", ""]])
 def test_an_empty_or_doubled_token_is_refused(tokens):
-    with pytest.raises(ModelError):
+    with pytest.raises(ValueError, match="vocabulary"):
         Vocabulary(tokens)
 
 

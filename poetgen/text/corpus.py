@@ -14,18 +14,21 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poetgen.config import PrepareConfig, Script
 from poetgen.errors import CorpusError, ExistsError
-from poetgen.files import sync
+from poetgen.files import alone_in, sync
+from poetgen.text.npy import map_array
 from poetgen.text.split import SPLITS, Split
 from poetgen.text.vocabulary import END, START, UNK, Vocabulary
 
@@ -34,6 +37,10 @@ _FILES = {
     "corpus.json",
     *(f"{split}.{part}.npy" for split in SPLITS for part in ("tokens", "offsets")),
 }
+# New files, in a folder that has a corpus already: being written; all written.
+_NEW, _READY = ".new", ".ready"
+# The name of a new folder before all is in it: that of the corpus, and tempfile's letters.
+_LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}", re.DOTALL)
 _PREPARE = "Prepare it again: poetgen prepare SOURCE --name {name} --force"
 
 
@@ -86,7 +93,7 @@ class Corpus:
 
 def encode_poems(texts: Sequence[str], vocabulary: Vocabulary) -> Poems:
     """Encode texts, one poem each, between start and end tokens."""
-    dtype = "<u2" if len(vocabulary) <= 1 << 16 else "<u4"
+    dtype = _dtype_for(vocabulary)
     offsets = np.zeros(len(texts) + 1, dtype="<i8")
     if not texts:
         return Poems(np.zeros(0, dtype), offsets)
@@ -133,7 +140,7 @@ def ensure_free(folder: Path, *, force: bool) -> None:
     if not os.path.lexists(folder):
         return
     others = (
-        [path.name for path in folder.iterdir() if path.name not in _FILES]
+        [path.name for path in folder.iterdir() if path.name not in {*_FILES, _NEW, _READY}]
         if (folder.is_dir() and not folder.is_symlink())
         else [folder.name]
     )
@@ -151,60 +158,176 @@ def ensure_free(folder: Path, *, force: bool) -> None:
 def save_corpus(corpus: Corpus, folder: Path, *, force: bool = False) -> None:
     """Write a corpus folder whole or not at all.
 
+    A new folder appears by one rename. In one that is there, the new files are gathered in a
+    folder inside, and one rename declares them valid; then they are moved to their places. So
+    there is a whole corpus at any moment, whenever the process may end.
+
     Raises:
         ExistsError: the folder is there and ``force`` is not given, or is no corpus.
     """
-    ensure_free(folder, force=force)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        temporary.chmod(0o755)
-        for split, poems in corpus.splits.items():
-            np.save(temporary / f"{split}.tokens.npy", poems.tokens)
-            np.save(temporary / f"{split}.offsets.npy", poems.offsets)
-        text = json.dumps(dict(corpus.meta), ensure_ascii=False, indent=1, sort_keys=True)
-        (temporary / "corpus.json").write_bytes(text.encode("utf-8") + b"\n")
-        for path in temporary.iterdir():
-            sync(path)
+    with alone_in(folder.parent):
+        _clear_leftovers(folder.parent)
+        ensure_free(folder, force=force)
         if folder.exists():
-            old = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-            folder.rename(old / folder.name)
-            temporary.rename(folder)
-            shutil.rmtree(old)
+            _move_into_place(folder)
+            temporary = folder / _NEW
+            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.mkdir()
+            target = folder / _READY
         else:
-            temporary.rename(folder)
-        sync(folder.parent)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+            temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+            temporary.chmod(0o755)
+            target = folder
+        try:
+            _write(corpus, temporary)
+            temporary.rename(target)
+            sync(target.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        _move_into_place(folder)
+
+
+def _write(corpus: Corpus, folder: Path) -> None:
+    for split, poems in corpus.splits.items():
+        np.save(folder / f"{split}.tokens.npy", poems.tokens)
+        np.save(folder / f"{split}.offsets.npy", poems.offsets)
+    meta = {**corpus.meta, "checksum": _checksum_of(corpus.meta)}
+    (folder / "corpus.json").write_bytes(_as_json(meta) + b"\n")
+    for path in (*folder.iterdir(), folder):
+        sync(path)
+
+
+def _move_into_place(folder: Path) -> None:
+    """Move files that are declared valid to where they belong; none may be left to move."""
+    ready = folder / _READY
+    if ready.is_dir():
+        for path in ready.iterdir():
+            os.replace(path, folder / path.name)
+        sync(folder)
+        ready.rmdir()
+
+
+def _clear_leftovers(parent: Path) -> None:
+    """Delete what killed processes left of new corpora; only while alone in the folder."""
+    for path in parent.iterdir():
+        if (
+            _LEFTOVER.fullmatch(path.name)
+            and path.is_dir()
+            and not path.is_symlink()
+            and all(inside.name in _FILES for inside in path.iterdir())
+        ):
+            shutil.rmtree(path)
 
 
 def load_corpus(folder: Path) -> Corpus:
-    """Open a corpus folder; the token arrays are mapped, not read.
+    """Open a corpus folder; the token arrays are mapped, not read into memory.
 
     Raises:
-        CorpusError: the folder is missing, incomplete, or of another format version.
+        CorpusError: the folder is missing, incomplete, of another format version, or holds
+            what ``save_corpus`` would not have written.
     """
     advice = _PREPARE.format(name=folder.name)
     try:
-        meta = json.loads((folder / "corpus.json").read_text(encoding="utf-8"))
+        meta = _read_meta(folder)
         if meta["format_version"] != FORMAT_VERSION:
+            version = f"{meta['format_version']!r:.40}"
             raise CorpusError(
-                f"{folder} has format version {meta['format_version']}, not {FORMAT_VERSION}.",
-                advice,
+                f"{folder} has format version {version}, not {FORMAT_VERSION}.", advice
             )
-        splits = {
-            split: Poems(
-                np.load(folder / f"{split}.tokens.npy", mmap_mode="r", allow_pickle=False),
-                np.load(folder / f"{split}.offsets.npy", allow_pickle=False),
-            )
-            for split in SPLITS
-        }
-        vocabulary = Vocabulary(meta["vocabulary"], meta["rules"]["tokens"])
-        if fingerprint_of(vocabulary, splits, meta["changed_rules"]) != meta["fingerprint"]:
-            raise ValueError("its contents do not match its fingerprint")
-        return Corpus(
-            folder.name, vocabulary, splits, meta["fingerprint"], meta["rules"]["script"], meta
-        )
-    # numpy raises EOFError for an empty file.
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
+        return _checked(folder, meta)
+    except KeyError as error:
+        raise CorpusError(
+            f"{folder} is not a whole corpus: corpus.json has no {error}.", advice
+        ) from error
+    # Of the system's errors, only those that say what is in the folder.
+    except (
+        *(FileNotFoundError, NotADirectoryError, IsADirectoryError),
+        *(ValueError, TypeError, RecursionError),
+    ) as error:
         raise CorpusError(f"{folder} is not a whole corpus: {error}.", advice) from error
+
+
+def _file(folder: Path, name: str) -> Path:
+    """Find a file of a corpus, which may be about to be moved into its place."""
+    ready = folder / _READY / name
+    return ready if ready.exists() else folder / name
+
+
+def _read_meta(folder: Path) -> dict[str, Any]:
+    path = _file(folder, "corpus.json")
+    if path.exists() and not path.is_file():
+        raise ValueError("corpus.json is no file")
+    meta = json.loads(path.read_bytes().decode("utf-8"))
+    if not isinstance(meta, dict):
+        raise ValueError("corpus.json holds no object")
+    return meta
+
+
+def _checksum_of(meta: Mapping[str, Any]) -> str:
+    return hashlib.sha256(_as_json(meta)).hexdigest()[:16]
+
+
+def _as_json(meta: Mapping[str, Any]) -> bytes:
+    return json.dumps(dict(meta), ensure_ascii=False, indent=1, sort_keys=True).encode("utf-8")
+
+
+def _checked(folder: Path, meta: dict[str, Any]) -> Corpus:
+    # The first corpora had no checksum.
+    checksum = meta.pop("checksum", None)
+    if checksum is not None and checksum != _checksum_of(meta):
+        raise ValueError("corpus.json does not match its checksum")
+    rules, changed = meta["rules"], meta["changed_rules"]
+    if not (isinstance(rules, dict) and isinstance(changed, dict)):
+        raise ValueError("its rules are no objects")
+    # The fingerprint knows the rules that differ from the default; the others follow.
+    effective = {**asdict(PrepareConfig()), **changed}
+    kind, script = effective["tokens"], effective["script"]
+    if (rules["tokens"], rules["script"]) != (kind, script) or script not in get_args(Script):
+        raise ValueError("its rules contradict each other")
+    if meta["prose"] is not changed.get("prose", False):
+        raise ValueError("its rules do not tell prose from poems")
+    if not isinstance(meta["vocabulary"], list):
+        raise ValueError("its vocabulary is no list")
+    vocabulary = Vocabulary(meta["vocabulary"], kind)
+    if kind == "char" and any(len(token) != 1 for token in vocabulary.tokens):
+        raise ValueError("its vocabulary has characters of more than one letter")
+    splits = {split: _load_poems(folder, split, vocabulary) for split in SPLITS}
+    fingerprint = fingerprint_of(vocabulary, splits, changed)
+    if fingerprint != meta["fingerprint"]:
+        raise ValueError("its contents do not match its fingerprint")
+    return Corpus(folder.name, vocabulary, splits, fingerprint, script, meta)
+
+
+def _load_poems(folder: Path, split: Split, vocabulary: Vocabulary) -> Poems:
+    """Open one split, and see to it that it is one that ``encode_poems`` could have made.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is none.
+    """
+    tokens = map_array(_file(folder, f"{split}.tokens.npy"), [_dtype_for(vocabulary)])
+    offsets = np.array(map_array(_file(folder, f"{split}.offsets.npy"), ["<i8"]))
+    if len(offsets) < (1 if split == "test" else 2):
+        raise ValueError(f"its {split} split holds no poems")
+    if (
+        offsets[0] != 0
+        or offsets[-1] != len(tokens)
+        or offsets.min() < 0  # two far from each other would overflow
+        or (np.diff(offsets) < 2).any()
+    ):
+        raise ValueError(f"the offsets of its {split} split do not fit its tokens")
+    num_special = int(np.count_nonzero(tokens < UNK))
+    if (
+        num_special != 2 * (len(offsets) - 1)
+        or (tokens[offsets[:-1]] != START).any()
+        or (tokens[offsets[1:] - 1] != END).any()
+    ):
+        raise ValueError(f"a poem of its {split} split does not go from its start to its end")
+    if len(tokens) and int(tokens.max()) >= len(vocabulary):
+        raise ValueError(f"its {split} split has tokens that are not in its vocabulary")
+    return Poems(tokens, offsets)
+
+
+def _dtype_for(vocabulary: Vocabulary) -> str:
+    return "<u2" if len(vocabulary) <= 1 << 16 else "<u4"

@@ -246,6 +246,8 @@ def _build(name: str, sieve: _Sieve, provenance: list[dict[str, Any]]) -> Corpus
     rules: Mapping[str, Any] = {**asdict(config), "min_count": min_count}
     usual = asdict(PrepareConfig())
     changed = {key: value for key, value in asdict(config).items() if value != usual[key]}
+    if sieve.prose:
+        changed["prose"] = True
     fingerprint = fingerprint_of(vocabulary, splits, changed)
     meta = {
         "format_version": FORMAT_VERSION,

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.config import TokenKind
-from poetgen.errors import ModelError
 from poetgen.text.characters import is_hanzi
 from poetgen.text.codepoints import codepoints, count_codepoints
 from poetgen.text.tokens import join_tokens, split_tokens
@@ -33,25 +32,20 @@ class Vocabulary:
         """Number ``tokens`` from 4 on, in the order given; ``kind`` says what a token is.
 
         Raises:
-            ModelError: a token is no text, empty, a control character, or appears twice, or
+            ValueError: a token is no text, empty, a control character, or appears twice, or
                 ``kind`` is unknown.
         """
         if kind not in ("char", "word"):
-            raise ModelError(f"There are no tokens of kind {kind!r}.", "Fetch the model again.")
+            raise ValueError(f"there are no tokens of kind {kind!r:.40}")
         self.kind: TokenKind = kind
         self.tokens = tuple(tokens)
         if not all(isinstance(token, str) for token in self.tokens):
-            raise ModelError("The vocabulary is no list of texts.", "Fetch the model again.")
+            raise ValueError("its vocabulary is no list of texts")
         if _UNPRINTABLE.search("".join(self.tokens)):
-            raise ModelError(
-                "The vocabulary has control characters.", "Fetch the model from whom you trust."
-            )
+            raise ValueError("its vocabulary has control characters")
         self._ids = {token: number for number, token in enumerate(self.tokens, start=NUM_SPECIAL)}
         if len(self._ids) != len(self.tokens) or "" in self._ids:
-            raise ModelError(
-                "The vocabulary has an empty token or one that appears twice.",
-                "Prepare the corpus again, or fetch the model again.",
-            )
+            raise ValueError("its vocabulary has an empty token or one that appears twice")
 
     def __len__(self) -> int:
         """Count all tokens, the special ones included."""
