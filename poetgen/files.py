@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from poetgen.errors import PoetgenError
+
 _UNFINISHED = ".part"
 
 
@@ -22,8 +24,15 @@ def write_whole(
     ``before`` is called just before the move.
 
     A crash, a full disk or a pulled plug leaves the old file or the new one, never half:
-    the data reach the disk (fsync) before the name does.
+    the data reach the disk (fsync) before the name does. A pipe or a device is written to,
+    and never replaced.
     """
+    if is_stream(path):
+        with tempfile.TemporaryDirectory() as folder:
+            write(Path(folder) / path.name)
+            before()
+            _send((Path(folder) / path.name).read_bytes(), path)
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_UNFINISHED)
     os.close(handle)
@@ -38,6 +47,29 @@ def write_whole(
         sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_stream(path: Path) -> bool:
+    """Tell whether ``path`` is a pipe, a device or a socket, which keeps nothing."""
+    if not path.exists() or path.is_dir():
+        return False
+    # /dev/stdout may be a file, which the shell holds open, and which is not to be replaced.
+    return not path.is_file() or path.parent.as_posix() in ("/dev", "/dev/fd", "/proc/self/fd")
+
+
+def _send(data: bytes, path: Path) -> None:
+    try:
+        # Without waiting for someone to read, which could be for ever.
+        handle = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        if error.errno != errno.ENXIO:
+            raise
+        raise PoetgenError(
+            f"Nobody reads from {path}.", "Start what reads from it first, or give a file."
+        ) from error
+    os.set_blocking(handle, True)
+    with open(handle, "wb") as stream:
+        stream.write(data)
 
 
 def unfinished(path: Path) -> list[Path]:

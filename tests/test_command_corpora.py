@@ -7,9 +7,13 @@ import select
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from poetgen.cli.prepare import prepare
+from poetgen.config import PrepareConfig
+from poetgen.errors import InputError, PoetgenError, SourceError
 from tests.command import ENVIRONMENT, assert_two_line_error, poetgen
 from tests.real_data import CORPORA, needs_english, needs_tang
 from tests.synthetic import write_poems
@@ -102,6 +106,47 @@ def test_standard_input_is_read_and_needs_a_name(tmp_path):
         for name in ("piped", "poems")
     )
     assert piped == named
+
+
+@pytest.mark.parametrize("place", ["src/1.txt", "src/deep/new.jsonl", "corpora/src/list", "link"])
+def test_the_list_of_dropped_poems_never_becomes_a_part_of_source_or_corpus(
+    tmp_path, monkeypatch, place
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "src").mkdir()
+    write_poems(tmp_path / "src/1.txt", 9)
+    (tmp_path / "link").symlink_to("src/1.txt")
+    before = (tmp_path / "src/1.txt").read_bytes()
+    with pytest.raises(InputError, match="lies in "):
+        prepare(["src"], list_dropped=Path(place), force=True, quiet=True)
+    assert (tmp_path / "src/1.txt").read_bytes() == before
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["1.txt", "link", "src"]
+
+
+def test_what_was_dropped_is_listed_also_when_nothing_is_left(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "poems.txt").write_text("题:白日□山尽，黄河入海流。\n", encoding="utf-8")
+    with pytest.raises(SourceError, match="Only 0 poems") as error:
+        prepare(["poems.txt"], list_dropped=Path("dropped.jsonl"), quiet=True)
+    assert "dropped.jsonl" in error.value.advice
+    (line,) = (tmp_path / "dropped.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["reason"] == "lacuna"
+
+
+def test_a_pipe_is_written_to_and_never_replaced(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_poems(tmp_path / "poems.txt", 30)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(PoetgenError, match="Nobody reads from pipe"):
+        prepare(["poems.txt"], list_dropped=Path("pipe"), force=True, quiet=True)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    short = PrepareConfig(max_chars=40)
+    prepare(["poems.txt"], rules=short, list_dropped=Path("pipe"), force=True, quiet=True)
+    lines = os.read(reader, 1 << 16).splitlines()
+    os.close(reader)
+    assert {json.loads(line)["reason"] for line in lines} == {"too long"}
+    assert pipe.is_fifo()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a terminal of this kind is a Unix thing")

@@ -13,18 +13,19 @@ import typer
 
 from poetgen.config import Settings, flag_of
 from poetgen.errors import ExistsError
+from poetgen.files import is_stream
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is already there.")]
 
 
 def ensure_new(path: Path, force: bool) -> None:
-    """See to it that a file of the user's is replaced only by ``force``.
+    """See to it that a file of the user's is replaced only by ``force``; no pipe or device is.
 
     Raises:
         ExistsError: it is there.
     """
-    if path.exists() and not force:
+    if path.exists() and not force and not is_stream(path):
         raise ExistsError(f"{path} is already there.", "Give --force to replace it.")
 
 

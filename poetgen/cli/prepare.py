@@ -11,7 +11,7 @@ import typer
 from poetgen.cli.options import Force, Quiet, ensure_new
 from poetgen.cli.sources import Mirror, gather, is_named
 from poetgen.config import PrepareConfig
-from poetgen.errors import InputError
+from poetgen.errors import InputError, PoetgenError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -65,23 +65,42 @@ def prepare(
     # Before the work, not after it.
     ensure_free(folder, force=force)
     if list_dropped is not None:
-        _ensure_list(list_dropped, sources, force)
+        _ensure_list(list_dropped, [*sources, str(folder)], force)
     has_form = None if rules.forms is None else _form_filter(rules.forms)
     console = make_console(quiet)
     paths = gather(sources, mirror, console)
-    with counting(console, "Reading") as on_file:
-        prepared = prepare_corpus(
-            paths, name, rules, has_form=has_form, skip_bad=skip_bad, on_file=on_file
-        )
-    save_corpus(prepared.corpus, folder, force=force)
+    dropped: list[Dropped] = []
+    try:
+        with counting(console, "Reading") as on_file:
+            prepared = prepare_corpus(
+                *(paths, name, rules),
+                has_form=has_form,
+                skip_bad=skip_bad,
+                dropped=dropped,
+                on_file=on_file,
+            )
+        save_corpus(prepared.corpus, folder, force=force)
+    except PoetgenError as error:
+        # What was dropped may be why.
+        if list_dropped is not None and dropped:
+            _write_dropped(dropped, list_dropped)
+            error.advice += f" The poems dropped so far are in {list_dropped}."
+        raise
     if list_dropped is not None:
-        _write_dropped(prepared.dropped, list_dropped)
+        _write_dropped(dropped, list_dropped)
     _report(console, prepared, folder, list_dropped)
 
 
-def _ensure_list(path: Path, sources: Sequence[str], force: bool) -> None:
-    if any(path.resolve() == Path(source).resolve() for source in sources):
-        raise InputError(f"{path} is a source.", "Give --list-dropped a file of its own.")
+def _ensure_list(path: Path, taken: Sequence[str], force: bool) -> None:
+    """See to it that the list replaces no source, and does not become a part of one."""
+    place = path.resolve()
+    for other in taken:
+        root = Path(other).resolve()
+        if root in (place, *place.parents):
+            raise InputError(
+                f"{path} is a source." if root == place else f"{path} lies in {other}.",
+                "Give --list-dropped a file of its own.",
+            )
     ensure_new(path, force)
 
 

@@ -63,8 +63,8 @@ class _Sieve:
 
     config: PrepareConfig
     has_form: Callable[[str], bool] | None
+    dropped: list[Dropped]
     kept: dict[Split, list[str]] = field(default_factory=lambda: {name: [] for name in SPLITS})
-    dropped: list[Dropped] = field(default_factory=list)
     seen: SeenPoems = field(init=False)
     _authors: frozenset[str] | None = None
     prose: bool = False
@@ -138,13 +138,15 @@ def prepare(
     *,
     has_form: Callable[[str], bool] | None = None,
     skip_bad: bool = False,
+    dropped: list[Dropped] | None = None,
     on_file: Callable[[int, int], None] = lambda done, total: None,
 ) -> Prepared:
     """Read all sources and build the corpus ``name``.
 
     ``has_form`` tells whether a poem has a wanted form.
     ``on_file(done, total)`` is called after each file. With ``skip_bad`` a file that cannot
-    be read is left out and named, instead of ending the work.
+    be read is left out and named, instead of ending the work. ``dropped`` is filled as the
+    work goes on, and so tells what was dropped before it failed.
 
     Raises:
         SourceError: a file cannot be read, or too few poems are left to train and
@@ -157,7 +159,7 @@ def prepare(
             "Leave one of the two out.",
         )
     inputs = find_inputs(sources)
-    sieve = _Sieve(config, has_form)
+    sieve = _Sieve(config, has_form, [] if dropped is None else dropped)
     provenance, passed_over, skipped = [], [], []
     for done, input in enumerate(inputs, start=1):
         try:
