@@ -119,6 +119,35 @@ def test_a_poem_with_half_a_pair_of_brackets_is_refused(bracket):
         assert clean(POEM[:place] + bracket + POEM[place:]) == (None, "unbalanced note")
 
 
+INVISIBLE = ["\u200b", "\ufeff", "\xad", "\u200e", "\u200d", "\u202e", "\u2066", "\ufe00", "\x08"]
+
+
+@pytest.mark.parametrize("char", [*INVISIBLE, "\U000e0100", "\x1b", "\x9b"])
+def test_what_nobody_sees_is_taken_out_and_the_poem_is_kept(char):
+    for place in range(len(POEM) + 1):
+        assert clean(POEM[:place] + char + POEM[place:]).text == POEM
+    assert clean(f"A{char}nd then{char} ").text.replace("\u200d", "") == "And then"
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r", "\x85", "\u2028", "\u2029"])
+def test_every_end_of_a_line_is_the_same_one(end):
+    assert clean(f"To be,{end}or not").text == "To be,\nor not"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "床前 明月 光，疑是 地上 霜。",
+        "床前　明月 光 ，疑是  地上 霜 。 ",
+        "床前 明月 光\n疑是 地上 霜\n",
+        "床前 （一作 夜） 明月 光，疑是[2] 「地上」 霜",
+    ],
+)
+def test_the_blanks_between_words_stay_where_words_are_wanted(text):
+    assert clean(text, words=True).text == "床前 明月 光，疑是 地上 霜。"
+    assert clean(clean(text, words=True).text, words=True) == clean(text, words=True)
+
+
 @pytest.mark.parametrize("hole", ["□", "■", "○", "\ufffd", "\ue000", "{口馬}", "⿰木養"])
 def test_a_poem_with_a_lost_or_described_character_is_refused(hole):
     assert clean(POEM[:7] + hole + POEM[8:]) == (None, "lacuna")
@@ -128,7 +157,7 @@ def test_a_hole_inside_a_note_costs_nothing():
     assert clean(POEM[:5] + "（一作□）" + POEM[5:]).text == POEM
 
 
-@pytest.mark.parametrize("debris", ["x", "7", "の", "=", "/", "々", "\u200b"])
+@pytest.mark.parametrize("debris", ["x", "7", "の", "=", "/", "々"])
 def test_a_poem_with_signs_that_no_verse_has_is_refused(debris):
     assert clean(POEM[:7] + debris + POEM[7:]) == (None, "debris")
 

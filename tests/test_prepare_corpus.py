@@ -168,6 +168,23 @@ def test_nothing_is_dropped_without_a_reason(tmp_path):
     assert sorted(all_poems(prepared.corpus)) == sorted(poems)
 
 
+def test_nobody_is_not_an_author_that_was_asked_for(tmp_path):
+    poems = [*drawn(4, "train"), *drawn(4, "validation")]
+    lines = [
+        f"题::{author}::{p}\n"
+        for author, p in zip(["李白", "", "杜甫 ", " "] * 2, poems, strict=True)
+    ]
+    (tmp_path / "p.txt").write_text("".join(lines), encoding="utf-8")
+    for authors in ("李白,", "，李白", "李白、 "):
+        prepared = prepare([tmp_path / "p.txt"], "x", PrepareConfig(authors=authors))
+        assert sum(prepared.corpus.meta["report"]["kept"].values()) == 2
+        assert {entry.poem.text for entry in prepared.dropped}.isdisjoint([poems[0], poems[4]])
+    both = prepare([tmp_path / "p.txt"], "x", PrepareConfig(authors="李白,杜甫", min_count=1))
+    assert len(both.dropped) == 4
+    with pytest.raises(SettingError, match="no author"):
+        prepare([tmp_path / "p.txt"], "x", PrepareConfig(authors=" , "))
+
+
 def test_a_poem_of_just_the_longest_length_is_kept(tmp_path):
     poems = [*drawn(4, "train"), *drawn(1, "validation")]
     path = write(tmp_path / "poems.txt", *poems)

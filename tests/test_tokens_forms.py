@@ -49,6 +49,25 @@ def test_a_corpus_of_words_has_words_for_tokens(tmp_path):
     assert corpus.vocabulary.decode(corpus.splits["train"][0].tolist()) in lines
 
 
+@pytest.mark.parametrize("format", ["plain", "title-content"])
+def test_verse_that_is_parted_into_words_has_those_for_tokens(tmp_path, format):
+    poems = [f"{a} 明月 光，疑是 {b} 霜。" for a in ("床前", "山中", "水") for b in ("地上", "天")]
+    title, end = ("题:", "\n") if format == "title-content" else ("", "\n\n")
+    (tmp_path / "t.txt").write_text(end.join(title + poem for poem in poems), encoding="utf-8")
+    rules = PrepareConfig(tokens="word", format=format, min_count=1)
+    corpus = prepare([tmp_path / "t.txt"], "t", rules).corpus
+    assert {"床前", "明月", "光", "，", "地上", "霜", "。"} <= set(corpus.vocabulary.tokens)
+    written = {corpus.vocabulary.decode(poem) for poems in corpus.splits.values() for poem in poems}
+    assert written == set(poems)
+
+
+def test_verse_without_blanks_has_no_words(tmp_path):
+    lines = [f"床前明月{a}，疑是地上{b}。" for a in "光山水" for b in "霜天"]
+    (tmp_path / "t.txt").write_text("\n\n".join(lines), encoding="utf-8")
+    with pytest.raises(SettingError, match="no blanks between words"):
+        prepare([tmp_path / "t.txt"], "t", PrepareConfig(tokens="word"))
+
+
 @given(st.text())
 def test_letters_only_leaves_letters_single_blanks_and_lines(text):
     cleaned = letters_only(text)

@@ -58,8 +58,8 @@ def encode_prompt(start: str, vocabulary: Vocabulary, source: str | None = None)
     text = start = unicodedata.normalize("NFC", start)
     if any(mark in vocabulary for mark in LINE_MARKS):
         start = "".join(char if char in vocabulary else full_width(char) for char in start)
-        if mostly_han(start):
-            # Verse has no spaces; people type them between lines.
+        if vocabulary.kind == "char" and mostly_han(start):
+            # Verse has no spaces but between words; people type them between lines.
             start = "".join(start.split())
     token_ids = []
     for token in split_tokens(start, vocabulary.kind):

@@ -58,7 +58,16 @@ _VERSE = re.compile(f"[{HAN}]{{1,{MAX_LINE_HANZI}}}")
 # The poem's own number in a list: 1. or 12、
 _NUMBER = re.compile(r"^\s*\d{1,5}\s*[.．、)）]")
 _NOT_LETTERS = re.compile(r"[^a-z\n]+")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufeff]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_LINE_ENDS = re.compile(r"\r\n|[\r\x85\u2028\u2029]")
+# Marks of direction, soft hyphens, byte order marks, selectors of a glyph: no reader sees them.
+_INVISIBLE = re.compile(
+    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u180b-\u180f\u200b\u200e\u200f"
+    r"\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+# These too, in Chinese; other scripts need them to shape their letters.
+_JOINERS = re.compile(r"[\u200c\u200d]")
+_BESIDE_MARK = re.compile(rf" *([{LINE_MARKS}]) *")
 
 
 class Cleaned(NamedTuple):
@@ -68,14 +77,15 @@ class Cleaned(NamedTuple):
     reason: Reason | None
 
 
-def clean(text: str) -> Cleaned:
+def clean(text: str, *, words: bool = False) -> Cleaned:
     """Take the editor's work out of ``text``, or say why no whole poem is left.
 
-    Chinese text becomes characters and the marks ，。？！；：、 and nothing else. Other
-    text keeps its letters, punctuation and line breaks.
+    Chinese text becomes characters and the marks ，。？！；：、 and nothing else; with
+    ``words``, also the blanks between its words. Other text keeps its letters, punctuation
+    and line breaks.
     """
-    text = unicodedata.normalize("NFC", text)
-    return _clean_verse(text) if mostly_han(text) else _clean_plain(text)
+    text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    return _clean_verse(text, words) if mostly_han(text) else _clean_plain(text)
 
 
 def letters_only(text: str) -> str:
@@ -89,7 +99,7 @@ def letters_only(text: str) -> str:
 
 
 def _clean_plain(text: str) -> Cleaned:
-    text = _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", " "))
+    text = _CONTROL.sub("", _LINE_ENDS.sub("\n", text).replace("\t", " "))
     text = "\n".join(re.sub(" +", " ", line).strip() for line in text.strip().split("\n"))
     if not text:
         return Cleaned(None, "empty")
@@ -105,18 +115,22 @@ def punctuated(verses: Sequence[str]) -> str:
     )
 
 
-def _clean_verse(text: str) -> Cleaned:
-    verses = text.split()
+def _clean_verse(text: str, words: bool) -> Cleaned:
+    text = _JOINERS.sub("", text)
+    verses = [line.strip() for line in text.splitlines() if line.strip()] if words else text.split()
     # Many write verses without marks, and let the breaks between them speak.
-    if len(verses) > 1 and all(_VERSE.fullmatch(verse) for verse in verses):
+    if len(verses) > 1 and all(_VERSE.fullmatch("".join(verse.split())) for verse in verses):
         text = punctuated(verses)
-    text = full_width(_without_notes(_SPACES.sub("", _NUMBER.sub("", text))))
+    text = _SPACES.sub(" " if words else "", _NUMBER.sub("", text))
+    text = full_width(_without_notes(text))
     text = _QUOTES.sub("", text).replace("…", "").replace("—", "").replace("·", "")
     if _DESCRIBED.search(text) or _LOST.search(text):
         return Cleaned(None, "lacuna")
     if _LEFT_OVER.search(text):
         return Cleaned(None, "unbalanced note")
-    if _NOT_VERSE_CHARS.search(text):
+    if words:
+        text = _BESIDE_MARK.sub(r"\1", _SPACES.sub(" ", text)).strip()
+    if _NOT_VERSE_CHARS.search(text.replace(" ", "")):
         return Cleaned(None, "debris")
     text = _MARK_RUN.sub(_one_mark, text.lstrip(LINE_MARKS))
     num_hanzi = len(hanzi_only(text))
@@ -124,7 +138,7 @@ def _clean_verse(text: str) -> Cleaned:
         return Cleaned(None, "empty")
     if num_hanzi < MIN_HANZI:
         return Cleaned(None, "fragment")
-    if max(len(line) for line in _LINE.findall(text)) > MAX_LINE_HANZI:
+    if max(len(line) for line in _LINE.findall(text.replace(" ", ""))) > MAX_LINE_HANZI:
         return Cleaned(None, "not verse")
     if text[-1] not in LAST_MARKS:
         text = text.rstrip(LINE_MARKS) + "。"

@@ -13,6 +13,7 @@ from typing import Any
 from poetgen.config import PrepareConfig
 from poetgen.errors import SettingError, SourceError
 from poetgen.text.bulk import find_clean_verse
+from poetgen.text.characters import mostly_han
 from poetgen.text.cleaning import Reason, clean, letters_only
 from poetgen.text.corpus import (
     FORMAT_VERSION,
@@ -72,8 +73,14 @@ class _Sieve:
     def __post_init__(self) -> None:
         self.seen = SeenPoems(near=self.config.near_duplicates == "drop")
         if self.config.authors is not None:
-            names = re.split("[,，、]", self.config.authors)
-            self._authors = frozenset(to_simplified(name.strip()) for name in names)
+            names = [name.strip() for name in re.split("[,，、]", self.config.authors)]
+            # Behind the last comma there is nobody, and not everyone without a name.
+            self._authors = frozenset(to_simplified(name) for name in names if name)
+            if not self._authors:
+                raise SettingError(
+                    f"There is no author in --authors {self.config.authors!r}.",
+                    "Give names with commas between, such as --authors 李白,杜甫",
+                )
 
     def add_all(self, poems: Sequence[RawPoem], *, prose: bool) -> None:
         """Sift the poems of one file; what can be done for all of them at once is."""
@@ -89,9 +96,10 @@ class _Sieve:
     def _clean(self, poems: Sequence[RawPoem]) -> tuple[list[RawPoem], list[str]]:
         """Give the poems that can be used, and their clean texts."""
         wanted, texts = [], []
+        words = self.config.tokens == "word"
         are_clean = find_clean_verse([poem.text for poem in poems]).tolist()
         for poem, is_clean in zip(poems, are_clean, strict=True):
-            text, reason = (poem.text, None) if is_clean else clean(poem.text)
+            text, reason = (poem.text, None) if is_clean else clean(poem.text, words=words)
             if text is None:
                 assert reason is not None
                 self.dropped.append(Dropped(reason, poem))
@@ -105,7 +113,7 @@ class _Sieve:
     def _add(self, text: str, key: str, *, prose: bool) -> Reason | None:
         if self.config.max_chars is not None and len(text) > self.config.max_chars:
             return "too long"
-        if self.has_form is not None and not self.has_form(text):
+        if self.has_form is not None and not self.has_form(text.replace(" ", "")):
             return "other form"
         if not key:
             return "empty"
@@ -116,7 +124,7 @@ class _Sieve:
         return sameness
 
     def _has_author(self, poem: RawPoem) -> bool:
-        return self._authors is None or to_simplified(poem.author) in self._authors
+        return self._authors is None or to_simplified(poem.author.strip()) in self._authors
 
     def reasons(self) -> Counter[Reason]:
         return Counter(dropped.reason for dropped in self.dropped)
@@ -223,6 +231,20 @@ def _order_by_hash(text: str) -> str:
     return hashlib.blake2b(identity(text).encode("utf-8")).hexdigest() + text
 
 
+def _ensure_words(texts: Sequence[str]) -> None:
+    """See to it that there are words, and not whole verses without a blank in them.
+
+    Raises:
+        SettingError: most of ``texts`` are such verses.
+    """
+    num_unparted = sum(" " not in text and mostly_han(text) for text in texts)
+    if 2 * num_unparted > len(texts):
+        raise SettingError(
+            "These Chinese texts have no blanks between words.",
+            "Leave --tokens word out, or give texts that are parted into words: 床前 明月 光",
+        )
+
+
 def _num_chars(texts: Sequence[str]) -> int:
     return sum(len(text) - text.count("\n") for text in texts)
 
@@ -235,6 +257,8 @@ def _build(name: str, sieve: _Sieve, provenance: list[dict[str, Any]]) -> Corpus
         # A line break is no letter either.
         for texts in sieve.kept.values():
             texts[:] = [" ".join(text.split()) for text in texts]
+    if config.tokens == "word":
+        _ensure_words(sieve.kept["train"])
     counts = count_tokens(sieve.kept["train"], config.tokens)
     min_count = config.min_count
     if min_count is None:

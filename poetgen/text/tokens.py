@@ -9,9 +9,10 @@ from poetgen.config import TokenKind
 
 # A word with its inner apostrophes and hyphens, a line break, or one other mark.
 _WORD = re.compile(r"\n|[^\W_]+(?:['’\-][^\W_]+)*|[^\w\s]|_")
-# Marks that follow a word without a blank, and marks that one follows without.
+# Marks that follow a word without a blank, and marks that one follows without; full-width
+# marks have a blank of their own.
 _CLOSING = frozenset(".,;:!?)]}%”’…。，；：！？、）】》」』")
-_OPENING = frozenset("([{“‘（【《「『")
+_OPENING = frozenset("([{“‘（【《「『。，；：！？、")
 
 
 def split_tokens(text: str, kind: TokenKind) -> Sequence[str]:
