@@ -104,6 +104,11 @@ def test_a_note_within_a_note_goes_with_it(outer, inner):
     assert clean(POEM[:5] + note + POEM[5:]).text == POEM
 
 
+def test_notes_without_an_end_to_their_depth_are_refused_at_once():
+    assert clean(POEM + "（" * 50 + "）" * 50).text == POEM
+    assert clean(POEM + "（" * 200_000 + "）" * 200_000) == (None, "unbalanced note")
+
+
 @pytest.mark.parametrize("number", ["[1]", "[12]", "［三］", "[十二]", "[]"])
 def test_numbers_of_notes_are_taken_out(number):
     assert clean(POEM[:5] + number + POEM[5:]).text == POEM

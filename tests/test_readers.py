@@ -529,6 +529,8 @@ def test_the_page_names_the_limits_and_the_suffixes():
     for limit in (f"{limits.MAX_BYTES // 2**20} MiB", f"{limits.MAX_LINE_CHARS:,} characters"):
         assert limit in text
     assert f"{limits.MAX_MEMBERS:,} members" in text
+    assert f"{limits.MAX_POEMS:,} lines" in text
+    assert f"{limits.MAX_JSON_VALUES:,} values" in text
     assert all(f"`{suffix}`" in text for suffix in SUFFIXES)
 
 

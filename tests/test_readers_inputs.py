@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -290,6 +291,66 @@ def test_an_archive_of_too_many_members_is_refused(tmp_path, monkeypatch):
         path = pack(tmp_path / "a", [f"{number}.md" for number in range(11)])
         with pytest.raises(SourceError, match="more than 10 members"):
             poems_of(path)
+
+
+MANY = {
+    "plain": "日月\n" * 12,
+    "paragraphs": "日月\n\n" * 12,
+    "prose": "to be\n" * 12,
+    "title-content": "题:日月\n" * 12,
+    "title-author-content": "题::谁::日月\n" * 12,
+    "csv": "title,text\n" + "题,月\n" * 12,
+    "jsonl": '{"text":"日"}\n' * 12,
+    "jsonl of books": '{"content":[{"content":"日"},{"content":"月"},{"content":"山"}]}\n' * 4,
+    "chinese-poetry": json.dumps([{"text": "日"}] * 12),
+}
+
+
+@pytest.mark.parametrize("kind", MANY)
+def test_more_lines_or_poems_than_any_collection_has_are_refused(monkeypatch, kind):
+    from tests.test_readers import read
+
+    assert read(MANY[kind]).poems
+    monkeypatch.setattr(limits, "MAX_POEMS", 11)
+    with pytest.raises(SourceError, match=r"holds more than 11 (lines|poems)"):
+        read(MANY[kind])
+
+
+def test_a_few_kilobytes_of_short_lines_do_not_fill_the_memory(tmp_path):
+    path = tmp_path / "a.gz"
+    path.write_bytes(gzip.compress(b"ab\n" * 8_000_000, compresslevel=1))
+    tracemalloc.start()
+    with pytest.raises(SourceError, match="more than 2,097,152 lines"):
+        poems_of(path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 150e6  # the text itself has 24 MB
+
+
+def test_many_files_do_not_fill_the_memory_either(tmp_path, monkeypatch):
+    for number in range(3):
+        (tmp_path / f"{number}.txt").write_text("题:日月山水日月山水。\n" * 5, encoding="utf-8")
+    monkeypatch.setattr(limits, "MAX_POEMS", 14)
+    with pytest.raises(SourceError, match="more than 14 poems"):
+        prepare([tmp_path], "x", PrepareConfig())
+
+
+def test_json_of_too_many_values_is_refused_before_it_is_read(monkeypatch):
+    from tests.test_readers import read
+
+    text = json.dumps([{"text": ["日"] * 30, "more": [[], {}]}])
+    assert read(text).poems
+    monkeypatch.setattr(limits, "MAX_JSON_VALUES", 30)
+    with pytest.raises(SourceError, match="more than 30 values"):
+        read(text)
+
+
+def test_a_poem_of_many_lines_is_no_longer_than_a_line_may_be(monkeypatch):
+    from tests.test_readers import read
+
+    monkeypatch.setattr(limits, "MAX_LINE_CHARS", 100)
+    with pytest.raises(SourceError, match=r"Poem 2 of poems.txt has 2\d\d characters"):
+        read("日月\n\n" + "日月山水，\n" * 40 + "\n月")
 
 
 def test_a_single_long_line_is_refused_by_its_number(monkeypatch):

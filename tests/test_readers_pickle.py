@@ -282,6 +282,12 @@ def read_npz(data, format="auto"):
     return read_document(Input("tang.npz", lambda: data), format)
 
 
+def test_an_npz_with_words_longer_than_its_own_marks_is_refused():
+    words = {number: "日" * (8 if number == 3 else 1) for number in range(99)}
+    with pytest.raises(SourceError, match="its words are too long"):
+        read_npz(npz(words=words))
+
+
 @pytest.mark.parametrize("format", ["auto", "tang-npz"])
 @pytest.mark.parametrize("dtype", ["<i4", ">i8", "<u2"])
 def test_the_poems_of_an_npz_come_back(format, dtype):

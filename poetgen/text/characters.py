@@ -16,8 +16,8 @@ LINE_MARKS = "，。？！；：、"
 END_MARKS = "。？！；"
 
 _HAN = re.compile(f"[{HAN}]")
-_NOT_HAN = re.compile(f"[^{HAN}]")
-_LETTER = re.compile(r"[^\W\d_]")
+_NOT_HAN = re.compile(f"[^{HAN}]+")
+_NO_LETTER = re.compile(r"[\W\d_]+")
 
 _TO_FULL_WIDTH = str.maketrans(",.?!;:､｡．", "，。？！；：、。。")
 
@@ -34,8 +34,8 @@ def hanzi_only(text: str) -> str:
 
 def mostly_han(text: str) -> bool:
     """Tell whether at least half of the letters in ``text`` are Chinese characters."""
-    letters = len(_LETTER.findall(text))
-    return letters > 0 and 2 * len(_HAN.findall(text)) >= letters
+    letters = len(_NO_LETTER.sub("", text))
+    return letters > 0 and 2 * len(hanzi_only(text)) >= letters
 
 
 def full_width(text: str) -> str:

@@ -42,6 +42,8 @@ _NOTES = (
     re.compile(r"【[^【】]*】"),
     re.compile(r"〈[^〈〉]*〉"),
 )
+# No editor goes deeper; what is left then is a bracket too many.
+_MAX_NOTE_DEPTH = 100
 # [一] and [12] are numbers of notes; [溪] is a character that the editor restored.
 _NOTE_NUMBER = re.compile(r"[\[［][0-9一二三四五六七八九十○〇]*[\]］]")
 _RESTORED = re.compile(rf"[\[［]([{HAN}{LINE_MARKS}]*)[\]］]")
@@ -53,7 +55,7 @@ _QUOTES = re.compile(r"[「」『』“”‘’\"'《》﹁﹂﹃﹄]")
 _SPACES = re.compile(r"\s+")
 _NOT_VERSE_CHARS = re.compile(f"[^{HAN}{LINE_MARKS}]")
 _MARK_RUN = re.compile(f"[{LINE_MARKS}]{{2,}}")
-_LINE = re.compile(f"[{HAN}]+")
+_LONG_LINE = re.compile(f"[{HAN}]{{{MAX_LINE_HANZI + 1}}}")
 _VERSE = re.compile(f"[{HAN}]{{1,{MAX_LINE_HANZI}}}")
 # The poem's own number in a list: 1. or 12、
 _NUMBER = re.compile(r"^\s*\d{1,5}\s*[.．、)）]")
@@ -138,7 +140,7 @@ def _clean_verse(text: str, words: bool) -> Cleaned:
         return Cleaned(None, "empty")
     if num_hanzi < MIN_HANZI:
         return Cleaned(None, "fragment")
-    if max(len(line) for line in _LINE.findall(text.replace(" ", ""))) > MAX_LINE_HANZI:
+    if _LONG_LINE.search(text.replace(" ", "")):
         return Cleaned(None, "not verse")
     if text[-1] not in LAST_MARKS:
         text = text.rstrip(LINE_MARKS) + "。"
@@ -149,11 +151,12 @@ def _without_notes(text: str) -> str:
     text = _NOTE_NUMBER.sub("", text)
     text = _RESTORED.sub(r"\1", text)
     # Notes contain notes: take the innermost away until nothing changes.
-    before = None
-    while before != text:
+    for _ in range(_MAX_NOTE_DEPTH):
         before = text
         for note in _NOTES:
             text = note.sub("", text)
+        if text == before:
+            break
     return text
 
 

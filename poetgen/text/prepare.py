@@ -24,6 +24,7 @@ from poetgen.text.corpus import (
 )
 from poetgen.text.duplicates import SeenPoems
 from poetgen.text.readers import RawPoem, find_inputs, list_passed_over, read_document
+from poetgen.text.readers.limits import ensure_few
 from poetgen.text.script import convert_all, to_simplified
 from poetgen.text.split import (
     SPLITS,
@@ -157,8 +158,8 @@ def prepare(
     work goes on, and so tells what was dropped before it failed.
 
     Raises:
-        SourceError: a file cannot be read, or too few poems are left to train and
-            validate on.
+        SourceError: a file cannot be read, there are too many poems, or too few are left
+            to train and validate on.
         SettingError: two rules contradict each other, or leave no vocabulary.
     """
     if config.letters_only and config.script == "traditional":
@@ -169,6 +170,7 @@ def prepare(
     inputs = find_inputs(sources)
     sieve = _Sieve(config, has_form, [] if dropped is None else dropped)
     provenance, passed_over, skipped = [], [], []
+    num_read = 0
     for done, input in enumerate(inputs, start=1):
         try:
             document = read_document(input, config.format, config.encoding)
@@ -180,6 +182,8 @@ def prepare(
             if document.passed_over is not None:
                 passed_over.append((document.name, document.passed_over))
             else:
+                num_read += len(document.poems)
+                ensure_few(num_read, "This collection")
                 sieve.add_all(document.poems, prose=document.prose)
                 provenance.append(
                     {

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from poetgen.config import Format
 from poetgen.errors import SourceError
+from poetgen.text.readers import limits
 from poetgen.text.readers.archives import ZIP_MAGIC, as_archive
 from poetgen.text.readers.detect import detect_format
 from poetgen.text.readers.encodings import decode
@@ -76,10 +77,26 @@ def read_document(input: Input, format: Format = "auto", encoding: str | None = 
         if not input.found:
             raise SourceError(f"{name} holds {error} and no poems.", "Give poems.") from error
         return Document(name, digest, format, encoding, num_lines, passed_over=str(error))
+    _ensure_bounds(poems, name)
     prose = format == "prose" or is_prose(poems)
     if prose and wanted == "auto" and format == "plain":
         format = "prose"
     return Document(name, digest, format, encoding, num_lines, poems, prose)
+
+
+def _ensure_bounds(poems: list[RawPoem], name: str) -> None:
+    """See to it that neither the poems nor one of them fill the memory.
+
+    Raises:
+        SourceError: there are too many, or one is too long.
+    """
+    limits.ensure_few(len(poems), name)
+    for number, poem in enumerate(poems, start=1):
+        if len(poem.text) > limits.MAX_LINE_CHARS:
+            raise SourceError(
+                f"Poem {number} of {name} has {len(poem.text):,} characters.",
+                f"Part it into poems of {limits.MAX_LINE_CHARS:,} characters at most.",
+            )
 
 
 def read_poems(source: Path, format: Format = "auto") -> list[RawPoem]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import io
 import re
 from typing import NamedTuple
 
@@ -203,7 +204,7 @@ def _refuse_mixture(data: bytes, name: str, encoding: str) -> None:
         SourceError: one does.
     """
     others = [other for other in ("utf-8", "gb18030", "big5") if other != encoding]
-    for number, line in enumerate(data.split(b"\n"), start=1):
+    for number, line in enumerate(io.BytesIO(data), start=1):
         if line.isascii() or _evidence(line, encoding).share >= _OWN_SHARE:
             continue
         for other in others:

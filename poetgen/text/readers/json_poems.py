@@ -8,6 +8,7 @@ from typing import Any
 
 from poetgen.errors import SourceError
 from poetgen.text.cleaning import punctuated
+from poetgen.text.readers import limits
 from poetgen.text.readers.companions import companion_kind
 from poetgen.text.readers.fields import TEXTS, fields_of, listed
 from poetgen.text.readers.lines import lines_of
@@ -34,6 +35,11 @@ def read_chinese_poetry(text: str, name: str) -> list[RawPoem]:
         SourceError: this is not JSON, or a record has no poem.
         NoPoemsError: none has one, for it is something else out of the collection.
     """
+    if sum(map(text.count, ",:[{")) > limits.MAX_JSON_VALUES:
+        raise SourceError(
+            f"{name} holds more than {limits.MAX_JSON_VALUES:,} values.",
+            "Split it into several files.",
+        )
     records = _parsed(text, name)
     records = records if isinstance(records, list) else [records]
     if records and not (isinstance(records[0], dict) and fields_of(tuple(records[0])).text):
@@ -63,6 +69,7 @@ def read_json_lines(text: str, name: str) -> list[RawPoem]:
             poems.extend(_poems_of(_parsed(line, f"Line {number} of {name}")))
         except _NotAPoemError as error:
             raise SourceError(f"Line {number} of {name} {error}.", _ADVICE) from None
+        limits.ensure_few(len(poems), name)
     return _scrubbed(poems, text)
 
 

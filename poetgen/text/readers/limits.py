@@ -16,8 +16,13 @@ from poetgen.errors import SourceError
 
 # Of one input, and of one whole tar archive, after unpacking.
 MAX_BYTES = 512 * 2**20
-# Of a text that is read line by line; whole books are shorter.
+# Of a text that is read line by line, and of one poem; whole books are shorter.
 MAX_LINE_CHARS = 2**24
+# Lines of such a text, and poems of one input or corpus. Small ones take most memory: packed
+# to kilobytes, unpacked to megabytes, they are gigabytes of strings.
+MAX_POEMS = 2**21
+# Of one JSON text, by its commas, colons and opening brackets.
+MAX_JSON_VALUES = 2**24
 # In one archive.
 MAX_MEMBERS = 100_000
 
@@ -85,6 +90,18 @@ def damage_named(name: str) -> Iterator[None]:
             f"{name} is damaged: {str(error) or type(error).__name__}.",
             "Fetch it or pack it again.",
         ) from error
+
+
+def ensure_few(num_poems: int, name: str, what: str = "poems") -> None:
+    """See to it that there are not too many poems, or lines of poems.
+
+    Raises:
+        SourceError: there are more than ``MAX_POEMS``.
+    """
+    if num_poems > MAX_POEMS:
+        raise SourceError(
+            f"{name} holds more than {MAX_POEMS:,} {what}.", "Give a part of it, or split it."
+        )
 
 
 def too_large(name: str) -> SourceError:

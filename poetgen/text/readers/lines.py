@@ -10,8 +10,10 @@ def lines_of(text: str, name: str) -> list[str]:
     r"""Split ``text`` at \n, \r\n and \r, and at no other character.
 
     Raises:
-        SourceError: a line is longer than any poem, or paragraph of a book.
+        SourceError: a line is longer than any poem, or paragraph of a book, or there are
+            more than of any collection.
     """
+    limits.ensure_few(num_lines_of(text), name, "lines")
     lines = with_plain_newlines(text).split("\n")
     if len(text) > limits.MAX_LINE_CHARS:
         for number, line in enumerate(lines, start=1):
