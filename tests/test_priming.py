@@ -197,3 +197,10 @@ def test_contradictions_about_the_start_are_refused(tmp_path):
     assert_two_line_error(poetgen(*long, cwd=tmp_path), "250", "--max-chars 251", "--start-file")
     missing = ["generate", "--start-file", "none.txt"]
     assert_two_line_error(poetgen(*missing, cwd=tmp_path), "none.txt")
+
+
+def test_the_blanks_between_words_of_verse_are_read():
+    words = Vocabulary(["床前", "明月", "光", "，"], "word")
+    assert encode_prompt("床前 明月 光,", words) == words.encode(["床前", "明月", "光", "，"])
+    chars = Vocabulary("床前明月光，")
+    assert encode_prompt("床前 明月 光,", chars) == chars.encode("床前明月光，")
