@@ -194,6 +194,7 @@ def test_offsets_that_are_none_are_refused_whatever_the_fingerprint(folder, chan
         (("prose",), True),
         (("prose",), 1),
         (("vocabulary",), "日月"),
+        (("vocabulary",), []),
         (("vocabulary", 0), "日月"),
         (("vocabulary", 0), "\x1b"),
         (("fingerprint",), None),

@@ -98,7 +98,7 @@ def _ensure_list(path: Path, taken: Sequence[str], force: bool) -> None:
         root = Path(other).resolve()
         if root in (place, *place.parents):
             raise InputError(
-                f"{path} is a source." if root == place else f"{path} lies in {other}.",
+                f"{path} is a source." if root == place else f"{path} lies in {other!r}.",
                 "Give --list-dropped a file of its own.",
             )
     ensure_new(path, force)

@@ -3,7 +3,7 @@
 ::
 
     corpora/tang/
-      corpus.json              vocabulary, counts, provenance, rules, report
+      corpus.json              vocabulary, counts, provenance, rules, report, checksum
       train.tokens.npy         all poems end to end, each START … END, uint16 or uint32
       train.offsets.npy        int64; poem i is tokens[offsets[i]:offsets[i + 1]]
       validation.*  test.*     the same for the poems held out
@@ -287,8 +287,8 @@ def _checked(folder: Path, meta: dict[str, Any]) -> Corpus:
         raise ValueError("its rules contradict each other")
     if meta["prose"] is not changed.get("prose", False):
         raise ValueError("its rules do not tell prose from poems")
-    if not isinstance(meta["vocabulary"], list):
-        raise ValueError("its vocabulary is no list")
+    if not isinstance(meta["vocabulary"], list) or not meta["vocabulary"]:
+        raise ValueError("its vocabulary is no list of tokens")
     vocabulary = Vocabulary(meta["vocabulary"], kind)
     if kind == "char" and any(len(token) != 1 for token in vocabulary.tokens):
         raise ValueError("its vocabulary has characters of more than one letter")
