@@ -12,10 +12,14 @@ from tests.real_data import TANG
 from tests.synthetic import write_poems
 
 
-def pytest_configure() -> None:
-    """Let examples take their time: a busy machine is no fault of the program."""
-    hypothesis.settings.register_profile("patient", deadline=None)
-    hypothesis.settings.load_profile("patient")
+# The outcome of a test depends on the program alone: the same examples every time, and as much
+# time for each as a busy machine takes. ``make fuzz`` looks for new ones.
+_PATIENT = hypothesis.settings(
+    deadline=None, database=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.register_profile("same", _PATIENT, derandomize=True)
+hypothesis.settings.register_profile("fuzz", _PATIENT, derandomize=False, print_blob=True)
+hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture(scope="module")

@@ -341,7 +341,7 @@ def test_a_server_without_ranges_sends_the_whole_file_again(server, tmp_path):
 @settings(
     max_examples=25,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     drops=st.lists(st.integers(0, 299_999), max_size=4),
