@@ -43,8 +43,10 @@ def fuzz(seconds: float, first_seed: int) -> int:
         print(f"fuzz: seed {seed}, {max(0, end - time.monotonic()):.0f} s left", flush=True)
         code = int(pytest.main(["-x", *options], plugins=[Round(seed, end)]))
         if code:
-            print(f'To repeat it: make fuzz SEED={seed}, or for one test of it: pytest TEST '
-                  f"--hypothesis-profile fuzz --hypothesis-seed={seed}")
+            print(
+                f"To repeat it: make fuzz SEED={seed}, or for one test of it: pytest TEST "
+                f"--hypothesis-profile fuzz --hypothesis-seed={seed}"
+            )
             return code
         if time.monotonic() > end:
             return 0
