@@ -11,7 +11,6 @@ from poetgen.text.prepare import prepare
 from tests.real_data import TANG
 from tests.synthetic import write_poems
 
-
 # The outcome of a test depends on the program alone: the same examples every time, and as much
 # time for each as a busy machine takes. ``make fuzz`` looks for new ones.
 _PATIENT = hypothesis.settings(

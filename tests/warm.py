@@ -7,18 +7,15 @@ import os
 import pkgutil
 import sys
 
-import numpy.random
-import opencc
-import safetensors.numpy
-import torch._dynamo  # what torch's optimizers import when the first is made
-import typer._adapters  # noqa: F401
-
 import poetgen
 from poetgen.cli import main
 
-for module in pkgutil.walk_packages(poetgen.__path__, "poetgen."):
-    if not module.name.endswith("__main__"):
-        importlib.import_module(module.name)
+# What is imported late; torch's optimizers import torch._dynamo, and it sympy.
+LATE = ["numpy.random", "opencc", "safetensors.numpy", "torch._dynamo", "typer._adapters"]
+OURS = [module.name for module in pkgutil.walk_packages(poetgen.__path__, "poetgen.")]
+for name in [*LATE, *OURS]:
+    if name != "poetgen.__main__":
+        importlib.import_module(name)
 
 
 def run(arguments: list[str], cwd: str, environment: dict[str, str], out: str, err: str) -> None:
@@ -30,7 +27,6 @@ def run(arguments: list[str], cwd: str, environment: dict[str, str], out: str, e
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(file, number)
         os.close(file)
-    sys.stdout = open(1, "w", closefd=False)
-    sys.stderr = open(2, "w", buffering=1, closefd=False)
+    sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
     sys.argv = ["poetgen", *arguments]
     main()
