@@ -7,55 +7,94 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 ENVIRONMENT = {**os.environ, "PYTHONUTF8": "0", "NO_COLOR": "1", "COLUMNS": "100"}
 
 # Of a process that has imported everything and done nothing, a copy is there in milliseconds.
-# (``tests/test_rooms.py`` has what each command imports.)
 _WARM = "forkserver" in multiprocessing.get_all_start_methods()
 if _WARM:
     _copies = multiprocessing.get_context("forkserver")
     _copies.set_forkserver_preload(["tests.warm"])
 
 
+class Running:
+    """A command that runs in a copy of a warm process, with files for its streams."""
+
+    def __init__(
+        self, words: list[str], cwd: Path, environment: dict[str, str], die_at: int | None
+    ) -> None:
+        from tests.warm import run
+
+        self._words = words
+        self._folder = tempfile.TemporaryDirectory()
+        self._outputs = [os.path.join(self._folder.name, name) for name in ("out", "err")]
+        self._process = _copies.Process(
+            target=run,
+            args=(words, str(cwd), {**ENVIRONMENT, **environment}, *self._outputs, die_at),
+        )
+        self._process.start()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def wait(self, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+        """Return its exit code and what it said."""
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            self.kill()
+            raise subprocess.TimeoutExpired(self._words, timeout)
+        said = [
+            Path(path).read_text("utf-8") if os.path.exists(path) else "" for path in self._outputs
+        ]
+        return subprocess.CompletedProcess(self._words, self._process.exitcode, *said)
+
+
+def begin(
+    *arguments: str | Path, cwd: Path, die_at: int | None = None, **environment: str
+) -> Running:
+    """Start ``poetgen`` in ``cwd`` in a copy of a warm process, and do not wait for it.
+
+    With ``die_at`` it is killed when it calls fsync or rename for the so-manieth time.
+    """
+    return Running(list(map(str, arguments)), cwd, environment, die_at)
+
+
 def poetgen(
-    *arguments: str | Path,
-    cwd: Path,
-    timeout: float = 120,
-    fresh: bool = not _WARM,
-    **environment: str,
+    *arguments: str | Path, cwd: Path, fresh: bool = not _WARM, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run ``poetgen`` in ``cwd`` and give what it said; text is UTF-8 whatever the locale.
 
     It runs in a process of its own: a copy of a warm one, or, where the interpreter's start
     matters, a ``fresh`` one.
     """
-    words, environment = list(map(str, arguments)), {**ENVIRONMENT, **environment}
-    if fresh:
-        return subprocess.run(
-            [sys.executable, "-m", "poetgen", *words],
-            cwd=cwd,
-            env=environment,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=timeout,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    from tests.warm import run
+    if not fresh:
+        return begin(*arguments, cwd=cwd, **environment).wait()
+    return subprocess.run(
+        [sys.executable, "-m", "poetgen", *map(str, arguments)],
+        cwd=cwd,
+        env={**ENVIRONMENT, **environment},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
 
-    with tempfile.TemporaryDirectory() as folder:
-        outputs = [os.path.join(folder, name) for name in ("stdout", "stderr")]
-        process = _copies.Process(target=run, args=(words, str(cwd), environment, *outputs))
-        process.start()
-        process.join(timeout)
-        if process.exitcode is None:
-            process.kill()
-            raise subprocess.TimeoutExpired(words, timeout)
-        said = [Path(path).read_text(encoding="utf-8") for path in outputs]
-        return subprocess.CompletedProcess(words, process.exitcode, *said)
+
+def wait_until(happened: Callable[[], bool], running: Running | subprocess.Popen[str]) -> None:
+    """Wait, however long it takes, until something has happened; fail if the command ends first."""
+    while not happened():
+        assert running.poll() is None or happened(), "the command has ended"
+        time.sleep(0.01)
 
 
 def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:

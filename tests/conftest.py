@@ -1,6 +1,7 @@
 """Corpora that many tests read and none may change."""
 
-from collections.abc import Iterator
+import signal
+import sys
 
 import hypothesis
 import pytest
@@ -20,16 +21,20 @@ hypothesis.settings.register_profile("same", _PATIENT, derandomize=True)
 hypothesis.settings.register_profile("fuzz", _PATIENT, derandomize=False, print_blob=True)
 hypothesis.settings.load_profile("same")
 
+# A shell lets what it starts in the background ignore Ctrl-C, and so would every process that a
+# test starts.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
-@pytest.fixture(scope="module")
-def one_thread() -> Iterator[None]:
-    """Keep torch's threads from waiting for each other on a busy machine."""
-    import torch
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """Keep torch's threads from waiting for each other on a busy machine.
+
+    Sums are then taken in the same order, too, however many cores there are.
+    """
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

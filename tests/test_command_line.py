@@ -6,12 +6,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from tests.command import ENVIRONMENT, assert_two_line_error, poetgen, start
+from tests.command import ENVIRONMENT, assert_two_line_error, poetgen, start, wait_until
 from tests.synthetic import write_poems
 
 TINY = ["--hidden-size", "16", "--embedding-dim", "12", "--device", "cpu"]
@@ -79,11 +78,9 @@ def test_a_signal_keeps_the_best_model_and_says_how_to_go_on(workplace, number, 
     train = ["train", "few", "--engine", "numpy", "--epochs", "100000", *TINY]
     running = start(*train, "--name", name, cwd=workplace)
     model = workplace / f"models/{name}.safetensors"
-    deadline = time.monotonic() + 90
-    while not model.exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_until(model.exists, running)
     running.send_signal(number)
-    _, said = running.communicate(timeout=60)
+    _, said = running.communicate(timeout=300)
     assert running.returncode == code, said
     advice = f"poetgen train few --name {name} --resume"
     assert advice in said

@@ -61,7 +61,7 @@ def test_a_recipe_runs_and_tells_its_smoothed_loss(command, bard):
 @pytest.mark.parametrize("command", trainings(), ids=name_of)
 def test_a_recipe_gives_the_figure_of_the_table(command, bard):
     num_steps, ours, theirs = table()[name_of(command)]
-    done = poetgen(*command, cwd=bard, timeout=600)
+    done = poetgen(*command, cwd=bard)
     assert f"Finished after {num_steps:,} steps" in done.stderr
     loss = float(re.search(r"Smoothed loss of a window: ([\d.]+)", done.stderr)[1])
     # Other machines add up in another order; the report is beaten on all.
