@@ -12,16 +12,19 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/dev: $(VENV)/installed
-	$(PIP) hatchling hypothesis matplotlib mypy pytest ruff
+	$(PIP) --editable '.[train]' hatchling hypothesis matplotlib mypy pytest ruff
 	touch $@
 
-.PHONY: poem test check check-long lint types bench clean
+.PHONY: poem test fuzz check check-long lint types bench clean
 
 poem: $(VENV)/installed  ## a poem, now
 	@$(BIN)/poetgen generate --start 日 --temp 0.8
 
 test: $(VENV)/dev  ## the fast tests
 	$(BIN)/python -m pytest
+
+fuzz: $(VENV)/dev  ## new counterexamples, for a while: make fuzz [SECONDS=100] [SEED=…]
+	$(BIN)/python -m tests.fuzz $(or $(SECONDS),100) $(SEED)
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

@@ -33,7 +33,7 @@ TokenKind = Literal["char", "word"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
-Engine = Literal["torch", "numpy"]
+Engine = Literal["auto", "torch", "numpy"]
 Output = Literal["softmax", "gumbel"]
 Optimizer = Literal["adamw", "adam", "sgd", "rmsprop", "adagrad"]
 Schedule = Literal["cosine", "constant"]
@@ -146,7 +146,9 @@ class TrainConfig(Settings):
     """How a model is trained; stored in every model file."""
 
     arch: Arch = setting("lstm", "The recurrent cell.")
-    engine: Engine = setting("torch", "What computes; numpy needs no torch and runs on the CPU.")
+    engine: Engine = setting(
+        "auto", "What computes; auto takes torch where it is installed, else numpy (on the CPU)."
+    )
     device: Device = setting("auto", "Where to compute; auto takes the best one present.")
     precision: Precision = setting(
         "auto",

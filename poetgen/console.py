@@ -161,10 +161,12 @@ class TrainingDisplay:
         """Show one event."""
         if isinstance(event, Started):
             self._console.print(
-                f"Training {escape(self._name)} on {event.device} in {_precision(event)}: "
+                f"Training {escape(self._name)} on {event.device} in {event.precision}: "
                 f"{event.num_parameters:,} parameters, {event.total_steps:,} steps, "
                 f"{event.steps_per_epoch:,} to an epoch."
             )
+            if event.remark:
+                self._console.print(escape(event.remark))
             if event.resumed_at_step:
                 self._console.print(f"Going on after step {event.resumed_at_step:,}.")
         elif isinstance(event, Steps):
@@ -242,10 +244,6 @@ def _sample_lines(sample: Sampled) -> Text:
 
 def _smooth(event: Steps) -> str:
     return "" if event.smooth_loss is None else f"smooth loss {event.smooth_loss:.2f}  "
-
-
-def _precision(event: Started) -> str:
-    return f"{event.precision} ({event.remark})" if event.remark else event.precision
 
 
 def _remaining(event: Steps) -> str:

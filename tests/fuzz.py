@@ -1,6 +1,6 @@
 """Hunt for new counterexamples: the tests of laws, again and again, each round with a fresh seed.
 
-    python -m tests.fuzz [SECONDS [SEED]]
+    make fuzz [SECONDS=100] [SEED=1]
 
 ``make test`` tries the same examples every time; this one never does. When the time is up the
 tests that are left are skipped, so that the rounds are short on any machine.
@@ -15,8 +15,6 @@ import sys
 import time
 
 import pytest
-
-SECONDS = 100.0
 
 
 class Round:
@@ -54,10 +52,5 @@ def fuzz(seconds: float, first_seed: int) -> int:
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:]
-    sys.exit(
-        fuzz(
-            float(given[0]) if given else SECONDS,
-            int(given[1]) if given[1:] else secrets.randbelow(2**32),
-        )
-    )
+    seconds, *seed = map(int, sys.argv[1:])
+    sys.exit(fuzz(seconds, seed[0] if seed else secrets.randbelow(2**32)))

@@ -92,6 +92,7 @@ def test_only_the_torch_side_imports_torch():
         "networks/torch_recurrence.py",
         "networks/torch_training.py",
         "networks/devices.py",
+        "networks/torch_extra.py",
         "generation/torch_stepper.py",
         "training/processes.py",
         "training/resident_text.py",

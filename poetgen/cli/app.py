@@ -138,6 +138,11 @@ def _explain(error: Exception) -> tuple[str, str]:
             "There is not enough memory.",
             _MEMORY_ADVICE.get("".join(sys.argv[1:2]), _MEMORY_ADVICE["train"]),
         )
+    if isinstance(error, ImportError):
+        return (
+            f"A package that poetgen needs cannot be imported: {error}.",
+            "Install poetgen and what it needs again: pip install --force-reinstall poetgen",
+        )
     return (
         f"{type(error).__name__}: {error}",
         "This is a fault in poetgen. Set POETGEN_DEBUG=1 to see where, and please report it.",

@@ -194,6 +194,8 @@ def _merge(context: typer.Context, stored: TrainConfig, given: TrainConfig) -> T
         if source is None or source.name != "COMMANDLINE":
             continue
         value = getattr(given, field.name)
+        if (field.name, value) == ("engine", "auto"):
+            continue
         if field.name in ("max_minutes", "device", "patience", "checkpoint_seconds"):
             changes[field.name] = value
         elif value != getattr(stored, field.name):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.config import Device, SampleConfig, SearchConfig
+from poetgen.errors import DeviceError
 from poetgen.generation.decode import Stepper, iter_written, poem_rngs, write
 from poetgen.generation.prompt import encode_prompt
 from poetgen.networks.model import Model
@@ -135,13 +136,16 @@ def load_poet(path: Path, device: Device = "auto") -> Poet:
 
     Raises:
         ModelError: the file is missing or damaged.
-        DeviceError: the device is not there.
+        DeviceError: the device is not there, or needs torch, which is not installed.
     """
     model = load_model(path)
     if device in ("auto", "cpu"):
         # Small networks, one token at a time: a GPU would spend its time waiting, and
         # importing torch takes longer than the poem.
         return Poet(model, NumpyModel(model.config, model.weights))
+    from poetgen.networks.torch_extra import need_torch
+
+    need_torch(f"--device {device}", "Or leave --device out.", DeviceError)
     from poetgen.generation.torch_stepper import TorchStepper
     from poetgen.networks.devices import pick_device
     from poetgen.networks.torch_model import build

@@ -8,10 +8,12 @@ from typing import Any, Protocol, SupportsFloat
 import numpy as np
 from numpy.typing import NDArray
 
-from poetgen.config import ModelConfig, TrainConfig
-from poetgen.errors import SettingError
+from poetgen.config import Device, ModelConfig, TrainConfig
+from poetgen.config import Engine as EngineName
+from poetgen.errors import DeviceError, SettingError
 from poetgen.generation.decode import Stepper
 from poetgen.networks.model import Weights
+from poetgen.networks.torch_extra import has_torch, need_torch
 from poetgen.sealed import Arrays
 from poetgen.text.batches import Batch
 from poetgen.training.processes import ALONE, Processes
@@ -32,7 +34,7 @@ class Engine(Measurable, Protocol):
 
     device: str
     precision: str
-    # What the user should know about these two, or nothing.
+    # What the user should know about these two, if there is something.
     remark: str
     versions: Mapping[str, str]
     threads: Threads
@@ -81,6 +83,21 @@ def model_config_of(config: TrainConfig, vocab_size: int) -> ModelConfig:
     )
 
 
+def pick_engine(wanted: EngineName, device: Device) -> EngineName:
+    """Return what computes: for ``auto`` torch, or numpy where torch is not installed.
+
+    Raises:
+        DeviceError, SettingError: what is asked for needs torch, which is not installed.
+    """
+    if wanted == "numpy":
+        return "numpy"
+    if device not in ("auto", "cpu"):
+        need_torch(f"--device {device}", "Or leave --device out.", DeviceError)
+    if wanted == "torch":
+        need_torch("--engine torch", "A run begun with --engine numpy needs none.", SettingError)
+    return "torch" if has_torch() else "numpy"
+
+
 def make_engine(
     config: TrainConfig, model_config: ModelConfig, processes: Processes = ALONE
 ) -> Engine:
@@ -88,9 +105,10 @@ def make_engine(
 
     Raises:
         DeviceError: the device is not there, or not for this engine.
-        SettingError: the precision, or more than one process, is not for this engine.
+        SettingError: the precision, or more than one process, is not for this engine; torch
+            is asked for and not installed.
     """
-    if config.engine == "numpy":
+    if pick_engine(config.engine, config.device) == "numpy":
         if processes.size > 1 or config.accumulate > 1:
             raise SettingError(
                 "numpy works through whole batches, in one process.",

@@ -11,18 +11,15 @@ from poetgen.training.metrics import Metrics
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The run begins, or goes on after an interruption.
-
-    ``remark`` says why the precision is not the one expected, or is empty.
-    """
+    """The run begins, or goes on after an interruption; ``remark`` is what the user should know."""
 
     device: str
     precision: str
-    remark: str
     num_parameters: int
     steps_per_epoch: int
     total_steps: int
     resumed_at_step: int
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)

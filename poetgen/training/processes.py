@@ -14,7 +14,8 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from poetgen.config import Device
-from poetgen.errors import PoetgenError
+from poetgen.errors import PoetgenError, SettingError
+from poetgen.networks.torch_extra import need_torch
 
 Value = TypeVar("Value")
 
@@ -69,12 +70,14 @@ def joined(device: Device) -> Iterator[Processes]:
 
     Raises:
         DeviceError: the device asked for is not there.
+        SettingError: torch is not installed.
         PoetgenError: another process has died while this one waited for it.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield ALONE
         return
+    need_torch(f"A training of {size} processes", "Or unset WORLD_SIZE.", SettingError)
     import torch
     import torch.distributed as dist
 

@@ -17,7 +17,8 @@ def settings_of(checkpoint: Checkpoint) -> TrainConfig:
         ModelError: another version of poetgen wrote it.
     """
     try:
-        return TrainConfig(**checkpoint.values["training"])
+        # The first runs had one engine, and did not say so.
+        return TrainConfig(**{"engine": "torch", **checkpoint.values["training"]})
     except (TypeError, KeyError, SettingError) as error:
         raise ModelError(
             f"The checkpoint was written by another version of poetgen: {error}.",

@@ -65,7 +65,9 @@ class TorchEngine:
         self.remark = ""
         lacks = self.device == "cpu" and self.precision == "float32" and has_bfloat16_flags()
         if lacks and config.precision == "auto":
-            self.remark = "the CPU has bfloat16, but a step in it fails here"
+            self.remark = (
+                "The CPU has bfloat16, but a step in it fails here: products are in float32."
+            )
         self.threads = Threads(config.threads, torch.get_num_threads(), torch.set_num_threads)
         self.versions: Mapping[str, str] = {"torch": torch.__version__}
         self._config = config

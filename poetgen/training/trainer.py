@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import SupportsFloat
 
 from poetgen.config import TrainConfig
 from poetgen.errors import DivergedError
 from poetgen.networks.model import Model, num_parameters
 from poetgen.networks.model_file import save_model
+from poetgen.networks.torch_extra import NO_TORCH
 from poetgen.sealed import all_finite
 from poetgen.text.corpus import Corpus
 from poetgen.training.checkpoint import (
@@ -22,7 +23,7 @@ from poetgen.training.checkpoint import (
 )
 from poetgen.training.counters import Counters
 from poetgen.training.course import Course
-from poetgen.training.engine import make_engine, model_config_of
+from poetgen.training.engine import make_engine, model_config_of, pick_engine
 from poetgen.training.evaluate import evaluate
 from poetgen.training.events import (
     Event,
@@ -72,8 +73,11 @@ class Trainer:
             DeviceError: the device asked for is not there, or not for this engine.
             SettingError: the settings contradict each other or the corpus.
         """
+        engine = pick_engine(config.engine, config.device)
+        self._remark = NO_TORCH if (config.engine, engine) == ("auto", "numpy") else self.engine.remark
         self.corpus = corpus
-        self.config = config
+        # With the engine that really computes: a resumed run keeps it.
+        self.config = config = replace(config, engine=engine)
         self.files = files
         self._processes = processes
         self.model_config = model_config_of(config, len(corpus.vocabulary))
@@ -109,11 +113,11 @@ class Trainer:
         yield Started(
             self.engine.device,
             self.engine.precision,
-            self.engine.remark,
             num_parameters(self.model_config),
             self._course.steps_per_epoch,
             self.total_steps,
             self.counters.step,
+            self._remark,
         )
         last_sample = -math.inf
         every = max(1, self._course.steps_per_epoch // _VALIDATIONS_PER_EPOCH)
