@@ -51,7 +51,16 @@ def test_prose_goes_from_its_name_to_text_of_its_words(tmp_path):
     environment = at_home(tmp_path)
     words = ("prepare", "time-machine", "--tokens", "word", "--letters-only")
     assert poetgen(*words, cwd=tmp_path, **environment).returncode == 0
-    size = ("--hidden-size", "16", "--embedding-dim", "12", "--max-minutes", "0.02")
+    size = (
+        "--hidden-size",
+        "16",
+        "--embedding-dim",
+        "12",
+        "--max-minutes",
+        "0.02",
+        "--engine",
+        "numpy",
+    )
     trained = poetgen("train", "time-machine", *size, cwd=tmp_path, **environment)
     assert trained.returncode == 0, trained.stderr
     write = ("generate", "--start", "the time traveller", "--seed", "3", "--max-chars", "12")
@@ -153,7 +162,16 @@ def test_a_pipe_is_written_to_and_never_replaced(tmp_path, monkeypatch):
 @pytest.mark.parametrize("answer", ["n", "y"])
 @needs_english
 def test_on_a_terminal_train_offers_to_prepare(tmp_path, answer):
-    size = ["--hidden-size", "8", "--embedding-dim", "8", "--max-minutes", "0.01"]
+    size = [
+        "--hidden-size",
+        "8",
+        "--embedding-dim",
+        "8",
+        "--max-minutes",
+        "0.01",
+        "--engine",
+        "numpy",
+    ]
     code, shown = on_terminal(["train", "time-machine", *size], answer, tmp_path)
     assert "Fetch and prepare it now?" in shown, shown
     assert (tmp_path / "corpora/time-machine").exists() == (answer == "y"), shown
@@ -173,7 +191,7 @@ def on_terminal(arguments, answer, cwd):
         stderr=theirs,
     )
     os.close(theirs)
-    shown, answered, end = b"", False, time.monotonic() + 60
+    shown, answered, end = b"", False, time.monotonic() + 300
     while time.monotonic() < end:
         ready, _, _ = select.select([ours], [], [], 0.2)
         if ready:
@@ -186,6 +204,6 @@ def on_terminal(arguments, answer, cwd):
         if not answered and b"]:" in shown:
             os.write(ours, f"{answer}\n".encode())
             answered = True
-    process.wait(timeout=30)
+    process.wait(timeout=300)
     os.close(ours)
     return process.returncode, shown.decode("utf-8", "replace")
