@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from multiprocessing import forkserver
 from pathlib import Path
 
 ENVIRONMENT = {**os.environ, "PYTHONUTF8": "0", "NO_COLOR": "1", "COLUMNS": "100"}
@@ -18,6 +19,7 @@ _WARM = "forkserver" in multiprocessing.get_all_start_methods()
 if _WARM:
     _copies = multiprocessing.get_context("forkserver")
     _copies.set_forkserver_preload(["tests.warm"])
+    forkserver.ensure_running()  # it gets warm while the first tests run
 
 
 class Running:

@@ -14,7 +14,7 @@ from poetgen.networks.model_file import load_model
 from poetgen.training import engine
 from poetgen.training.checkpoint import load_checkpoint
 from poetgen.training.engine import pick_engine
-from tests.command import ENVIRONMENT
+from tests.command import ENVIRONMENT, assert_two_line_error, poetgen
 from tests.synthetic import write_poems
 
 # One interpreter for all commands: nothing of torch can be found by it.
@@ -108,6 +108,15 @@ def test_what_is_stored_is_the_engine_that_computed(told):
     assert stored["engine"] == "numpy"
     # It was begun with numpy, which was told then.
     assert "torch" not in said["resume"][2]
+
+
+def test_a_run_that_numpy_began_stays_with_numpy_where_torch_is(told):
+    folder, _ = told
+    again = ["train", "few", "--name", "r", "--resume", "--max-minutes", "0"]
+    assert poetgen(*again, cwd=folder).returncode == 0
+    stored = load_checkpoint(folder / "models/r.checkpoint").values["training"]
+    assert stored["engine"] == "numpy"
+    assert_two_line_error(poetgen(*again, "--engine", "torch", cwd=folder), "--engine numpy")
 
 
 def test_the_answers_are_there(told):
