@@ -12,13 +12,15 @@ from collections.abc import Callable
 from multiprocessing import forkserver
 from pathlib import Path
 
+from tests.copied import run
+
 ENVIRONMENT = {**os.environ, "PYTHONUTF8": "0", "NO_COLOR": "1", "COLUMNS": "100"}
 
 # Of a process that has imported everything and done nothing, a copy is there in milliseconds.
 _WARM = "forkserver" in multiprocessing.get_all_start_methods()
 if _WARM:
     _copies = multiprocessing.get_context("forkserver")
-    _copies.set_forkserver_preload(["tests.warm"])
+    _copies.set_forkserver_preload(["tests.warm", "tests.copied"])
     forkserver.ensure_running()  # it gets warm while the first tests run
 
 
@@ -28,8 +30,6 @@ class Running:
     def __init__(
         self, words: list[str], cwd: Path, environment: dict[str, str], die_at: int | None
     ) -> None:
-        from tests.warm import run
-
         self._words = words
         self._folder = tempfile.TemporaryDirectory()
         self._outputs = [os.path.join(self._folder.name, name) for name in ("out", "err")]
@@ -64,7 +64,7 @@ def begin(
 ) -> Running:
     """Start ``poetgen`` in ``cwd`` in a copy of a warm process, and do not wait for it.
 
-    With ``die_at`` it is killed when it calls fsync or rename for the so-manieth time.
+    With ``die_at`` = n it is killed when it calls fsync or rename for the n-th time.
     """
     return Running(list(map(str, arguments)), cwd, environment, die_at)
 
