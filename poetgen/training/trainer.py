@@ -74,7 +74,7 @@ class Trainer:
             SettingError: the settings contradict each other or the corpus.
         """
         engine = pick_engine(config.engine, config.device)
-        self._remark = NO_TORCH if (config.engine, engine) == ("auto", "numpy") else self.engine.remark
+        no_torch = (config.engine, engine) == ("auto", "numpy")
         self.corpus = corpus
         # With the engine that really computes: a resumed run keeps it.
         self.config = config = replace(config, engine=engine)
@@ -82,6 +82,7 @@ class Trainer:
         self._processes = processes
         self.model_config = model_config_of(config, len(corpus.vocabulary))
         self.engine = make_engine(config, self.model_config, processes)
+        self._remark = NO_TORCH if no_torch else self.engine.remark
         self.best: Metrics | None = None
         self.finished: Finished | None = None
         self._log = MetricsLog(files.metrics if processes.is_first else None)
