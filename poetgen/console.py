@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -27,7 +27,9 @@ from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
+from poetgen.config import TokenKind
 from poetgen.terminal import visible
+from poetgen.text.tokens import join_tokens, spaced
 from poetgen.training.events import (
     Event,
     Finished,
@@ -218,7 +220,7 @@ class TrainingDisplay:
         if self._sample is None:
             return Group(self._bar)
         table = Table.grid(padding=(0, 2))
-        table.add_row(Text("real", style="dim"), Text(self._sample.line))
+        table.add_row(Text("real", style="dim"), Text(_spell(self._sample.line, self._sample.kind)))
         table.add_row(Text("guess", style="dim"), _marked(self._sample))
         for poem in self._sample.poems:
             table.add_row(Text("·", style="dim"), _one_line(poem))
@@ -226,11 +228,16 @@ class TrainingDisplay:
 
 
 def _marked(sample: Sampled) -> Text:
-    """Colour the places where the model's first choice is the real character."""
+    """Colour the places where the model's first choice is the real token."""
     text = Text()
-    for real, guess in zip(sample.line, sample.guess, strict=True):
-        text.append(guess, style="bold green" if real == guess else "dim")
+    shown = spaced(sample.guess, sample.kind)
+    for real, guess, part in zip(sample.line, sample.guess, shown, strict=True):
+        text.append(part.replace("\n", " "), style="bold green" if real == guess else "dim")
     return text
+
+
+def _spell(tokens: Sequence[str], kind: TokenKind) -> str:
+    return join_tokens(tokens, kind).replace("\n", " ")
 
 
 def _one_line(poem: str) -> Text:
@@ -239,7 +246,8 @@ def _one_line(poem: str) -> Text:
 
 def _sample_lines(sample: Sampled) -> Text:
     poems = "\n".join(f"  {_one_line(poem)}" for poem in sample.poems)
-    return Text(f"  real   {sample.line}\n  guess  {sample.guess}\n{poems}")
+    line, guess = (_spell(tokens, sample.kind) for tokens in (sample.line, sample.guess))
+    return Text(f"  real   {line}\n  guess  {guess}\n{poems}")
 
 
 def _smooth(event: Steps) -> str:

@@ -1,21 +1,29 @@
 import dataclasses
+import io
 import itertools
 import math
+import re
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
-from poetgen.config import ModelConfig
+from poetgen.comparison.race import run_contender
+from poetgen.config import ModelConfig, PrepareConfig, RaceConfig
+from poetgen.console import TrainingDisplay
 from poetgen.errors import DeviceError
 from poetgen.generation.torch_stepper import TorchStepper
 from poetgen.networks.model import num_parameters
 from poetgen.networks.model_file import load_model
 from poetgen.networks.torch_model import LanguageModel, weights_of
 from poetgen.text.corpus import encode_poems
+from poetgen.text.prepare import prepare
 from poetgen.text.vocabulary import END, PAD, UNK, Vocabulary
 from poetgen.training import trainer as trainer_module
 from poetgen.training.evaluate import evaluate
@@ -337,7 +345,7 @@ def test_a_guess_has_one_character_for_each_of_its_line(corpus):
     for number in range(12):
         line, guess = guess_line(TorchStepper(model), corpus, number)
         assert len(line) == len(guess) > 0
-        assert any(poem.startswith(line.rstrip("＿")) for poem in poems)
+        assert any(poem.startswith("".join(line).rstrip("＿")) for poem in poems)
 
 
 def test_a_guess_is_the_likeliest_character_after_the_real_ones(corpus):
@@ -345,7 +353,7 @@ def test_a_guess_is_the_likeliest_character_after_the_real_ones(corpus):
     vocabulary = corpus.vocabulary
     line, guess = guess_line(TorchStepper(model), corpus, 0)
     poem = corpus.splits["validation"][0].astype(np.int64)
-    assert vocabulary.decode(poem[1 : len(line) + 1].tolist()) == line.rstrip("＿")
+    assert vocabulary.decode(poem[1 : len(line) + 1].tolist()) == "".join(line).rstrip("＿")
     model.eval()
     for place, shown in enumerate(guess):
         with torch.no_grad():
@@ -361,6 +369,46 @@ def test_samples_begin_with_the_fixed_starts_that_the_corpus_knows(corpus):
     assert len(known) > 3
     assert [poem[0] for poem in poems] == known
     assert sample_poems(TorchStepper(model), corpus, seed=5) == poems
+
+
+@pytest.fixture(scope="module")
+def words():
+    """A corpus of words, with marks and several lines to a poem."""
+    things = ("balloons", "man", "time", "door", "lamp", "fire", "house", "tree", "sea", "sun")
+    who = ("he", "she", "we", "they")
+    poems = [f"But before the {a},\n{b} (the {a}) rose!" for a in things for b in who]
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "words.txt").write_text("\n\n".join(poems), encoding="utf-8")
+        source = [Path(folder) / "words.txt"]
+        corpus = prepare(source, "words", PrepareConfig(tokens="word")).corpus
+    # Too short for windows.
+    return dataclasses.replace(corpus, meta={**corpus.meta, "prose": False})
+
+
+def shown(event, **terminal):
+    """What the display shows of an event, on a terminal or elsewhere, colours left out."""
+    console = Console(file=io.StringIO(), width=100, highlight=False, **terminal)
+    with TrainingDisplay(console, "m") as display:
+        display.show(event)
+    return re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", console.file.getvalue())
+
+
+@pytest.mark.parametrize("terminal", [{"force_terminal": True}, {}], ids=["terminal", "pipe"])
+def test_words_are_shown_as_a_printer_sets_them(words, tmp_path, terminal):
+    sample = of_kind(trainer_of(words, tmp_path, max_tokens=100).run(), Sampled)[-1]
+    assert len(sample.line) == len(sample.guess)
+    assert {"But", "before", "the", ",", "\n", "("} <= set(sample.line)
+    thing = sample.line[3]
+    perfect = shown(dataclasses.replace(sample, guess=sample.line), **terminal)
+    assert perfect.count(f"But before the {thing}, ") == 2
+    assert perfect.count(f"(the {thing}) rose!") == 2
+
+
+def test_a_race_on_words_is_shown_too(words, tmp_path):
+    config = RaceConfig(budget=100, hidden_size=8, embedding_dim=4, device="cpu")
+    (*events, result) = run_contender("gru", words, config, "But", tmp_path)
+    assert "But before the" in "".join(shown(e, force_terminal=True) for e in events)
+    assert result.poem.startswith("But")
 
 
 # Devices.

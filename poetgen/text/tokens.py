@@ -22,13 +22,18 @@ def split_tokens(text: str, kind: TokenKind) -> Sequence[str]:
 
 def join_tokens(tokens: Sequence[str], kind: TokenKind) -> str:
     """Write tokens as text: characters side by side, words with blanks where they belong."""
+    return "".join(spaced(tokens, kind))
+
+
+def spaced(tokens: Sequence[str], kind: TokenKind) -> list[str]:
+    """Return each token with the blank before it, if one belongs there."""
     if kind == "char":
-        return "".join(tokens)
+        return list(tokens)
     parts: list[str] = []
     before = "\n"
     for token in tokens:
-        if not (before == "\n" or token == "\n" or token in _CLOSING or before in _OPENING):
-            parts.append(" ")
-        parts.append(token)
+        is_apart = before != "\n" and token != "\n"
+        is_apart = is_apart and token not in _CLOSING and before not in _OPENING
+        parts.append(f" {token}" if is_apart else token)
         before = token
-    return "".join(parts)
+    return parts

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from poetgen.config import TokenKind
 from poetgen.training.metrics import Metrics
 
 
@@ -64,14 +65,15 @@ class SetBack:
 class Sampled:
     """Poems from fixed starts, and what the model would put in each place of a real line.
 
-    ``guess`` has one character for each character of ``line``: the likeliest, given the
-    real characters before it.
+    ``guess`` has one token of the ``kind`` for each token of ``line``: the likeliest, given
+    the real ones before it.
     """
 
     step: int
     poems: Sequence[str]
-    line: str
-    guess: str
+    line: Sequence[str]
+    guess: Sequence[str]
+    kind: TokenKind = "char"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from poetgen.text.vocabulary import NUM_SPECIAL
 # The starts of the course reports, so that models can be compared by eye.
 STARTS = "日红山夜湖海月君"
 _SAMPLING = SampleConfig(temperature=0.8, max_chars=64)
-_LINE_CHARS = 24
+_LINE_TOKENS = 24
 _SAMPLE_EVERY_SECONDS = 60.0
 # One column wide on the screen would misalign with hanzi; this one is as wide as they are.
-_NO_CHARACTER = "＿"
+_NO_TOKEN = "＿"
 
 
 # A model whose weights run away is shown, too; the loop will tell.
@@ -39,11 +39,11 @@ def sample_poems(network: Stepper[Any], corpus: Corpus, seed: int) -> list[str]:
 
 
 @np.errstate(all="ignore")
-def guess_line(network: Stepper[Any], corpus: Corpus, number: int) -> tuple[str, str]:
-    """Show a real held-out line and, place by place, what the model finds likeliest there."""
+def guess_line(network: Stepper[Any], corpus: Corpus, number: int) -> tuple[list[str], list[str]]:
+    """Return the tokens of a held-out line and, place by place, those the model finds likeliest."""
     poems = corpus.splits["validation"]
     # A step that shares no factor with most sizes walks through all poems.
-    token_ids = np.asarray(poems[number * 7919 % len(poems)][: _LINE_CHARS + 1], np.int64)
+    token_ids = np.asarray(poems[number * 7919 % len(poems)][: _LINE_TOKENS + 1], np.int64)
     likeliest = []
     state = network.start(1)
     for token_id in token_ids[:-1]:
@@ -52,9 +52,8 @@ def guess_line(network: Stepper[Any], corpus: Corpus, number: int) -> tuple[str,
     return _spell(corpus, token_ids[1:].tolist()), _spell(corpus, likeliest)
 
 
-def _spell(corpus: Corpus, token_ids: list[int]) -> str:
-    chars = (corpus.vocabulary.token(i) if i >= NUM_SPECIAL else _NO_CHARACTER for i in token_ids)
-    return "".join(chars).replace("\n", " ")
+def _spell(corpus: Corpus, token_ids: list[int]) -> list[str]:
+    return [corpus.vocabulary.token(i) if i >= NUM_SPECIAL else _NO_TOKEN for i in token_ids]
 
 
 def sample_pause(last_sample_seconds: float) -> float:

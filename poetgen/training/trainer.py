@@ -313,7 +313,7 @@ class Trainer:
         network = self.engine.network()
         line, guess = guess_line(network, self.corpus, self.counters.step)
         poems = sample_poems(network, self.corpus, self.config.seed)
-        yield Sampled(self.counters.step, poems, line, guess)
+        yield Sampled(self.counters.step, poems, line, guess, self.corpus.vocabulary.kind)
 
     def _end(self, reason: str) -> Iterator[Event]:
         """Measure the last model, unless somebody waits for the end, and tidy up."""
