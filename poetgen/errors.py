@@ -8,6 +8,7 @@
         ├── SourceError                   a text that cannot be read as poems
         ├── CorpusError                   a corpus folder that cannot be used
         ├── ModelError                    a model or checkpoint that cannot be loaded
+        │   └── DamagedError              one that is missing or damaged
         ├── DeviceError                   a device that is not there
         ├── SettingError                  a setting out of its range
         ├── PromptError                   a start that the model cannot read
@@ -49,6 +50,10 @@ class CorpusError(InputError):
 
 class ModelError(InputError):
     """A model file or a checkpoint that is missing, damaged or of another kind."""
+
+
+class DamagedError(ModelError):
+    """A model file or a checkpoint that is missing, or not as it was written."""
 
 
 class DeviceError(InputError):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from poetgen.errors import ModelError
+from poetgen.errors import DamagedError, ModelError
 from poetgen.files import write_whole
 
 Arrays = dict[str, NDArray[Any]]
@@ -83,32 +83,31 @@ def load_sealed(
     if they do not fit.
 
     Raises:
-        ModelError: the file is missing, truncated, altered, or of another kind or version.
+        DamagedError: the file is missing, truncated or altered.
+        ModelError: it is of another kind or a newer version, or may not be read.
     """
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
-        raise ModelError(f"There is no {kind.noun} {path}.", advice)
+        raise DamagedError(f"There is no {kind.noun} {path}.", advice)
     try:
         _check_header(path)
         with safe_open(path, framework="numpy") as file:
-            values = json.loads((file.metadata() or {})[kind.key])
-            version, checksum = values.pop("format_version"), values.pop("checksum")
-            if version != kind.version:
-                raise ModelError(
-                    f"{path} has format version {version!r}; this poetgen reads {kind.version}.",
-                    advice,
-                )
+            metadata = file.metadata() or {}
+            if kind.key not in metadata:
+                raise ModelError(f"{path} is no {kind.noun} of poetgen.", advice)
+            values = json.loads(metadata[kind.key])
+            version, checksum = values["format_version"], values.pop("checksum")
+            _check_version(path, kind, version)
             names = file.keys()
             if len(names) > _MAX_ARRAYS:
                 raise ValueError(f"it has {len(names):,} arrays")
             slices = {name: file.get_slice(name) for name in names}
             check(values, {n: (s.get_dtype(), tuple(s.get_shape())) for n, s in slices.items()})
             arrays = {name: file.get_tensor(name) for name in names}
-        is_whole = checksum == _checksum({**values, "format_version": version}, arrays)
+        is_whole = checksum == _checksum(values, arrays)
     except (
         SafetensorError,
-        OSError,
         ValueError,
         KeyError,
         TypeError,
@@ -116,10 +115,29 @@ def load_sealed(
         AttributeError,  # of numpy, which has no numbers of such a kind
     ) as error:
         why = f"no {error} in it" if isinstance(error, KeyError) else error
-        raise ModelError(f"{path} is not a whole {kind.noun}: {why}.", advice) from error
+        raise DamagedError(f"{path} is not a whole {kind.noun}: {why}.", advice) from error
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror or error}.", advice) from error
     if not is_whole:
-        raise ModelError(f"{path} is damaged: its checksum does not match its content.", advice)
+        raise DamagedError(f"{path} is damaged: its checksum does not match its content.", advice)
+    del values["format_version"]
     return arrays, values
+
+
+def _check_version(path: Path, kind: Kind, version: object) -> None:
+    """Refuse a file of another version before anything else in it is looked at.
+
+    Raises:
+        ModelError: a newer poetgen wrote it.
+        ValueError: there is no such version.
+    """
+    if type(version) is not int or version < 1:
+        raise ValueError(f"there is no format version {version!r}")
+    if version != kind.version:
+        raise ModelError(
+            f"{path} has format version {version}; this poetgen reads {kind.version}.",
+            "Use the poetgen that wrote it, or a newer one: pip install --upgrade poetgen.",
+        )
 
 
 def _check_header(path: Path) -> None:

@@ -52,7 +52,7 @@ def prepare_in(folder):
 
 def records_of(files):
     records = [json.loads(line) for line in files.metrics.read_text("utf-8").splitlines()]
-    return [{k: v for k, v in record.items() if k != "clock"} for record in records]
+    return [{k: v for k, v in record.items() if k not in ("clock", "run")} for record in records]
 
 
 def kill_again_and_again(workplace, engine, count, epochs):
@@ -74,7 +74,7 @@ def kill_again_and_again(workplace, engine, count, epochs):
         # Whatever lies there is whole, and no step that was saved is lost.
         # (Looked at without load_latest, which would put it in order.)
         latest = files.checkpoint if files.checkpoint.exists() else files.previous
-        steps.append(load_checkpoint(latest).values["counters"]["step"])
+        steps.append(load_checkpoint(latest).state.counters.step)
         assert steps[-1] >= steps[-2]
         if files.model.exists():
             load_model(files.model)
@@ -133,7 +133,7 @@ def test_a_run_that_nobody_reads_any_more_is_saved_and_ends(workplace):
     assert running.wait(timeout=300) == 141
     running.stdout.close()
     checkpoint = load_checkpoint(files.checkpoint)
-    assert checkpoint.values["counters"]["step"] > 0
+    assert checkpoint.state.counters.step > 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
@@ -157,7 +157,7 @@ def test_a_run_whose_terminal_is_closed_is_saved(workplace):
         said += os.read(ours, 65536)
     os.close(ours)
     assert running.wait(timeout=300) != 0
-    assert load_checkpoint(files.checkpoint).values["counters"]["step"] > 0
+    assert load_checkpoint(files.checkpoint).state.counters.step > 0
 
 
 def test_a_second_training_on_one_name_is_refused_while_the_first_lives(workplace):
@@ -179,7 +179,7 @@ def test_a_second_training_on_one_name_is_refused_while_the_first_lives(workplac
 def test_a_changed_corpus_is_refused_with_both_fingerprints(workplace):
     done = poetgen(*TRAIN, "--name", "m", "--max-minutes", "0.001", cwd=workplace)
     assert done.returncode == 0, done.stderr
-    before = load_checkpoint(workplace / "models/m.checkpoint").values["corpus"]
+    before = load_checkpoint(workplace / "models/m.checkpoint").state.corpus
     write_poems(workplace / "poems.txt", 121)
     assert (
         poetgen("prepare", "poems.txt", "--name", "few", "--force", cwd=workplace).returncode == 0

@@ -15,8 +15,7 @@ from poetgen.networks.model import Model, num_parameters
 from poetgen.networks.model_file import load_model, save_model
 from poetgen.sealed import Kind, save_sealed
 from poetgen.text.vocabulary import Vocabulary
-from poetgen.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
-from poetgen.training.run_files import RunFiles
+from poetgen.training.checkpoint import load_checkpoint
 from tests.tiny import tiny_model, tiny_weights
 
 # Any JSON a trainer might write beside the weights. Surrogates are no text, and a control
@@ -294,8 +293,9 @@ def test_files_of_other_programs_are_refused(path, tmp_path):
 def test_a_checkpoint_is_no_model_and_a_model_no_checkpoint(saved, path, tmp_path):
     with pytest.raises(ModelError):
         load_checkpoint(path)
-    save_checkpoint(Checkpoint({"x": np.arange(3)}, {"step": 3}), RunFiles(tmp_path, "run"))
-    with pytest.raises(ModelError):
+    kind = Kind(key="poetgen-checkpoint", version=1, noun="checkpoint")
+    save_sealed(tmp_path / "run.checkpoint", kind, {"x": np.arange(3)}, {"step": 3})
+    with pytest.raises(ModelError, match="no model file"):
         load_model(tmp_path / "run.checkpoint")
 
 

@@ -118,7 +118,7 @@ def test_an_interrupted_run_of_two_goes_on_as_two_and_not_as_one(workplace):
         process.wait()
     latest = stopped.checkpoint if stopped.checkpoint.exists() else stopped.previous
     checkpoint = load_checkpoint(latest)
-    step = checkpoint.values["counters"]["step"]
+    step = checkpoint.state.counters.step
     assert step > 0
     assert {"state.0.0", "state.1.0", "random.0.cpu", "random.1.cpu"} <= checkpoint.arrays.keys()
     assert not np.array_equal(checkpoint.arrays["random.0.cpu"], checkpoint.arrays["random.1.cpu"])

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -12,17 +13,23 @@ import numpy as np
 import pytest
 import torch
 
-from poetgen.errors import DivergedError, ExistsError, ModelError
+from poetgen.errors import DamagedError, DivergedError, ExistsError, InputError, ModelError
 from poetgen.files import unfinished, write_whole
-from poetgen.networks.model_file import load_model
-from poetgen.training.checkpoint import Checkpoint, load_checkpoint, load_latest, save_checkpoint
-from poetgen.training.counters import Counters
+from poetgen.networks.model_file import load_model, save_model
+from poetgen.sealed import Kind, load_sealed, save_sealed
+from poetgen.training.checkpoint import (
+    load_checkpoint,
+    load_latest,
+    save_checkpoint,
+    use_latest,
+)
 from poetgen.training.course import Course
 from poetgen.training.events import Progress, SetBack, Validated
-from poetgen.training.resuming import settings_of
 from poetgen.training.run_files import RunFiles
 from tests.tiny import tiny_corpus
 from tests.training import TINY, assert_equal_weights, of_kind, trainer_of
+
+KIND = Kind(key="poetgen-checkpoint", version=1, noun="checkpoint")
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -36,8 +43,7 @@ def corpus():
 def resumed(corpus, folder, **changes):
     """A trainer that stands where the checkpoint in ``folder`` was written."""
     trainer = trainer_of(corpus, folder, **changes)
-    checkpoint, _ = load_latest(trainer.files)
-    trainer.resume(checkpoint)
+    trainer.resume(load_checkpoint(trainer.files.checkpoint))
     return trainer
 
 
@@ -57,8 +63,9 @@ def run_in_parts(corpus, folder, stops, **changes):
 
 
 def metrics_of(files):
-    """The records of a run, without what varies by nature."""
+    """The records of a run, all of one run, without what varies by nature."""
     records = [json.loads(line) for line in files.metrics.read_text("utf-8").splitlines()]
+    assert len({record.pop("run") for record in records}) == 1
     assert all(record.pop("clock")["elapsed_seconds"] > 0 for record in records)
     return records
 
@@ -111,10 +118,13 @@ def test_the_metrics_are_what_the_events_told(corpus, tmp_path):
 def test_what_is_planned_by_the_epoch_does_not_depend_on_where_a_run_goes_on():
     corpus = tiny_corpus(60, seed=8)
     settings = {"batching": "sequential", "seq_len": 16, "batch_size": 1}
-    config = dataclasses.replace(TINY, **settings)
-    courses = [Course(corpus, config) for _ in range(12)]
-    for epoch, course in enumerate(courses):
-        course.go_to(Counters(epoch=epoch), 100)
+    config = dataclasses.replace(TINY, epochs=12, **settings)
+    walker, courses = Course(corpus, config), []
+    while walker.counters.epoch < config.epochs:
+        if walker.counters.next_batch == 0:
+            courses.append(Course(corpus, config))
+            courses[-1].go_to(dataclasses.replace(walker.counters), walker.total_steps)
+        walker.advance(walker.next_batch())
     # Epochs begin at other places, and some of them are shorter.
     assert len({len(course.batches) for course in courses}) > 1
     assert len({course.steps_per_epoch for course in courses}) == 1
@@ -148,7 +158,7 @@ def test_an_interrupted_run_has_a_model_already(interrupted, corpus):
 
 
 def test_the_settings_of_an_interrupted_run_are_in_its_checkpoint(interrupted):
-    assert settings_of(load_checkpoint(interrupted.files.checkpoint)) == interrupted.config
+    assert load_checkpoint(interrupted.files.checkpoint).state.training == interrupted.config
 
 
 def test_a_run_from_before_a_setting_was_there_goes_on_with_its_default(interrupted, corpus):
@@ -159,14 +169,18 @@ def test_a_run_from_before_a_setting_was_there_goes_on_with_its_default(interrup
              "checkpoint_seconds")  # fmt: skip
     counted = ("step", "epoch", "next_batch", "num_tokens", "num_padded", "elapsed_seconds",
                "train_seconds", "best_loss")  # fmt: skip
-    checkpoint = load_checkpoint(interrupted.files.checkpoint)
-    values = {**checkpoint.values}
+    arrays, values = load_sealed(interrupted.files.checkpoint, KIND, "")
     values["model"] = {name: values["model"][name] for name in model}
     values["training"] = {n: v for n, v in values["training"].items() if n not in later}
     values["counters"] = {name: values["counters"][name] for name in counted}
-    del values["corpus_name"]
-    save_checkpoint(Checkpoint(checkpoint.arrays, values), interrupted.files)
-    assert settings_of(load_checkpoint(interrupted.files.checkpoint)) == interrupted.config
+    del values["corpus_name"], values["processes"], values["run"]
+    save_sealed(interrupted.files.checkpoint, KIND, arrays, values)
+    # The model and the metrics of that time did not name their run either.
+    model = load_model(interrupted.files.model)
+    save_model(dataclasses.replace(model, training={}), interrupted.files.model)
+    records = metrics_of(interrupted.files)
+    interrupted.files.metrics.write_text("".join(f"{json.dumps(r)}\n" for r in records), "utf-8")
+    assert load_checkpoint(interrupted.files.checkpoint).state.training == interrupted.config
     trainer = go_on(interrupted, corpus)
     assert trainer.counters.step == interrupted.counters.step
     assert list(trainer.run())[-1].reason == "done"
@@ -202,7 +216,8 @@ def test_a_best_model_that_is_gone_is_written_again(corpus, tmp_path):
     list(trainer.run(lambda: trainer.best is not None))
     trainer.files.model.unlink()
     again = trainer_of(corpus, tmp_path)
-    assert "m.safetensors is gone" in again.resume(load_checkpoint(again.files.checkpoint))
+    (remark,) = again.resume(load_checkpoint(again.files.checkpoint))
+    assert "m.safetensors is gone" in remark
     list(again.run())
     assert load_model(again.files.model).metrics["validation"] == again.best.as_dict()
 
@@ -222,10 +237,10 @@ def damage(path, how):
 @pytest.mark.parametrize("how", ["cut", "flip", "empty", "gone"])
 def test_of_a_damaged_checkpoint_the_previous_one_is_used(interrupted, corpus, how):
     files = interrupted.files
-    expected = load_checkpoint(files.previous).values["counters"]["step"]
+    expected = load_checkpoint(files.previous).state.counters.step
     damage(files.checkpoint, how)
     checkpoint, remark = load_latest(files)
-    assert checkpoint.values["counters"]["step"] == expected
+    assert checkpoint.state.counters.step == expected
     assert str(files.checkpoint) in remark
     # It is the latest from now on: the next save must not put the damaged one in its place.
     assert load_latest(files)[1] is None
@@ -248,7 +263,7 @@ def test_two_damaged_checkpoints_are_refused(interrupted, how):
 @pytest.mark.parametrize("moment", ["before", "between", "after"])
 def test_a_crash_while_saving_leaves_a_whole_checkpoint(interrupted, corpus, monkeypatch, moment):
     files = interrupted.files
-    step = load_checkpoint(files.checkpoint).values["counters"]["step"]
+    num_tokens = load_checkpoint(files.checkpoint).state.counters.num_tokens
     replace, calls = os.replace, []
 
     def crash(source, target):
@@ -258,17 +273,16 @@ def test_a_crash_while_saving_leaves_a_whole_checkpoint(interrupted, corpus, mon
         replace(source, target)
 
     monkeypatch.setattr(os, "replace", crash)
-    values = {**load_checkpoint(files.checkpoint).values}
-    values["counters"] = {**values["counters"], "step": step + 1}
-    checkpoint = Checkpoint(load_checkpoint(files.checkpoint).arrays, values)
+    checkpoint = load_checkpoint(files.checkpoint)
+    checkpoint.state.counters.num_tokens += 1
     if moment == "after":
         save_checkpoint(checkpoint, files)
     else:
         with pytest.raises(KeyboardInterrupt):
             save_checkpoint(checkpoint, files)
     monkeypatch.undo()
-    found = load_latest(files)[0].values["counters"]["step"]
-    assert found == step + (moment == "after")
+    found = load_latest(files)[0].state.counters.num_tokens
+    assert found == num_tokens + (moment == "after")
 
 
 def test_half_a_line_of_metrics_is_cut_off(interrupted, corpus):
@@ -279,6 +293,263 @@ def test_half_a_line_of_metrics_is_cut_off(interrupted, corpus):
     whole = trainer_of(corpus, interrupted.files.folder, batch_tokens=64)
     list(whole.run())
     assert metrics_of(trainer.files) == metrics_of(whole.files)
+
+
+# Content that is odd, though nothing is damaged.
+
+
+@pytest.fixture(scope="module", params=["numpy", "torch"])
+def stopped(request, corpus, tmp_path_factory):
+    """A run that stopped within a strip, when it had a best model."""
+    trainer = trainer_of(
+        corpus, tmp_path_factory.mktemp("run"), engine=request.param, arch="lstm",
+        batching="sequential", seq_len=8, batch_size=4,
+    )  # fmt: skip
+    list(trainer.run(lambda: trainer.counters.step > trainer._course.steps_per_epoch + 3))
+    assert trainer.best is not None
+    return trainer
+
+
+def reseal(path, change):
+    """Change the values of a checkpoint, and seal it as if it had been written so."""
+    arrays, values = load_sealed(path, KIND, "")
+    change(values)
+    save_sealed(path, KIND, arrays, values)
+
+
+def stand_at_latest(files, corpus):
+    """The step that a run of these files goes on from, and what is said if it is the previous."""
+
+    def stand_at(checkpoint):
+        trainer = trainer_of(corpus, files.folder, checkpoint.state.training)
+        trainer.resume(checkpoint)
+        return trainer.counters.step
+
+    return use_latest(files, stand_at)
+
+
+def test_odd_arrays_are_damage(stopped, corpus):
+    checkpoint = load_checkpoint(stopped.files.checkpoint)
+    trainer = trainer_of(corpus, stopped.files.folder, stopped.config)
+    trainer.resume(checkpoint)
+    arrays = checkpoint.arrays
+    assert any(name.startswith("state.") for name in arrays)
+    odd = [{**arrays, name: np.zeros(3, np.float32)} for name in ("more", "state.7.0", "model.x")]
+    for name, array in arrays.items():
+        odd.append({other: arrays[other] for other in arrays if other != name})
+        others = (array[..., None], np.concatenate([array, array]), array[:0], array > 0)
+        odd += [{**arrays, name: other} for other in others]
+    for changed in odd:
+        with pytest.raises(DamagedError, match=r"m\.checkpoint is damaged"):
+            trainer.resume(dataclasses.replace(checkpoint, arrays=changed))
+
+
+def test_an_array_with_a_number_that_is_none_is_damage(stopped, tmp_path):
+    arrays, values = load_sealed(stopped.files.checkpoint, KIND, "")
+    name = next(name for name in arrays if "optimizer" in name and arrays[name].dtype.kind == "f")
+    arrays[name].flat[0] = math.nan
+    save_sealed(tmp_path / "m.checkpoint", KIND, arrays, values)
+    with pytest.raises(DamagedError, match="NaN"):
+        load_checkpoint(tmp_path / "m.checkpoint")
+
+
+def test_a_random_state_that_is_none_is_damage(stopped, corpus):
+    checkpoint = load_checkpoint(stopped.files.checkpoint)
+    name = {"numpy": "optimizer.num_steps", "torch": "random.0.cpu"}[stopped.config.engine]
+    arrays = {**checkpoint.arrays, name: ~np.zeros_like(checkpoint.arrays[name])}
+    with pytest.raises(DamagedError):
+        trainer_of(corpus, stopped.files.folder, stopped.config).resume(
+            dataclasses.replace(checkpoint, arrays=arrays)
+        )
+
+
+def places_of(values, *before):
+    """Every value of a checkpoint, by the names that lead to it."""
+    for name, value in values.items():
+        yield (*before, name)
+        if isinstance(value, dict):
+            yield from places_of(value, *before, name)
+
+
+@pytest.mark.parametrize("stopped", ["numpy"], indirect=True)
+def test_odd_values_are_damage_or_refused(stopped, corpus, monkeypatch):
+    arrays, values = load_sealed(stopped.files.checkpoint, KIND, "")
+    held = json.dumps(values)
+    counted = {("total_steps",), *(("counters", name) for name in values["counters"])}
+    # These may be as large as they like.
+    free = {"num_tokens", "num_padded", "elapsed_seconds", "train_seconds", "window_loss",
+            "window_steps", "smooth_loss", "num_worse", "num_setbacks", "rate_factor"}  # fmt: skip
+    for place in [*places_of(values), ("counters", "luck")]:
+        for value in ("text", [0], -5, 10**30, *[10**9] * (place in counted)):
+            changed = parent = json.loads(held)
+            for name in place[:-1]:
+                parent = parent[name]
+            parent[place[-1]] = value
+            monkeypatch.setattr(
+                "poetgen.training.checkpoint.load_sealed", lambda *_, v=changed: (arrays, v)
+            )
+            try:
+                checkpoint = load_checkpoint(stopped.files.checkpoint)
+                settings = checkpoint.state.training
+                trainer_of(corpus, stopped.files.folder, settings).resume(checkpoint)
+            except DamagedError:
+                pass
+            except InputError:
+                assert place not in counted, (place, value)
+            else:
+                is_possible = value == 10**9 and place[-1] in free
+                assert place not in counted or is_possible, (place, value)
+
+
+@pytest.mark.parametrize(("name", "value"), [("step", "text"), ("step", 10**9), ("luck", 3)])
+def test_of_an_odd_checkpoint_the_previous_one_is_used(interrupted, corpus, name, value):
+    files = interrupted.files
+    expected = load_checkpoint(files.previous).state.counters.step
+    reseal(files.checkpoint, lambda values: values["counters"].update({name: value}))
+    step, remark = stand_at_latest(files, corpus)
+    assert step == expected
+    assert "m.checkpoint is damaged" in remark
+    assert stand_at_latest(files, corpus) == (expected, None)
+
+
+@pytest.mark.parametrize("where", [[], ["training"]], ids=["value", "setting"])
+def test_what_a_newer_poetgen_wrote_is_refused_and_not_replaced(interrupted, corpus, where):
+    files = interrupted.files
+
+    def add(values):
+        for name in where:
+            values = values[name]
+        values["tempo"] = 3
+
+    reseal(files.checkpoint, add)
+    before = files.checkpoint.read_bytes(), files.previous.read_bytes()
+    with pytest.raises(ModelError, match=r"another version of poetgen.*'tempo'"):
+        stand_at_latest(files, corpus)
+    assert (files.checkpoint.read_bytes(), files.previous.read_bytes()) == before
+
+
+def test_a_checkpoint_of_a_newer_format_is_refused_and_not_replaced(interrupted, corpus):
+    files = interrupted.files
+    arrays, values = load_sealed(files.checkpoint, KIND, "")
+    save_sealed(files.checkpoint, dataclasses.replace(KIND, version=2), arrays, values)
+    before = files.checkpoint.read_bytes(), files.previous.read_bytes()
+    with pytest.raises(ModelError, match="version 2") as caught:
+        stand_at_latest(files, corpus)
+    assert "upgrade" in caught.value.advice
+    assert (files.checkpoint.read_bytes(), files.previous.read_bytes()) == before
+
+
+# Files of several runs.
+
+
+@pytest.mark.parametrize("kept", ["model", "metrics"])
+def test_the_checkpoint_of_another_run_is_refused(interrupted, corpus, tmp_path, kept):
+    other = trainer_of(corpus, tmp_path / "other", batch_tokens=64, seed=4)
+    list(other.run(lambda: other.counters.step >= 10))
+    shutil.copy(other.files.checkpoint, interrupted.files.checkpoint)
+    # One of the two is enough to tell.
+    {"model": interrupted.files.metrics, "metrics": interrupted.files.model}[kept].unlink()
+    before = interrupted.files.checkpoint.read_bytes()
+    with pytest.raises(ModelError, match=r"run.*m\.checkpoint") as caught:
+        go_on(interrupted, corpus, seed=4)
+    assert "move the other one away" in caught.value.advice
+    assert interrupted.files.checkpoint.read_bytes() == before
+
+
+@pytest.fixture
+def measured(corpus, tmp_path):
+    """A run that was stopped when it had a best model."""
+    trainer = trainer_of(corpus, tmp_path / "measured", batch_tokens=64)
+    list(trainer.run(lambda: trainer.counters.step > 20))
+    assert trainer.best is not None
+    return trainer
+
+
+@pytest.mark.parametrize("what", ["other run", "no run", "earlier", "newer format"])
+def test_a_model_that_is_not_the_best_of_this_run_is_refused(measured, corpus, tmp_path, what):
+    path = measured.files.model
+    model = load_model(path)
+    if what == "other run":
+        other = trainer_of(corpus, tmp_path / "other")
+        list(other.run(lambda: other.best is not None))
+        shutil.copy(other.files.model, path)
+    elif what == "no run":
+        save_model(dataclasses.replace(model, training={}), path)
+    elif what == "earlier":
+        loss = model.metrics["validation"]["loss_per_token"] + 0.1
+        validation = {**model.metrics["validation"], "loss_per_token": loss}
+        save_model(dataclasses.replace(model, metrics={"validation": validation}), path)
+    else:
+        kind = Kind(key="poetgen", version=2, noun="model file")
+        save_sealed(path, kind, *load_sealed(path, dataclasses.replace(kind, version=1), ""))
+    before = path.read_bytes()
+    with pytest.raises(ModelError, match=r"m\.safetensors"):
+        go_on(measured, corpus)
+    assert path.read_bytes() == before
+
+
+def test_a_model_that_was_saved_when_the_run_was_killed_is_its_own(corpus, tmp_path, monkeypatch):
+    trainer = trainer_of(corpus, tmp_path)
+
+    def kill(model, path):
+        save_model(model, path)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("poetgen.training.trainer.save_model", kill)
+    with pytest.raises(KeyboardInterrupt):
+        list(trainer.run())
+    monkeypatch.undo()
+    again = trainer_of(corpus, tmp_path)
+    assert again.resume(load_checkpoint(again.files.checkpoint)) == []
+    assert again.best is None
+    assert list(again.run())[-1].reason == "done"
+
+
+def test_a_damaged_best_model_is_written_again(measured, corpus):
+    path = measured.files.model
+    data = bytearray(path.read_bytes())
+    data[-400:] = bytes(400)
+    path.write_bytes(data)
+    trainer = trainer_of(corpus, measured.files.folder, batch_tokens=64)
+    (remark,) = trainer.resume(load_checkpoint(measured.files.checkpoint))
+    assert "m.safetensors is damaged" in remark
+    assert list(trainer.run())[-1].reason == "done"
+    assert load_model(path).metrics["validation"] == trainer.best.as_dict()
+
+
+# Metrics.
+
+
+def test_damaged_lines_of_the_metrics_are_told_and_the_others_are_kept(measured, corpus):
+    files = measured.files
+    lines = files.metrics.read_bytes().splitlines()
+    assert len(lines) > 3
+    bad = [
+        b'{"step": 1, "loss": \xff}',
+        b"[1]",
+        b'{"step": "1"}',
+        b"null",
+        b"\x00" * 9,
+        b"[" * 9999,
+    ]
+    files.metrics.write_bytes(
+        b"\n".join([*lines[:1], *bad, b"", *lines[1:]]) + b'\n{"step": 3, "lo'
+    )
+    trainer = trainer_of(corpus, files.folder, batch_tokens=64)
+    (remark,) = trainer.resume(load_checkpoint(files.checkpoint))
+    assert str(files.metrics) in remark
+    assert remark.endswith(f" {len(bad)}.")
+    next(trainer.run())
+    assert files.metrics.read_bytes().splitlines() == lines
+
+
+def test_metrics_that_are_gone_are_told(measured, corpus):
+    measured.files.metrics.unlink()
+    trainer = trainer_of(corpus, measured.files.folder, batch_tokens=64)
+    (remark,) = trainer.resume(load_checkpoint(measured.files.checkpoint))
+    assert "m.metrics.jsonl is gone" in remark
+    list(trainer.run())
+    assert metrics_of(trainer.files)[0]["step"] > measured.counters.step
 
 
 # A loss that is no number.
@@ -292,7 +563,7 @@ def test_a_loss_that_is_no_number_is_an_error_in_the_end(corpus, tmp_path):
     # Nothing that is no number was ever saved.
     checkpoint = load_checkpoint(trainer.files.checkpoint)
     assert all(np.isfinite(array).all() for array in checkpoint.arrays.values())
-    assert checkpoint.values["counters"]["num_setbacks"] == 3
+    assert checkpoint.state.counters.num_setbacks == 3
 
 
 @pytest.mark.parametrize("engine", ["torch", "numpy"])

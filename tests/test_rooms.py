@@ -18,6 +18,7 @@ FLOORS = {
     "config": 0.1,
     "files": 0.1,
     "terminal": 0.1,
+    "plain": 0.1,
     "places": 0.2,
     "restricted_pickle": 0.1,
     "sealed": 0.2,

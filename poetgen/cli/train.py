@@ -23,6 +23,7 @@ from poetgen.training.run_files import CHECKPOINT_SUFFIX, LOCK_SUFFIX, RunFiles
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from poetgen.training.checkpoint import Checkpoint
     from poetgen.training.events import Event, Finished
     from poetgen.training.trainer import Trainer
 
@@ -102,16 +103,18 @@ class _Run:
 
     def go_on(self, console: Console) -> tuple[Finished, int]:
         """Train from where the run stopped; give how it ended, and the exit code."""
-        from poetgen.training.checkpoint import load_latest
-        from poetgen.training.resuming import settings_of
+        from poetgen.training.checkpoint import use_latest
 
-        checkpoint, remark = self.processes.from_first(lambda: load_latest(self.files))
-        stored = settings_of(checkpoint)
-        trainer = self._trainer(_merge(self.context, stored, self.settings))
-        for told in (remark, trainer.resume(checkpoint)):
+        (trainer, remarks), remark = use_latest(self.files, self._stand_at, self.processes)
+        for told in (remark, *remarks):
             if told:
-                console.print(told)
+                console.print(told, markup=False)
         return self._train(trainer, console)
+
+    def _stand_at(self, checkpoint: Checkpoint) -> tuple[Trainer, list[str]]:
+        stored = checkpoint.state.training
+        trainer = self._trainer(_merge(self.context, stored, self.settings))
+        return trainer, trainer.resume(checkpoint)
 
     def _trainer(self, settings: TrainConfig) -> Trainer:
         from poetgen.text.corpus import load_corpus

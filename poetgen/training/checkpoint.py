@@ -1,26 +1,57 @@
-"""The checkpoint: everything a run needs to go on as if it had never stopped."""
+"""The checkpoint: everything a run needs to go on as if it had never stopped.
+
+Whatever it comes to hold that an older poetgen would not understand needs a new version.
+"""
 
 from __future__ import annotations
 
+import math
 import os
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from poetgen.errors import ModelError
-from poetgen.sealed import Arrays, Kind, load_sealed, save_sealed
+from poetgen.config import ModelConfig, TrainConfig
+from poetgen.errors import DamagedError, ModelError, SettingError
+from poetgen.plain import names_of, read_plain
+from poetgen.sealed import Arrays, Kind, all_finite, load_sealed, save_sealed
+from poetgen.training.counters import Counters
+from poetgen.training.engine import model_config_of
+from poetgen.training.metrics import Metrics
+from poetgen.training.processes import ALONE, Processes
 from poetgen.training.run_files import RunFiles
 
 _KIND = Kind(key="poetgen-checkpoint", version=1, noun="checkpoint")
-_ADVICE = "Start anew with --force, or under another --name."
+ANEW = "Start anew with --force, or under another --name."
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """Where a run stands, in plain values; ``run`` is the name that it gave itself.
+
+    What has a default here came later, and older checkpoints do not have it.
+    """
+
+    corpus: str
+    model: ModelConfig
+    training: TrainConfig
+    counters: Counters
+    total_steps: int
+    best: Metrics | None
+    corpus_name: str | None = None
+    processes: int = 1
+    run: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Arrays by name (weights, optimizer, random states) and plain values beside them."""
+    """Arrays by name (weights, optimizer, random states), and where the run stands."""
 
     arrays: Arrays
-    values: dict[str, Any]
+    state: RunState
 
 
 def save_checkpoint(checkpoint: Checkpoint, files: RunFiles) -> None:
@@ -33,39 +64,96 @@ def save_checkpoint(checkpoint: Checkpoint, files: RunFiles) -> None:
         if files.checkpoint.exists():
             os.replace(files.checkpoint, files.previous)
 
-    save_sealed(files.checkpoint, _KIND, checkpoint.arrays, checkpoint.values, step_back)
+    values = asdict(checkpoint.state)
+    save_sealed(files.checkpoint, _KIND, checkpoint.arrays, values, step_back)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint.
 
     Raises:
-        ModelError: it is missing, damaged, or of another format version.
+        DamagedError: it is missing, or not as it was written.
+        ModelError: another version of poetgen wrote it.
     """
-    return Checkpoint(*load_sealed(path, _KIND, _ADVICE))
+    arrays, values = load_sealed(path, _KIND, ANEW)
+    _refuse_unknown_names(path, values)
+    if isinstance(values.get("training"), dict):
+        # The first runs had one engine, and did not say so.
+        values["training"] = {"engine": "torch", **values["training"]}
+    try:
+        state = read_plain(RunState, values)
+        _check_numbers(arrays, state)
+    except (ValueError, SettingError) as error:
+        raise damaged(path, error) from error
+    return Checkpoint(arrays, state)
+
+
+def damaged(path: Path, why: object) -> DamagedError:
+    """Return the error for a checkpoint that no run can go on from."""
+    return DamagedError(f"{path} is damaged: {why}.", ANEW)
+
+
+def _refuse_unknown_names(path: Path, values: dict[str, Any]) -> None:
+    training = values.get("training")
+    unknown = values.keys() - names_of(RunState)
+    if isinstance(training, dict):
+        unknown |= training.keys() - names_of(TrainConfig)
+    if unknown:
+        raise ModelError(
+            f"{path} was written by another version of poetgen: this one does not know "
+            f"{min(unknown)!r:.50}.",
+            "Use the poetgen that wrote it, or a newer one: pip install --upgrade poetgen.",
+        )
+
+
+def _check_numbers(arrays: Arrays, state: RunState) -> None:
+    """See to it that the numbers do not contradict each other.
+
+    Raises:
+        ValueError: they do.
+    """
+    if not all_finite(arrays):
+        raise ValueError("one of its numbers is NaN or infinite")
+    if model_config_of(state.training, state.model.vocab_size) != state.model:
+        raise ValueError("its settings are not those of its model")
+    best_loss = math.inf if state.best is None else state.best.loss_per_token
+    if state.counters.best_loss != best_loss:
+        raise ValueError(f"best_loss cannot be {state.counters.best_loss}")
+    if state.processes < 1:
+        raise ValueError(f"processes cannot be {state.processes}")
 
 
 def load_latest(files: RunFiles) -> tuple[Checkpoint, str | None]:
-    """Read the latest checkpoint, or the previous one if that is damaged or gone.
+    """Read the latest checkpoint, or the previous one; see ``use_latest``."""
+    return use_latest(files, lambda checkpoint: checkpoint)
+
+
+def use_latest(
+    files: RunFiles, use: Callable[[Checkpoint], Value], processes: Processes = ALONE
+) -> tuple[Value, str | None]:
+    """Use the latest checkpoint, or the previous one if that is damaged or gone.
 
     The previous one then becomes the latest: the next save must not push it out for the
-    damaged one. Only under the lock.
+    damaged one. Only under the lock. A checkpoint that is whole, but of another run or of a
+    newer poetgen, is refused: it is not for us to replace it.
 
     Returns:
-        The checkpoint, and, where it is the previous one, a sentence that says why.
+        What ``use`` made of it, and, where it is the previous one, a sentence that says why.
 
     Raises:
-        ModelError: neither can be used; the message is about the latest.
+        ModelError: it is refused, or neither can be used; the message is about the latest.
     """
+    # What cannot be loaded is not sent, so that the others wait for the previous one.
     try:
-        return load_checkpoint(files.checkpoint), None
-    except ModelError as error:
+        return use(processes.from_first(lambda: load_checkpoint(files.checkpoint))), None
+    except DamagedError as error:
         try:
-            checkpoint = load_checkpoint(files.previous)
+            value = use(processes.from_first(lambda: load_checkpoint(files.previous)))
         except ModelError:
             raise error from None
-        os.replace(files.previous, files.checkpoint)
-        return checkpoint, f"{error.problem} The previous checkpoint is used instead."
+        if processes.is_first:
+            os.replace(files.previous, files.checkpoint)
+        return value, f"{error.problem} The previous checkpoint is used instead."
 
 
 def delete_checkpoints(files: RunFiles) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 
 # The classic character RNN's: each step moves the smoothed loss by a thousandth.
 _SMOOTHING = 0.999
@@ -12,7 +12,11 @@ _SMOOTHING = 0.999
 
 @dataclass(slots=True)
 class Counters:
-    """What a run counts."""
+    """What a run counts.
+
+    Raises:
+        ValueError: no run can have counted so.
+    """
 
     step: int = 0
     epoch: int = 0
@@ -32,6 +36,28 @@ class Counters:
     # How often the loss was no number, and what the rate is multiplied with since then.
     num_setbacks: int = 0
     rate_factor: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the counts, for they may come from a file."""
+        for name, value in asdict(self).items():
+            least = -1 if name == "validated_step" else 0
+            if value is not None and not (least <= value < math.inf or name == "best_loss"):
+                raise ValueError(f"{name} cannot be {value}")
+        if self.validated_step > self.step:
+            raise ValueError(f"step {self.validated_step} cannot be validated at {self.step}")
+
+    def add(self, losses: Sequence[float]) -> None:
+        """Add the losses of some steps to those since the last record."""
+        # One by one: a resumed run must add them up in the same order.
+        for loss in losses:
+            self.window_loss += loss
+        self.window_steps += len(losses)
+
+    def take_mean(self) -> float:
+        """Return the mean of the losses since the last record, and begin the next."""
+        mean = self.window_loss / self.window_steps
+        self.window_loss, self.window_steps = 0.0, 0
+        return mean
 
     def smooth(self, losses: Iterable[float], vocab_size: int, seq_len: int) -> None:
         """Carry the smoothed loss on by some windows of ``seq_len`` tokens.

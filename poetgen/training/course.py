@@ -37,15 +37,33 @@ class Course:
         self.total_steps = self._count_steps()
 
     def go_to(self, counters: Counters, total_steps: int) -> None:
-        """Stand where ``counters`` say."""
+        """Stand where ``counters`` say.
+
+        Raises:
+            ValueError: nobody who reads this corpus comes to stand there.
+        """
+        if counters.epoch > self._config.epochs:
+            raise ValueError(f"there is no epoch {counters.epoch}")
         self.counters = counters
-        self.total_steps = total_steps
         self.batches = self._epoch(counters.epoch)
+        self.total_steps = self._count_steps()
+        is_inside = counters.next_batch < len(self.batches) and counters.step <= total_steps
+        if not is_inside or self.total_steps != total_steps:
+            raise ValueError(
+                f"step {counters.step} of {total_steps} is not batch {counters.next_batch} of "
+                f"epoch {counters.epoch}"
+            )
 
     @property
     def is_one_strip(self) -> bool:
         """Whether it reads one strip of text in sequence, as the classic character RNN does."""
         return self._batching.carries_state and self._config.batch_size == 1
+
+    @property
+    def carried(self) -> Batch | None:
+        """The batch that was read last, if the next one goes on where it ended."""
+        number = self.counters.next_batch - 1
+        return self.batches[number] if self._batching.carries_state and number >= 0 else None
 
     @property
     def epoch(self) -> float:
@@ -77,7 +95,8 @@ class Course:
 
     def _count_steps(self) -> int:
         counters = self.counters
-        steps = counters.step + (self._config.epochs - counters.epoch) * len(self.batches)
+        began = counters.step - counters.next_batch
+        steps = began + (self._config.epochs - counters.epoch) * len(self.batches)
         if self._config.max_tokens is None:
             return steps
         per_step = self.batches.num_targets / len(self.batches)

@@ -16,6 +16,7 @@ from poetgen.networks.model import Weights
 from poetgen.networks.torch_extra import has_torch, need_torch
 from poetgen.sealed import Arrays
 from poetgen.text.batches import Batch
+from poetgen.training.layout import Layout
 from poetgen.training.processes import ALONE, Processes
 from poetgen.training.threads import Threads
 
@@ -59,11 +60,17 @@ class Engine(Measurable, Protocol):
     def snapshot(self) -> Arrays:
         """Copy everything that the next step depends on."""
 
+    def layout(self, has_learned: bool, carried: Batch | None) -> Layout:
+        """Return the layout of a snapshot: before the first step, or after it.
+
+        The state in it is that after the batch ``carried``, if there is one.
+        """
+
     def restore(self, arrays: Arrays) -> None:
-        """Go back to a snapshot.
+        """Go back to a snapshot, which has the layout of this engine and model.
 
         Raises:
-            KeyError, ValueError, RuntimeError: it is not one of this engine and model.
+            ValueError: its random state is none.
         """
 
 

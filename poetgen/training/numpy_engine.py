@@ -19,6 +19,7 @@ from poetgen.networks.start import draw_weights
 from poetgen.sealed import Arrays
 from poetgen.text.batches import Batch
 from poetgen.text.vocabulary import PAD
+from poetgen.training.layout import Layout
 from poetgen.training.optimizers import FlatOptimizer, clip
 from poetgen.training.threads import Threads
 
@@ -115,12 +116,27 @@ class NumpyEngine:
                 arrays[f"state.{layer}.{number}"] = part
         return arrays
 
+    def layout(self, has_learned: bool, carried: Batch | None) -> Layout:
+        """Return the layout of a snapshot; it is the same before the first step."""
+        flat = ("float32", self._flat.shape)
+        layout = {f"optimizer.{slot}": flat for slot in self._optimizer.slots}
+        layout |= {"weights": flat, "optimizer.num_steps": ("int64", (1,))}
+        if carried is not None:
+            config = self._model_config
+            rows = ("float32", (len(carried.starts), config.hidden_size))
+            for layer in range(config.num_layers):
+                for number in range(CELLS[config.arch].num_states):
+                    layout[f"state.{layer}.{number}"] = rows
+        return layout
+
     def restore(self, arrays: Arrays) -> None:
         """Go back to a snapshot.
 
         Raises:
-            KeyError, ValueError: it is not one of this engine and model.
+            ValueError: the optimizer has taken no such number of steps.
         """
+        if arrays["optimizer.num_steps"][0] < 0:
+            raise ValueError("the number of steps is below zero")
         self._flat[:] = arrays["weights"]
         self._optimizer.num_steps = int(arrays["optimizer.num_steps"][0])
         for slot, values in self._optimizer.slots.items():

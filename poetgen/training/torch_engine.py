@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.generation.decode import Stepper
 from poetgen.generation.torch_stepper import TorchStepper, reading
+from poetgen.networks.cells import CELLS
 from poetgen.networks.devices import pick_device
 from poetgen.networks.model import Weights
 from poetgen.networks.numpy_model import NumpyModel
@@ -21,6 +22,7 @@ from poetgen.networks.precision import has_bfloat16_flags, pick_precision
 from poetgen.networks.torch_model import LanguageModel, TorchState, detach, weights_of
 from poetgen.sealed import Arrays
 from poetgen.text.batches import Batch, part_of
+from poetgen.training.layout import RANDOM, Layout
 from poetgen.training.optimizers import ALPHA, BETAS
 from poetgen.training.processes import ALONE, Processes
 from poetgen.training.resident_text import ResidentText
@@ -187,11 +189,29 @@ class TorchEngine:
             for number, tensor in enumerate(state if isinstance(state, tuple) else (state,))
         }
 
+    def layout(self, has_learned: bool, carried: Batch | None) -> Layout:
+        """Return the layout of a snapshot of as many processes and parts as there are now."""
+        layout = {f"model.{name}": _spec(weight) for name, weight in self.model.named_parameters()}
+        slots = _slots_of(self._config, self.device) if has_learned else {}
+        for index, weight in enumerate(self.model.parameters()):
+            for slot, spec in slots.items():
+                layout[f"optimizer.{index}.{slot}"] = spec if spec[1] == (1,) else _spec(weight)
+        for rank in range(self._processes.size):
+            layout[f"{RANDOM}{rank}.cpu"] = _spec(torch.get_rng_state())
+        if carried is not None:
+            config = self.model.config
+            for part in range(self._num_parts):
+                num_rows = len(part_of(carried, part, self._num_parts).starts)
+                rows = ("float32", (config.num_layers, num_rows, config.hidden_size))
+                for number in range(CELLS[config.arch].num_states):
+                    layout[f"state.{part}.{number}"] = rows
+        return layout
+
     def restore(self, arrays: Arrays) -> None:
-        """Go back to a snapshot, of as many processes and parts as there are now.
+        """Go back to a snapshot, which has the layout of this engine and model.
 
         Raises:
-            KeyError, RuntimeError: it is not one of this engine and model.
+            ValueError: its random state is none.
         """
         weights: dict[str, torch.Tensor] = {}
         slots: dict[int, dict[str, torch.Tensor]] = {}
@@ -208,15 +228,39 @@ class TorchEngine:
                 states.setdefault(int(rest.partition(".")[0]), []).append(tensor.to(self.device))
         self.model.load_state_dict(weights)
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
-        random = f"random.{self._processes.rank}"
-        torch.set_rng_state(torch.from_numpy(np.array(arrays[f"{random}.cpu"])))
-        if self.device == "cuda" and f"{random}.cuda" in arrays:
-            torch.cuda.set_rng_state(torch.from_numpy(np.array(arrays[f"{random}.cuda"])))
+        self._restore_random(arrays)
         self._states = {
             part: state[0] if len(state) == 1 else (state[0], state[1])
             for part, state in states.items()
             if part in self._parts
         }
+
+    def _restore_random(self, arrays: Arrays) -> None:
+        random = f"{RANDOM}{self._processes.rank}"
+        try:
+            torch.set_rng_state(torch.from_numpy(np.array(arrays[f"{random}.cpu"])))
+            if self.device == "cuda" and f"{random}.cuda" in arrays:
+                torch.cuda.set_rng_state(torch.from_numpy(np.array(arrays[f"{random}.cuda"])))
+        except (RuntimeError, TypeError) as error:
+            raise ValueError(f"{random} is no random state") from error
+
+
+def _spec(tensor: torch.Tensor) -> tuple[str, tuple[int, ...]]:
+    # In a file, a scalar is an array of one number.
+    return str(tensor.dtype).removeprefix("torch."), tuple(tensor.shape) or (1,)
+
+
+def _slots_of(config: TrainConfig, device: str) -> Layout:
+    """Return the layout of what the optimizer remembers of a weight that is not a scalar."""
+    one = torch.nn.ParameterList([torch.zeros(1, 1, device=device)])
+    optimizer = make_optimizer(config, one, device)
+    for weight in one:
+        weight.grad = torch.zeros_like(weight)
+    optimizer.step()
+    states = optimizer.state_dict()["state"].values()
+    return {
+        slot: _spec(value) for state in states for slot, value in state.items() if value is not None
+    }
 
 
 def make_optimizer(

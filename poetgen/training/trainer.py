@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -17,6 +18,8 @@ from poetgen.sealed import all_finite
 from poetgen.text.corpus import Corpus
 from poetgen.training.checkpoint import (
     Checkpoint,
+    RunState,
+    damaged,
     delete_checkpoints,
     load_checkpoint,
     save_checkpoint,
@@ -34,11 +37,12 @@ from poetgen.training.events import (
     Started,
     Validated,
 )
+from poetgen.training.layout import check_layout
 from poetgen.training.metrics import Metrics
 from poetgen.training.metrics_log import MetricsLog
 from poetgen.training.pace import REPORT_STEPS, Pace
 from poetgen.training.processes import ALONE, Processes
-from poetgen.training.resuming import check_matches
+from poetgen.training.resuming import check_files, check_matches
 from poetgen.training.run_files import RunFiles
 from poetgen.training.samples import guess_line, sample_pause, sample_poems
 
@@ -85,6 +89,8 @@ class Trainer:
         self._remark = NO_TORCH if no_torch else self.engine.remark
         self.best: Metrics | None = None
         self.finished: Finished | None = None
+        # Two runs with the same settings are two runs.
+        self._name: str | None = secrets.token_hex(8)
         self._log = MetricsLog(files.metrics if processes.is_first else None)
         self._checkpointed_at = -math.inf
         self._course = Course(corpus, config)
@@ -109,7 +115,7 @@ class Trainer:
         """
         self._pace.start(self.counters)
         # Before the first step, so that a folder that cannot be written is found out now.
-        self._log.begin(self.counters.step)
+        self._log.begin(self._name, self.counters.step)
         self._checkpoint()
         yield Started(
             self.engine.device,
@@ -138,23 +144,26 @@ class Trainer:
                 yield from self._sample()
         yield from self._end(reason)
 
-    def resume(self, checkpoint: Checkpoint) -> str | None:
+    def resume(self, checkpoint: Checkpoint) -> list[str]:
         """Go back to where ``checkpoint`` was written.
 
         Returns:
-            What the user should know, if there is something: the best model is gone.
+            What the user should know: what of the run's files is lost.
 
         Raises:
-            ModelError: it belongs to another corpus or to other settings.
+            DamagedError: no run of this corpus and these settings can have written it.
+            ModelError: it belongs to another run, to another corpus or to other settings.
         """
-        check_matches(checkpoint, self.corpus, self.model_config, self.config, self._processes.size)
+        state = checkpoint.state
+        check_matches(state, self.corpus, self.model_config, self.config, self._processes.size)
         self._restore(checkpoint)
-        if self.best is None or self._processes.from_first(self.files.model.exists):
-            return None
-        self.best, self.counters.best_loss = None, math.inf
-        # It counts for nothing now, even if it was the last one.
-        self.counters.validated_step = -1
-        return f"{self.files.model} is gone; the next validation writes a new one."
+        self._name = state.run
+        found = self._processes.from_first(lambda: check_files(state, self.files))
+        if not found.has_best:
+            self.best, self.counters.best_loss = None, math.inf
+            # It counts for nothing now, even if it was the last one.
+            self.counters.validated_step = -1
+        return found.remarks
 
     # The parts of the loop, in the order they happen.
 
@@ -176,10 +185,18 @@ class Trainer:
         return any(stop for stop, _ in told)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        values = checkpoint.values
-        self.engine.restore(checkpoint.arrays)
-        self._course.go_to(Counters(**values["counters"]), values["total_steps"])
-        self.best = Metrics(**values["best"]) if values["best"] else None
+        state, problem = checkpoint.state, ""
+        try:
+            self._course.go_to(replace(state.counters), state.total_steps)
+            layout = self.engine.layout(state.counters.step > 0, self._course.carried)
+            check_layout(checkpoint.arrays, layout)
+            self.engine.restore(checkpoint.arrays)
+        except ValueError as error:
+            problem = str(error)
+        # What is damaged for one process is so for all of them.
+        if problem := max(self._processes.gather(problem)):
+            raise damaged(self.files.checkpoint, problem)
+        self.best = state.best
 
     def _train_steps(self, every: int) -> Progress | None:
         """Take steps until the next report or validation is due; None if one has failed."""
@@ -230,21 +247,17 @@ class Trainer:
     def _log_losses(self, numbers: list[float], progress: Progress) -> None:
         """Record the mean loss of every ten steps, however they were reported."""
         counters = self.counters
-        # One by one: a resumed run must add them up in the same order.
-        for loss in numbers:
-            counters.window_loss += loss
-        counters.window_steps += len(numbers)
+        counters.add(numbers)
         if counters.step % REPORT_STEPS and counters.step < self.total_steps:
             return
         record = {
             "step": counters.step,
             "epoch": progress.epoch,
-            "loss": counters.window_loss / counters.window_steps,
+            "loss": counters.take_mean(),
             "learning_rate": progress.learning_rate,
         }
         if counters.smooth_loss is not None:
             record["smooth_loss"] = counters.smooth_loss
-        counters.window_loss, counters.window_steps = 0.0, 0
         speed = progress.tokens_per_second
         self._log.add(**record, clock=self._clock(tokens_per_second=round(speed, 1)))
 
@@ -302,7 +315,7 @@ class Trainer:
         counters.rate_factor = failed.rate_factor * _SETBACK_FACTOR
         # Time does not go back.
         counters.train_seconds = failed.train_seconds
-        self._log.begin(self.counters.step)
+        self._log.begin(self._name, self.counters.step)
         # A run that is killed now must not try the same rate again.
         self._checkpoint()
         return SetBack(failed.step, counters.step, counters.rate_factor)
@@ -356,6 +369,7 @@ class Trainer:
             script=self.corpus.script,
             training={
                 **asdict(self.config),
+                "run": self._name,
                 "step": counters.step,
                 "elapsed_seconds": round(counters.elapsed_seconds, 1),
                 "device": self.engine.device,
@@ -376,16 +390,17 @@ class Trainer:
             # The next loss will tell; until then the checkpoint before this one is the good one.
             return
         self.counters.elapsed_seconds = self._pace.elapsed_seconds()
-        values = {
-            "corpus": self.corpus.fingerprint,
-            "corpus_name": self.corpus.name,
-            "model": asdict(self.model_config),
-            "training": asdict(self.config),
-            "counters": asdict(self.counters),
-            "total_steps": self.total_steps,
-            "processes": self._processes.size,
-            "best": self.best and self.best.as_dict(),
-        }
+        state = RunState(
+            corpus=self.corpus.fingerprint,
+            model=self.model_config,
+            training=self.config,
+            counters=self.counters,
+            total_steps=self.total_steps,
+            best=self.best,
+            corpus_name=self.corpus.name,
+            processes=self._processes.size,
+            run=self._name,
+        )
         # Records of later steps are cut off when a run is resumed; none may be missing.
         self._log.sync()
-        save_checkpoint(Checkpoint(arrays, values), self.files)
+        save_checkpoint(Checkpoint(arrays, state), self.files)

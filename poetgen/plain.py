@@ -1,0 +1,58 @@
+"""Plain values, as JSON holds them, read back into the dataclasses that they came from."""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, fields, is_dataclass
+from types import NoneType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+T = TypeVar("T")
+
+# No count of ours is larger, and a larger one would not fit into an array.
+_LARGEST = 2**63
+
+
+def names_of(kind: type) -> set[str]:
+    """Return the names of the fields of a dataclass."""
+    return {field.name for field in fields(kind)}
+
+
+def read_plain(kind: type[T], values: object) -> T:
+    """Build a dataclass, and those in it, of which every value has the type that is declared.
+
+    What ``dataclasses.asdict`` gives for ``kind`` comes back as it was. A field that is not
+    among ``values`` has its default.
+
+    Raises:
+        ValueError: a name is unknown or missing, or a value is of another type, NaN or huge.
+    """
+    if not isinstance(values, dict):
+        raise ValueError(f"no {kind.__name__}: {values!r:.50}")
+    if unknown := sorted(values.keys() - names_of(kind)):
+        raise ValueError(f"unknown {unknown[0]!r:.50}")
+    for field in fields(kind):  # type: ignore[arg-type]
+        if field.name not in values and field.default is MISSING:
+            raise ValueError(f"no {field.name}")
+    hints = get_type_hints(kind)
+    return kind(**{name: _read(hints[name], name, value) for name, value in values.items()})
+
+
+def _read(hint: Any, name: str, value: object) -> object:
+    if isinstance(hint, type) and is_dataclass(hint):
+        return read_plain(hint, value)
+    if get_origin(hint) is Literal:
+        fits = value in get_args(hint)
+    elif choices := get_args(hint):
+        if value is None and NoneType in choices:
+            return None
+        return _read(next(choice for choice in choices if choice is not NoneType), name, value)
+    else:
+        # In JSON, 1 is a fine 1.0; but True is no 1, and 1.0 is no count.
+        fits = type(value) in {hint, int if hint is float else hint}
+    if isinstance(value, int):
+        fits = fits and -_LARGEST <= value < _LARGEST
+    if isinstance(value, float):
+        fits = fits and value == value
+    if not fits:
+        raise ValueError(f"{name} cannot be {value!r:.50}")
+    return value

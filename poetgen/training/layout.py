@@ -1,0 +1,29 @@
+"""What the arrays of a snapshot have to be, so that an engine can go back to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from poetgen.sealed import Arrays
+
+# Type and shape of each array of a snapshot, by its name.
+Layout = Mapping[str, tuple[str, tuple[int, ...]]]
+# Of these there may be more: a device that is not used any more had its random state, too.
+RANDOM = "random."
+
+
+def check_layout(arrays: Arrays, layout: Layout) -> None:
+    """See to it that ``arrays`` may be those of a snapshot.
+
+    Raises:
+        ValueError: one is missing, unknown, or of another type or shape.
+    """
+    for name, wanted in layout.items():
+        if name not in arrays:
+            raise ValueError(f"{name} is missing")
+        found = str(arrays[name].dtype), arrays[name].shape
+        if found != wanted:
+            raise ValueError(f"{name} is {found}, not {wanted}")
+    for name in arrays:
+        if name not in layout and not name.startswith(RANDOM):
+            raise ValueError(f"{name} is unknown")
