@@ -17,6 +17,7 @@ from poetgen.errors import DamagedError, DivergedError, ExistsError, InputError,
 from poetgen.files import unfinished, write_whole
 from poetgen.networks.model_file import load_model, save_model
 from poetgen.sealed import Kind, load_sealed, save_sealed
+from poetgen.training import trainer as trainer_module
 from poetgen.training.checkpoint import (
     load_checkpoint,
     load_latest,
@@ -564,6 +565,41 @@ def test_a_loss_that_is_no_number_is_an_error_in_the_end(corpus, tmp_path):
     checkpoint = load_checkpoint(trainer.files.checkpoint)
     assert all(np.isfinite(array).all() for array in checkpoint.arrays.values())
     assert checkpoint.state.counters.num_setbacks == 3
+
+
+@pytest.mark.parametrize("batch_tokens", [512, 100_000])
+@pytest.mark.parametrize("engine", ["torch", "numpy"])
+def test_a_run_whose_last_step_spoils_it_is_not_finished(corpus, tmp_path, engine, batch_tokens):
+    # So few steps that only the validation can tell.
+    settings = {"learning_rate": 1e38, "warmup": 0.0, "epochs": 1, "batch_tokens": batch_tokens}
+    trainer = trainer_of(corpus, tmp_path, engine=engine, **settings)
+    events = []
+    with pytest.raises(DivergedError) as caught:
+        events.extend(trainer.run())
+    assert trainer.finished is None
+    assert not of_kind(events, Validated)
+    assert "best" not in caught.value.advice
+    assert load_checkpoint(trainer.files.checkpoint).state.counters.step == 0
+
+
+def test_a_validation_that_is_no_number_is_a_set_back(corpus, tmp_path, monkeypatch):
+    measure, calls = trainer_module.evaluate, []
+
+    def fail_at_the_end(*arguments):
+        calls.append(trainer.counters.step)
+        metrics = measure(*arguments)
+        bad = calls.count(trainer.total_steps) == 1 and calls[-1] == trainer.total_steps
+        return dataclasses.replace(metrics, loss_per_token=math.nan) if bad else metrics
+
+    monkeypatch.setattr(trainer_module, "evaluate", fail_at_the_end)
+    trainer = trainer_of(corpus, tmp_path)
+    events = list(trainer.run())
+    (setback,) = of_kind(events, SetBack)
+    assert setback.failed_step == trainer.total_steps > setback.step
+    assert events[-1].reason == "done"
+    assert calls.count(trainer.total_steps) == 2
+    assert all(math.isfinite(e.metrics.loss_per_token) for e in of_kind(events, Validated))
+    assert load_model(trainer.files.model).metrics["validation"] == trainer.best.as_dict()
 
 
 @pytest.mark.parametrize("engine", ["torch", "numpy"])

@@ -128,18 +128,18 @@ class Trainer:
         )
         last_sample = -math.inf
         every = max(1, self._course.steps_per_epoch // _VALIDATIONS_PER_EPOCH)
-        while (reason := self._reason_to_end(should_stop)) is None:
-            progress = self._train_steps(every)
-            if progress is None:
-                yield self._step_back()
-                continue
-            yield progress
-            if self.counters.step % every == 0:
+        while (reason := self._reason_to_end(should_stop)) is None or self._is_unmeasured(reason):
+            if reason is None:
+                learned = self._train_steps(every)
+                yield learned
+                if isinstance(learned, SetBack):
+                    continue
+            if reason is not None or self.counters.step % every == 0:
                 yield self._validate()
             elif self._pace.is_due(self._checkpointed_at, self.config.checkpoint_seconds):
                 self._checkpoint()
             elapsed = self.counters.elapsed_seconds
-            if elapsed - last_sample >= sample_pause(last_sample):
+            if reason is None and elapsed - last_sample >= sample_pause(last_sample):
                 last_sample = elapsed
                 yield from self._sample()
         yield from self._end(reason)
@@ -178,6 +178,10 @@ class Trainer:
         patience = self.config.patience
         return "patience" if patience is not None and self.counters.num_worse >= patience else None
 
+    def _is_unmeasured(self, reason: str) -> bool:
+        """Tell whether the last model has to be measured; not while somebody waits."""
+        return reason != "interrupted" and self.counters.validated_step != self.counters.step
+
     def _tick(self, stop: bool) -> bool:
         """Agree with the other processes on the time; tell whether one of them is to stop."""
         told = self._processes.gather((stop, self._pace.read(self.counters)))
@@ -198,8 +202,8 @@ class Trainer:
             raise damaged(self.files.checkpoint, problem)
         self.best = state.best
 
-    def _train_steps(self, every: int) -> Progress | None:
-        """Take steps until the next report or validation is due; None if one has failed."""
+    def _train_steps(self, every: int) -> Progress | SetBack:
+        """Take steps until the next report or validation is due; go back if one has failed."""
         counters = self.counters
         started = time.monotonic()
         first_tokens = counters.num_tokens
@@ -213,7 +217,7 @@ class Trainer:
         # Only now: a device may still be at work on them.
         numbers = [float(loss) for loss in losses]
         if not all(map(math.isfinite, numbers)):
-            return None
+            return self._step_back()
         if self._course.is_one_strip:
             # Read as the classic character RNN reads, so its measure is told, too.
             counters.smooth(numbers, self.model_config.vocab_size, self.config.seq_len)
@@ -268,11 +272,14 @@ class Trainer:
             **more,
         }
 
-    def _validate(self) -> Validated:
+    def _validate(self) -> Validated | SetBack:
+        """Measure the model and keep it if it is the best; go back if that gives no number."""
         counters = self.counters
         started = time.monotonic()
         metrics = self._processes.from_first(self._measure)
         self._pace.validation_seconds = time.monotonic() - started
+        if not math.isfinite(metrics.loss_per_token):
+            return self._step_back()
         is_best = metrics.loss_per_token < counters.best_loss
         counters.elapsed_seconds = self._pace.elapsed_seconds()
         counters.validated_step = counters.step
@@ -306,7 +313,8 @@ class Trainer:
             raise DivergedError(
                 f"The loss or its gradient is no number at step {failed.step}, and "
                 f"{_MOST_SETBACKS} times half the rate did not help.",
-                "Lower --learning-rate or --grad-clip; the best model so far is kept.",
+                "Lower --learning-rate or --grad-clip"
+                + ("." if self.best is None else "; the best model so far is kept."),
             )
         good = self._processes.from_first(lambda: load_checkpoint(self.files.checkpoint))
         self._restore(good)
@@ -329,15 +337,13 @@ class Trainer:
         yield Sampled(self.counters.step, poems, line, guess, self.corpus.vocabulary.kind)
 
     def _end(self, reason: str) -> Iterator[Event]:
-        """Measure the last model, unless somebody waits for the end, and tidy up."""
+        """Save what is to be kept, show it, and tidy up."""
         if reason == "interrupted":
             self._checkpoint()
             if self.best is None:
                 # Nothing is measured yet, but there is something to play with.
                 self._save_model({})
         else:
-            if self.counters.validated_step != self.counters.step:
-                yield self._validate()
             yield from self._sample()
         self.finished = self._finished(reason)
         if reason in ("done", "patience") and self._processes.is_first:
