@@ -190,6 +190,31 @@ def test_a_changed_corpus_is_refused_with_both_fingerprints(workplace):
     assert_two_line_error(done, before, after)
 
 
+@pytest.mark.usefixtures("one_thread")
+def test_what_a_run_cannot_go_on_from_is_said_in_two_lines(workplace, monkeypatch, capfd):
+    monkeypatch.chdir(workplace)
+    train = [*TRAIN, "--engine", "numpy"]
+    spoilt = ["--learning-rate", "1e38", "--warmup", "0", "--epochs", "1"]
+    assert run_main(monkeypatch, *train, "--name", "spoilt", *spoilt) == 1
+    said = capfd.readouterr().err.splitlines()
+    assert said[-2].startswith("Error: The loss or its gradient is no number")
+    assert not any(line.startswith("Finished") for line in said)
+    for name, seed in (("m", "0"), ("other", "1")):
+        more = ["--name", name, "--seed", seed, "--max-minutes", "0.001"]
+        assert run_main(monkeypatch, *train, *more) == 0
+    shutil.copy("models/other.checkpoint", "models/m.checkpoint")
+    capfd.readouterr()
+    assert run_main(monkeypatch, "train", "few", "--name", "m", "--resume") == 2
+    said = capfd.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert "another run" in said[0]
+    # Of a damaged one the previous is used, and that is told.
+    Path("models/m.checkpoint").write_bytes(b"damaged")
+    more = ["--resume", "--max-minutes", "0.002"]
+    assert run_main(monkeypatch, "train", "few", "--name", "m", *more) == 0
+    assert "The previous checkpoint is used instead." in capfd.readouterr().err
+
+
 # Folders that are full or closed.
 
 
