@@ -582,6 +582,17 @@ def test_a_run_whose_last_step_spoils_it_is_not_finished(corpus, tmp_path, engin
     assert load_checkpoint(trainer.files.checkpoint).state.counters.step == 0
 
 
+def test_a_run_whose_time_is_up_ends_though_its_last_validation_was_quick(corpus, tmp_path):
+    trainer = trainer_of(corpus, tmp_path, epochs=9, max_minutes=60.0)
+    # Until one is measured, a validation is thought to take longer than the run may.
+    trainer._pace._expect_validation = lambda counters: (
+        1e5 if trainer._pace.validation_seconds is None and counters.step else 0.0
+    )
+    events = list(trainer.run())
+    assert events[-1].reason == "time"
+    assert len(of_kind(events, Validated)) == 1
+
+
 def test_a_validation_that_is_no_number_is_a_set_back(corpus, tmp_path, monkeypatch):
     measure, calls = trainer_module.evaluate, []
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 # The classic character RNN's: each step moves the smoothed loss by a thousandth.
 _SMOOTHING = 0.999
+_SETBACK_FACTOR = 0.5
 
 
 @dataclass(slots=True)
@@ -58,6 +59,13 @@ class Counters:
         mean = self.window_loss / self.window_steps
         self.window_loss, self.window_steps = 0.0, 0
         return mean
+
+    def set_back(self, failed: Counters) -> None:
+        """Keep what must not be forgotten when ``failed`` has gone back to these counts."""
+        self.num_setbacks = failed.num_setbacks + 1
+        self.rate_factor = failed.rate_factor * _SETBACK_FACTOR
+        # Time does not go back.
+        self.train_seconds = failed.train_seconds
 
     def smooth(self, losses: Iterable[float], vocab_size: int, seq_len: int) -> None:
         """Carry the smoothed loss on by some windows of ``seq_len`` tokens.

@@ -10,6 +10,7 @@ from poetgen.config import SampleConfig
 from poetgen.generation.decode import Stepper, generate, poem_rngs
 from poetgen.text.corpus import Corpus
 from poetgen.text.vocabulary import NUM_SPECIAL
+from poetgen.training.events import Sampled
 
 # The starts of the course reports, so that models can be compared by eye.
 STARTS = "日红山夜湖海月君"
@@ -50,6 +51,13 @@ def guess_line(network: Stepper[Any], corpus: Corpus, number: int) -> tuple[list
         logits, state = network.step(np.array([token_id]), state)
         likeliest.append(int(logits[0].argmax()))
     return _spell(corpus, token_ids[1:].tolist()), _spell(corpus, likeliest)
+
+
+def draw_sample(network: Stepper[Any], corpus: Corpus, step: int, seed: int) -> Sampled:
+    """Return poems and a guessed line of the model at ``step``."""
+    line, guess = guess_line(network, corpus, step)
+    poems = sample_poems(network, corpus, seed)
+    return Sampled(step, poems, line, guess, corpus.vocabulary.kind)
 
 
 def _spell(corpus: Corpus, token_ids: list[int]) -> list[str]:

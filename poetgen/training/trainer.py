@@ -44,14 +44,13 @@ from poetgen.training.pace import REPORT_STEPS, Pace
 from poetgen.training.processes import ALONE, Processes
 from poetgen.training.resuming import check_files, check_matches
 from poetgen.training.run_files import RunFiles
-from poetgen.training.samples import guess_line, sample_pause, sample_poems
+from poetgen.training.samples import draw_sample, sample_pause
 
 # Validations in an epoch: often enough to keep a good model when a run is cut short.
 _VALIDATIONS_PER_EPOCH = 2
 # What helps a run that diverges is a smaller rate; what three halvings do not help is
 # something else.
 _MOST_SETBACKS = 3
-_SETBACK_FACTOR = 0.5
 
 
 class Trainer:
@@ -135,7 +134,11 @@ class Trainer:
                 if isinstance(learned, SetBack):
                     continue
             if reason is not None or self.counters.step % every == 0:
-                yield self._validate()
+                measured = self._validate()
+                yield measured
+                if reason is not None and isinstance(measured, Validated):
+                    # Even if it was quicker than was thought, and there is time left.
+                    break
             elif self._pace.is_due(self._checkpointed_at, self.config.checkpoint_seconds):
                 self._checkpoint()
             elapsed = self.counters.elapsed_seconds
@@ -308,8 +311,7 @@ class Trainer:
             DivergedError: that has been done often enough.
         """
         failed = self.counters
-        num_setbacks = failed.num_setbacks + 1
-        if num_setbacks > _MOST_SETBACKS:
+        if failed.num_setbacks >= _MOST_SETBACKS:
             raise DivergedError(
                 f"The loss or its gradient is no number at step {failed.step}, and "
                 f"{_MOST_SETBACKS} times half the rate did not help.",
@@ -319,22 +321,16 @@ class Trainer:
         good = self._processes.from_first(lambda: load_checkpoint(self.files.checkpoint))
         self._restore(good)
         counters = self.counters
-        counters.num_setbacks = num_setbacks
-        counters.rate_factor = failed.rate_factor * _SETBACK_FACTOR
-        # Time does not go back.
-        counters.train_seconds = failed.train_seconds
-        self._log.begin(self._name, self.counters.step)
+        counters.set_back(failed)
+        self._log.begin(self._name, counters.step)
         # A run that is killed now must not try the same rate again.
         self._checkpoint()
         return SetBack(failed.step, counters.step, counters.rate_factor)
 
     def _sample(self) -> Iterator[Sampled]:
-        if not self._processes.is_first:
-            return
-        network = self.engine.network()
-        line, guess = guess_line(network, self.corpus, self.counters.step)
-        poems = sample_poems(network, self.corpus, self.config.seed)
-        yield Sampled(self.counters.step, poems, line, guess, self.corpus.vocabulary.kind)
+        if self._processes.is_first:
+            network = self.engine.network()
+            yield draw_sample(network, self.corpus, self.counters.step, self.config.seed)
 
     def _end(self, reason: str) -> Iterator[Event]:
         """Save what is to be kept, show it, and tidy up."""
