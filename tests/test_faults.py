@@ -15,10 +15,13 @@ import pytest
 import torch
 
 from poetgen.cli.app import main
+from poetgen.config import PrepareConfig
 from poetgen.networks.model_file import load_model
+from poetgen.text.corpus import save_corpus
+from poetgen.text.prepare import prepare
 from poetgen.training.checkpoint import load_checkpoint, load_latest
 from poetgen.training.numpy_engine import NumpyEngine
-from poetgen.training.run_files import RunFiles
+from poetgen.training.run_files import SUFFIXES, RunFiles
 from tests.command import (
     ENVIRONMENT,
     assert_two_line_error,
@@ -45,9 +48,9 @@ def workplace(tmp_path) -> Path:
 
 
 def prepare_in(folder):
-    write_poems(folder / "poems.txt", 120)
-    done = poetgen("prepare", "poems.txt", "--name", "few", cwd=folder)
-    assert done.returncode == 0, done.stderr
+    source = folder / "poems.txt"
+    write_poems(source, 120)
+    save_corpus(prepare([source], "few", PrepareConfig()).corpus, folder / "corpora/few")
 
 
 def records_of(files):
@@ -213,6 +216,40 @@ def test_what_a_run_cannot_go_on_from_is_said_in_two_lines(workplace, monkeypatc
     more = ["--resume", "--max-minutes", "0.002"]
     assert run_main(monkeypatch, "train", "few", "--name", "m", *more) == 0
     assert "The previous checkpoint is used instead." in capfd.readouterr().err
+
+
+# Files that are there already.
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_nothing_that_a_run_left_is_replaced_without_force(workplace, monkeypatch, capfd, suffix):
+    monkeypatch.chdir(workplace)
+    left = Path(f"models/m{suffix}")
+    left.parent.mkdir()
+    left.write_text("what it measured")
+    train = [*TRAIN, "--engine", "numpy", "--max-tokens", "200"]
+    assert run_main(monkeypatch, *train, "--name", "m") == 2
+    assert str(left) in capfd.readouterr().err
+    assert [path.name for path in Path("models").iterdir()] == [left.name]
+    # A name that nobody gave goes out of its way.
+    left.rename(f"models/few-gru{suffix}")
+    assert run_main(monkeypatch, *train) == 0
+    assert Path("models/few-gru-2.safetensors").exists()
+    assert Path(f"models/few-gru{suffix}").read_text() == "what it measured"
+
+
+def test_a_run_that_cannot_begin_takes_nothing_from_the_one_it_would_replace(
+    workplace, monkeypatch, capfd
+):
+    monkeypatch.chdir(workplace)
+    train = [*TRAIN, "--engine", "numpy", "--name", "m"]
+    assert run_main(monkeypatch, *train, "--max-minutes", "0.001") == 0
+    before = {path: path.read_bytes() for path in Path("models").iterdir()}
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    assert run_main(monkeypatch, *train, "--force", "--tensorboard") == 2
+    assert "poetgen[tensorboard]" in capfd.readouterr().err
+    assert {path: path.read_bytes() for path in Path("models").iterdir()} == before
+    assert RunFiles(Path("models"), "m").checkpoint in before
 
 
 # Folders that are full or closed.

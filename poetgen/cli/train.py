@@ -16,9 +16,9 @@ from poetgen.cli.options import Force, Quiet
 from poetgen.cli.signals import GONE, Stop, stop_on_signal
 from poetgen.config import TrainConfig
 from poetgen.errors import ExistsError, ModelError, SettingError
-from poetgen.places import MODEL_SUFFIX, check_name, free_name
+from poetgen.places import check_name, free_name
 from poetgen.training.processes import Processes, joined
-from poetgen.training.run_files import CHECKPOINT_SUFFIX, LOCK_SUFFIX, RunFiles
+from poetgen.training.run_files import CHECKPOINT_SUFFIX, LOCK_SUFFIX, SUFFIXES, RunFiles
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -93,13 +93,7 @@ class _Run:
 
     def begin(self, console: Console) -> tuple[Finished, int]:
         """Train from the beginning; give how it ended, and the exit code."""
-        from poetgen.training.checkpoint import delete_checkpoints
-
-        trainer = self._trainer(self.settings)
-        if self.processes.is_first:
-            # Of a run that is replaced, nothing must be left that could be resumed.
-            delete_checkpoints(self.files)
-        return self._train(trainer, console)
+        return self._train(self._trainer(self.settings), console, is_new=True)
 
     def go_on(self, console: Console) -> tuple[Finished, int]:
         """Train from where the run stopped; give how it ended, and the exit code."""
@@ -108,8 +102,8 @@ class _Run:
         (trainer, remarks), remark = use_latest(self.files, self._stand_at, self.processes)
         for told in (remark, *remarks):
             if told:
-                console.print(told, markup=False)
-        return self._train(trainer, console)
+                console.print(told)
+        return self._train(trainer, console, is_new=False)
 
     def _stand_at(self, checkpoint: Checkpoint) -> tuple[Trainer, list[str]]:
         stored = checkpoint.state.training
@@ -122,8 +116,9 @@ class _Run:
 
         return Trainer(load_corpus(self.corpus), settings, self.files, self.processes)
 
-    def _train(self, trainer: Trainer, console: Console) -> tuple[Finished, int]:
+    def _train(self, trainer: Trainer, console: Console, is_new: bool) -> tuple[Finished, int]:
         from poetgen.console import TrainingDisplay
+        from poetgen.training.checkpoint import delete_checkpoints
 
         display = TrainingDisplay(console, self.files.name)
         with ExitStack() as stack:
@@ -135,6 +130,10 @@ class _Run:
                 log = TensorBoardLog(self.files.tensorboard, trainer.counters.step)
                 stack.callback(log.close)
                 listeners.append(log.show)
+            if is_new and self.processes.is_first:
+                # Of a run that is replaced, nothing must be left that could be resumed; but
+                # it is there until this one has all that it needs.
+                delete_checkpoints(self.files)
             stack.enter_context(display)
             for event in trainer.run(stop.wanted):
                 for listen in listeners:
@@ -157,13 +156,14 @@ def _or_stop(show: Callable[[Event], None], stop: Stop) -> Callable[[Event], Non
 
 
 def _check_free(files: RunFiles, force: bool) -> None:
-    for path in (files.checkpoint, files.previous, files.model):
-        if path.exists() and not force:
-            go_on = "--resume to go on with that run, " * (path != files.model)
-            raise ExistsError(
-                f"{path} is already there.",
-                f"Give {go_on}--force to replace it, or another --name.",
-            )
+    present = files.present()
+    if present and not force:
+        can_go_on = present[0] in (files.checkpoint, files.previous)
+        go_on = "--resume to go on with that run, " * can_go_on
+        raise ExistsError(
+            f"{present[0]} is already there.",
+            f"Give {go_on}--force to replace it, or another --name.",
+        )
 
 
 def _check_begun(files: RunFiles) -> None:
@@ -184,7 +184,7 @@ def _pick_name(name: str | None, base: str, resume: bool) -> str:
     if name is not None:
         return check_name(name)
     if not resume:
-        return free_name(MODELS, base, (MODEL_SUFFIX, CHECKPOINT_SUFFIX, LOCK_SUFFIX))
+        return free_name(MODELS, base, (*SUFFIXES, LOCK_SUFFIX))
     found = [path for path in MODELS.glob(f"{base}*{CHECKPOINT_SUFFIX}") if path.is_file()]
     return max(found, key=lambda path: path.stat().st_mtime_ns).stem if found else base
 

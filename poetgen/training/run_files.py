@@ -15,6 +15,17 @@ from poetgen.places import MODEL_SUFFIX
 
 CHECKPOINT_SUFFIX = ".checkpoint"
 LOCK_SUFFIX = ".lock"
+_PREVIOUS_SUFFIX = f"{CHECKPOINT_SUFFIX}.previous"
+_METRICS_SUFFIX = ".metrics.jsonl"
+_TENSORBOARD_SUFFIX = ".tensorboard"
+# All that a run leaves, what can be resumed first.
+SUFFIXES = (
+    CHECKPOINT_SUFFIX,
+    _PREVIOUS_SUFFIX,
+    MODEL_SUFFIX,
+    _METRICS_SUFFIX,
+    _TENSORBOARD_SUFFIX,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,22 +48,27 @@ class RunFiles:
     @property
     def previous(self) -> Path:
         """The checkpoint before the latest, should that be damaged."""
-        return self._path(f"{CHECKPOINT_SUFFIX}.previous")
+        return self._path(_PREVIOUS_SUFFIX)
 
     @property
     def metrics(self) -> Path:
         """What was measured on the way."""
-        return self._path(".metrics.jsonl")
+        return self._path(_METRICS_SUFFIX)
 
     @property
     def tensorboard(self) -> Path:
         """A folder for TensorBoard."""
-        return self._path(".tensorboard")
+        return self._path(_TENSORBOARD_SUFFIX)
 
     @property
     def lock(self) -> Path:
         """There, and held, while a process trains under this name."""
         return self._path(LOCK_SUFFIX)
+
+    def present(self) -> list[Path]:
+        """List what a new run would replace; an empty file holds nothing that could be lost."""
+        paths = [path for suffix in SUFFIXES if (path := self._path(suffix)).exists()]
+        return [path for path in paths if path.is_dir() or path.stat().st_size]
 
     def clear_leftovers(self) -> None:
         """Delete the half-written files of a process that was killed; only under the lock."""
