@@ -11,7 +11,6 @@ from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
-from rich.markup import escape
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -64,15 +63,18 @@ class _SafeConsole(Console):
 
 
 def make_console(quiet: bool = False) -> Console:
-    """Give the console for everything that is not the answer; it honours NO_COLOR."""
-    return _SafeConsole(
-        stderr=True, quiet=quiet, highlight=False, soft_wrap=not sys.stderr.isatty()
-    )
+    """Return the console for everything that is not the answer; it honours NO_COLOR."""
+    return _plain_console(stderr=True, quiet=quiet, soft_wrap=not sys.stderr.isatty())
 
 
 def make_answer_console() -> Console:
-    """Give the console for the answer itself, on stdout; a pipe is never cut to a width."""
-    return _SafeConsole(highlight=False, width=None if sys.stdout.isatty() else 200)
+    """Return the console for the answer itself, on stdout; a pipe is never cut to a width."""
+    return _plain_console(width=None if sys.stdout.isatty() else 200)
+
+
+def _plain_console(**options: Any) -> Console:
+    """Return a console that prints text as it is: a name may look like markup or an emoji."""
+    return _SafeConsole(markup=False, emoji=False, highlight=False, **options)
 
 
 def perplexity(loss: float) -> float:
@@ -93,7 +95,7 @@ def downloading(console: Console, what: str) -> AbstractContextManager[Counter]:
 @contextmanager
 def _counter(console: Console, what: str, *columns: ProgressColumn) -> Iterator[Counter]:
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         *columns,
         TimeRemainingColumn(),
@@ -163,7 +165,7 @@ class TrainingDisplay:
         """Show one event."""
         if isinstance(event, Started):
             self._console.print(
-                f"Training {escape(self._name)} on {event.device} in {event.precision}: "
+                f"Training {self._name} on {event.device} in {event.precision}: "
                 f"{event.num_parameters:,} parameters, {event.total_steps:,} steps, "
                 f"{event.steps_per_epoch:,} to an epoch."
             )

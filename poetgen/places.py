@@ -7,6 +7,7 @@ among what the package ships. Anything with a slash or a file suffix is a path.
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -21,6 +22,7 @@ MODEL_KEY = "poetgen"
 _HEAD_BYTES = 4096
 # Of snapshots of the classic character RNN, which are read but never written.
 SNAPSHOT_SUFFIXES = (".pkl", ".pickle")
+_MODEL_ENDINGS = (MODEL_SUFFIX, *SNAPSHOT_SUFFIXES)
 SHIPPED_MODEL = "tang"
 
 
@@ -43,22 +45,29 @@ def search_folders(kind: Kind) -> list[Path]:
 
 
 def check_name(name: str) -> str:
-    """Refuse a name that is no plain file name.
+    """Refuse a name that a shell, a search or a path could read as something else.
 
     Raises:
-        InputError: the name is empty, hidden, or would leave its folder.
+        InputError: the name has other characters than letters, digits, ``-``, ``_`` and
+            ``.``, begins with ``-`` or ``.``, or ends as a model file does.
     """
-    if (
-        not name
-        or name != name.strip()
-        or name.startswith((".", "-"))
-        or any(c in name for c in '/\\:\0*?"<>|\n\r')
-    ):
+    if name != plain_name(name) or not name:
         raise InputError(
             f"{name!r} cannot be used as a name.",
-            "Take letters, digits, - and _, for example: --name my-poems",
+            f"Take letters, digits, - and _, for example: --name {plain_name(name) or 'my-poems'}",
         )
+    stem, dot, ending = name.rpartition(".")
+    if dot + ending in _MODEL_ENDINGS:
+        # It would be taken for a path wherever it is given as a name.
+        raise InputError(f"The name {name} ends like a file.", f"Leave that out: --name {stem}")
     return name
+
+
+def plain_name(text: str) -> str:
+    """Return ``text`` with ``-`` in place of what a name cannot have; it may be empty."""
+    # Letters, marks and digits of every script, as Unicode sorts them.
+    plain = (c if c in "-_." or unicodedata.category(c)[0] in "LMN" else " " for c in text)
+    return "-".join("".join(plain).split()).lstrip("-.")
 
 
 def find_corpus(name_or_path: str) -> Path:
@@ -83,10 +92,11 @@ def find_corpus(name_or_path: str) -> Path:
             if not found.parent.name.startswith(".")
         }
     )
+    name = plain_name(path.stem) or "NAME"
     known = f"Prepared here: {', '.join(there)}. " if there else ""
     raise CorpusError(
         f"There is no prepared corpus {name_or_path}.",
-        f"{known}To prepare one: poetgen prepare FILE_OR_FOLDER --name {path.stem or 'NAME'}",
+        f"{known}To prepare one: poetgen prepare FILE_OR_FOLDER --name {name}",
     )
 
 
@@ -151,4 +161,4 @@ def free_name(folder: Path, name: str, suffixes: tuple[str, ...]) -> str:
 
 def _looks_like_path(text: str) -> bool:
     separators = os.sep + (os.altsep or "")
-    return any(c in text for c in separators) or text.endswith((MODEL_SUFFIX, *SNAPSHOT_SUFFIXES))
+    return any(c in text for c in separators) or text.endswith(_MODEL_ENDINGS)

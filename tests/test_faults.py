@@ -3,6 +3,8 @@
 import errno
 import json
 import random
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -13,9 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rich.table import Table
 
 from poetgen.cli.app import main
 from poetgen.config import PrepareConfig
+from poetgen.console import make_answer_console, make_console
 from poetgen.networks.model_file import load_model
 from poetgen.text.corpus import save_corpus
 from poetgen.text.prepare import prepare
@@ -250,6 +254,49 @@ def test_a_run_that_cannot_begin_takes_nothing_from_the_one_it_would_replace(
     assert "poetgen[tensorboard]" in capfd.readouterr().err
     assert {path: path.read_bytes() for path in Path("models").iterdir()} == before
     assert RunFiles(Path("models"), "m").checkpoint in before
+
+
+# Names and paths that look like something else.
+
+ODD = "x[v2]y [/z] :cat:'s"
+
+
+@pytest.mark.parametrize("make", [make_console, make_answer_console])
+def test_what_is_printed_is_printed_as_it_is(capsys, make):
+    make().print(ODD)
+    assert "".join(capsys.readouterr()) == f"{ODD}\n"
+    table = Table.grid()
+    table.add_row(ODD)
+    make().print(table)
+    assert "".join(capsys.readouterr()).rstrip() == ODD
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_a_race_may_be_reported_anywhere(workplace, monkeypatch, capfd):
+    monkeypatch.chdir(workplace)
+    Path("corpora/few").rename("my [c]")
+    options = ["--batch-tokens", "128", "--hidden-size", "9", "--embedding-dim", "5"]
+    race = ["compare", "gru", "--corpus", "./my [c]", "--report", ODD, *options]
+    assert run_main(monkeypatch, *race, "--max-minutes", "0.001", "--device", "cpu") == 0
+    said = capfd.readouterr().err
+    assert f"The report and the models are in {ODD}." in said
+    assert "--corpus './my [c]'" in said
+
+
+def test_the_printed_command_goes_on_with_a_run_on_an_oddly_named_corpus(
+    workplace, monkeypatch, capfd
+):
+    monkeypatch.chdir(workplace)
+    Path("corpora/few").rename("p[b]q r")
+    train = ["train", "./p[b]q r", *TRAIN[2:], "--engine", "numpy"]
+    assert run_main(monkeypatch, *train, "--max-minutes", "0.001") == 0
+    said = capfd.readouterr().err
+    command = re.search(r"poetgen (train .* --resume)", said)[1]
+    assert shlex.split(command) == ["train", "./p[b]q r", "--name", "p-b-q-r-gru", "--resume"]
+    # Without a name, the newest run on that corpus is taken.
+    for go_on in (shlex.split(command), [*train, "--resume"]):
+        assert run_main(monkeypatch, *go_on, "--max-minutes", "0.001") == 0
+        assert "p-b-q-r-gru" in capfd.readouterr().err
 
 
 # Folders that are full or closed.

@@ -1,5 +1,6 @@
 """Files that are whole or not there, names that lead to them, and seals that hold."""
 
+import glob
 import json
 import os
 import stat
@@ -149,9 +150,13 @@ def touch(path, data="{}"):
     return path
 
 
-@pytest.mark.parametrize("name", ["tang", "my-poems_2", "poet.tang.0", "唐诗三百首", "a b"])
-def test_a_plain_name_is_accepted_as_it_is(name):
+@pytest.mark.parametrize("name", ["tang", "my-poems_2", "poet.tang.0", "唐诗三百首", "कविता"])
+def test_a_plain_name_is_accepted_as_it_is_and_found_again(here, name):
     assert places.check_name(name) == name
+    model = touch(here / "models" / f"{name}.safetensors")
+    assert places.find_model(name).resolve() == model
+    corpus = touch(here / "corpora" / name / "corpus.json").parent
+    assert places.find_corpus(name).resolve() == corpus
 
 
 @pytest.mark.parametrize(
@@ -160,6 +165,31 @@ def test_a_plain_name_is_accepted_as_it_is(name):
 def test_a_name_that_would_leave_its_folder_or_hide_is_refused(name):
     with pytest.raises(InputError, match="cannot be used as a name"):
         places.check_name(name)
+
+
+@pytest.mark.parametrize("name", ["a b", " ", "x[v2]y", "a'b", "a$b", "a~", "日\u200b", "a\ud800"])
+def test_a_name_that_something_could_read_otherwise_is_refused(name):
+    with pytest.raises(InputError, match="cannot be used as a name"):
+        places.check_name(name)
+
+
+@pytest.mark.parametrize("name", ["v1.safetensors", "old.pkl", "old.pickle"])
+def test_a_name_that_ends_like_a_model_file_is_refused_for_it_would_be_a_path(here, name):
+    touch(here / "models" / f"{name}.safetensors")
+    with pytest.raises(ModelError):
+        places.find_model(name)
+    with pytest.raises(InputError) as error:
+        places.check_name(name)
+    assert error.value.advice.endswith(f"--name {name.partition('.')[0]}")
+
+
+@given(st.text())
+def test_any_text_has_a_plain_name_unless_nothing_is_left(text):
+    name = places.plain_name(text)
+    assert places.plain_name(name) == name == glob.escape(name)
+    assert not set(name) & set(" \t\n'\"$&;|<>()[]{}*?!#~`\\\\/")
+    if name and not name.endswith((".safetensors", ".pkl", ".pickle")):
+        assert places.check_name(name) == name
 
 
 def test_a_corpus_here_goes_before_one_of_the_same_name_in_the_data_folder(here):

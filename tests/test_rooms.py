@@ -87,6 +87,19 @@ def test_the_core_never_prints():
         assert room_of(path) in ("cli", "console") or "print" not in calls, path
 
 
+def test_one_place_decides_how_consoles_print():
+    # A console of rich reads markup in what it prints, and so in names and paths.
+    for path in MODULES:
+        calls = [
+            node
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Name)
+            and node.func.id == "Console"
+        ]
+        assert len(calls) == (room_of(path) == "console"), path
+
+
 def test_only_the_torch_side_imports_torch():
     allowed = {
         "networks/torch_model.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -94,9 +95,10 @@ def compare(
     if stop.wanted():
         raise typer.Exit(stop.exit_code)
     if config.budget == RaceConfig().budget:
+        on = f" --corpus {shlex.quote(corpus)}" * (corpus != DEFAULT_CORPUS)
         console.print(
             "This was the quick race. The long one: "
-            f"poetgen compare {' '.join(archs)} --budget 20000000"
+            f"poetgen compare {' '.join(archs)}{on} --budget 20000000"
         )
 
 
@@ -127,4 +129,4 @@ def _print_results(results: Sequence[Result]) -> None:
     for result in results:
         answer.print(f"\n{result.name}:")
         for line in couplets(result.poem):
-            answer.print(f"  {line}", markup=False)
+            answer.print(f"  {line}")

@@ -77,8 +77,8 @@ def inspect(
         from poetgen.inspection.plot import save_plot
 
         for warning in save_plot(found, plot):
-            make_console().print(warning, markup=False)
-        make_console().print(f"Wrote {plot}.", markup=False)
+            make_console().print(warning)
+        make_console().print(f"Wrote {plot}.")
 
 
 def _print_card(console: Console, card: dict[str, Any]) -> None:
@@ -92,7 +92,7 @@ def _print_card(console: Console, card: dict[str, Any]) -> None:
         if isinstance(value, dict):
             value = ", ".join(f"{_short(name)} {_short(part)}" for name, part in value.items())
         table.add_row(_short(key.replace("_", " ")), _short(value))
-    console.print(table, markup=False)
+    console.print(table)
 
 
 def _short(value: object) -> str:
@@ -146,5 +146,5 @@ def _print_tokens(console: Console, found: Report) -> None:
         following = "  ".join(f"{shown(t)} {p:.0%}" for t, p in found.next_tokens[place])
         bits, memory = found.surprise_bits[place], found.memory[place]
         table.add_row(shown(token), f"{bits:.1f}", f"{memory:.2f}", following)
-    console.print(table, markup=False)
+    console.print(table)
     console.print()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -107,7 +108,11 @@ def _ensure_list(path: Path, taken: Sequence[str], force: bool) -> None:
 def _name_of(source: str) -> str:
     if source == "-":
         raise InputError("Standard input has no name.", "Give one: --name NAME")
-    return source if is_named(source) else Path(source).resolve().name.partition(".")[0]
+    from poetgen.places import plain_name
+
+    if is_named(source):
+        return source
+    return plain_name(Path(source).resolve().name.partition(".")[0])
 
 
 def _form_filter(names: str) -> Callable[[str], bool]:
@@ -121,12 +126,11 @@ def _report(console: Console, prepared: Prepared, folder: Path, list_dropped: Pa
     corpus = prepared.corpus
     report = corpus.meta["report"]
     for problem in prepared.skipped:
-        console.print(f"Skipped: {problem}", markup=False)
+        console.print(f"Skipped: {problem}")
     kept = report["kept"]
     ways = sorted({_way(entry) for entry in corpus.meta["provenance"] if entry["poems"]})
     console.print(
         f"Read {report['read']:,} poems ({'; '.join(ways)}), kept {sum(kept.values()):,}:",
-        markup=False,
     )
     for split, count in kept.items():
         tokens = report["targets"][split]
@@ -136,7 +140,7 @@ def _report(console: Console, prepared: Prepared, folder: Path, list_dropped: Pa
         console.print(f"Dropped {len(prepared.dropped):,}:")
         for reason, count in sorted(report["dropped"].items(), key=lambda item: -item[1]):
             example = " ".join(report["examples"][reason][0].split())
-            console.print(f"  {reason:<16}{count:>7,}  {example[:_EXAMPLE_WIDTH]}", markup=False)
+            console.print(f"  {reason:<16}{count:>7,}  {example[:_EXAMPLE_WIDTH]}")
         where = (
             f"All of them are in {list_dropped}."
             if list_dropped
@@ -150,7 +154,7 @@ def _report(console: Console, prepared: Prepared, folder: Path, list_dropped: Pa
         + (f" of {num_seen:,}, each seen at least {min_count} times" * (num_kept < num_seen))
         + f". Fingerprint {corpus.fingerprint}."
     )
-    console.print(f"Wrote {folder}. Next: poetgen train {corpus.name}")
+    console.print(f"Wrote {folder}. Next: poetgen train {shlex.quote(corpus.name)}")
 
 
 def _way(entry: dict[str, Any]) -> str:

@@ -50,6 +50,6 @@ def gather(sources: Sequence[str], mirror: str | None, console: Console) -> list
                 source,
                 mirror=mirror,
                 on_progress=on_progress,
-                on_note=lambda note: console.print(note, markup=False),
+                on_note=console.print,
             )
     return paths

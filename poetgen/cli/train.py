@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shlex
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
@@ -16,7 +17,7 @@ from poetgen.cli.options import Force, Quiet
 from poetgen.cli.signals import GONE, Stop, stop_on_signal
 from poetgen.config import TrainConfig
 from poetgen.errors import ExistsError, ModelError, SettingError
-from poetgen.places import check_name, free_name
+from poetgen.places import check_name, free_name, plain_name
 from poetgen.training.processes import Processes, joined
 from poetgen.training.run_files import CHECKPOINT_SUFFIX, LOCK_SUFFIX, SUFFIXES, RunFiles
 
@@ -67,7 +68,7 @@ def train(
     with joined(settings.device) as processes:
         console = make_console(quiet or not processes.is_first)
         folder = find_or_offer(corpus, console)
-        base = f"{folder.name}-{settings.arch}"
+        base = plain_name(f"{Path(os.path.abspath(folder)).name}-{settings.arch}")
         files = RunFiles(MODELS, processes.from_first(lambda: _pick_name(name, base, resume)))
         # The first process looks after the files; the others never touch them.
         with files.held() if processes.is_first else nullcontext():
