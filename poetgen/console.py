@@ -170,7 +170,7 @@ class TrainingDisplay:
                 f"{event.steps_per_epoch:,} to an epoch."
             )
             if event.remark:
-                self._console.print(escape(event.remark))
+                self._console.print(event.remark)
             if event.resumed_at_step:
                 self._console.print(f"Going on after step {event.resumed_at_step:,}.")
         elif isinstance(event, Steps):

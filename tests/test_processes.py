@@ -12,6 +12,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
+from poetgen.errors import DeviceError, PoetgenError, SettingError
 from poetgen.networks import devices
 from poetgen.networks.model_file import load_model
 from poetgen.text.batches import Batch, part_of
@@ -221,22 +222,75 @@ def test_a_gpu_is_chosen_before_anything_is_sent(monkeypatch):
     monkeypatch.setattr(torch.cuda, "set_device", lambda index: calls.append(index))
     monkeypatch.setattr(dist, "init_process_group", lambda backend, **_: calls.append(backend))
     monkeypatch.setattr(dist, "destroy_process_group", lambda: calls.append("end"))
-    for name, value in (("WORLD_SIZE", 3), ("RANK", 2), ("LOCAL_RANK", 1)):
-        monkeypatch.setenv(name, str(value))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    set_environment(monkeypatch, WORLD_SIZE="3", RANK="2", LOCAL_RANK="1")
     with joined("auto") as processes:
         assert (processes.rank, processes.size, processes.local_rank) == (2, 3, 1)
     assert calls == [1, "cpu:gloo,cuda:nccl", "end"]
+    set_environment(monkeypatch, WORLD_SIZE="3", RANK="2", LOCAL_RANK="2")
+    with pytest.raises(DeviceError, match="there are 2"), joined("auto"):
+        pass
+    assert calls == [1, "cpu:gloo,cuda:nccl", "end"]
+
+
+def set_environment(monkeypatch, **values):
+    """Set what torchrun would set; None takes a variable away."""
+    for name, value in {"MASTER_ADDR": "localhost", "MASTER_PORT": "1", **values}.items():
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [
+        ({"WORLD_SIZE": "two"}, "WORLD_SIZE"),
+        ({"WORLD_SIZE": "0"}, "WORLD_SIZE"),
+        ({"WORLD_SIZE": "9" * 30}, "WORLD_SIZE"),
+        ({"RANK": None}, "RANK"),
+        ({"RANK": ""}, "RANK"),
+        ({"RANK": "2"}, "RANK"),
+        ({"LOCAL_RANK": "-1"}, "LOCAL_RANK"),
+        ({"MASTER_ADDR": None}, "MASTER_ADDR"),
+        ({"MASTER_PORT": ""}, "MASTER_PORT"),
+        ({"MASTER_PORT": "65536"}, "MASTER_PORT"),
+    ],
+)
+def test_an_environment_that_torchrun_did_not_make_is_named(monkeypatch, values, name):
+    set_environment(monkeypatch, **{"WORLD_SIZE": "2", "RANK": "0", **values})
+    with pytest.raises(SettingError, match=name) as caught, joined("cpu"):
+        pass
+    assert "torchrun" in caught.value.advice
+
+
+def test_processes_that_do_not_meet_say_where(monkeypatch):
+    def fail(*_, **__):
+        raise dist.DistNetworkError("the address is in use")
+
+    monkeypatch.setattr(dist, "init_process_group", fail)
+    set_environment(monkeypatch, WORLD_SIZE="2", RANK="0")
+    with pytest.raises(PoetgenError, match="localhost:1") as caught, joined("cpu"):
+        pass
+    assert caught.value.exit_code == 1
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has cuda")
 def test_processes_that_want_a_gpu_that_is_not_there_say_so(workplace):
     done = poetgen(
-        "train", "few", "--device", "cuda", cwd=workplace, WORLD_SIZE="2", RANK="0", LOCAL_RANK="0"
+        *("train", "few", "--device", "cuda"),
+        cwd=workplace,
+        WORLD_SIZE="2",
+        RANK="0",
+        MASTER_ADDR="localhost",
+        MASTER_PORT="1",
     )
     assert_two_line_error(done, "cuda", "cpu")
 
 
-def test_without_torchrun_there_is_one_process_and_it_asks_nobody():
+@pytest.mark.parametrize("size", [None, "", "1"])
+def test_without_torchrun_there_is_one_process_and_it_asks_nobody(monkeypatch, size):
+    set_environment(monkeypatch, WORLD_SIZE=size)
     with joined("cpu") as processes:
         assert processes == ALONE
         assert processes.is_first

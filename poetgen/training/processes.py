@@ -7,6 +7,7 @@ their number. The first one decides, measures and writes; the others compute the
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,13 +15,14 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from poetgen.config import Device
-from poetgen.errors import PoetgenError, SettingError
+from poetgen.errors import DeviceError, PoetgenError, SettingError
 from poetgen.networks.torch_extra import need_torch
 
 Value = TypeVar("Value")
 
 # The others wait while the first one validates.
 _PATIENCE = timedelta(hours=1)
+_MEETING_PLACE = ("MASTER_ADDR", "MASTER_PORT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,39 +71,97 @@ def joined(device: Device) -> Iterator[Processes]:
     """Meet the other processes, if ``torchrun`` started more than one.
 
     Raises:
-        DeviceError: the device asked for is not there.
-        SettingError: torch is not installed.
-        PoetgenError: another process has died while this one waited for it.
+        DeviceError: the device asked for is not there, or not for every process.
+        SettingError: torch is not installed, or the environment is not as ``torchrun`` makes it.
+        PoetgenError: the processes do not find one another, or another one has died while
+            this one waited for it.
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
+    processes = _read_environment()
+    if processes.size == 1:
         yield ALONE
         return
-    need_torch(f"A training of {size} processes", "Or unset WORLD_SIZE.", SettingError)
-    import torch
+    why = f"A training of {processes.size} processes"
+    need_torch(why, "Or unset WORLD_SIZE.", SettingError)
     import torch.distributed as dist
 
-    from poetgen.networks.devices import pick_device
-
-    rank, local_rank = int(os.environ["RANK"]), int(os.environ.get("LOCAL_RANK", "0"))
-    backend = "gloo"
-    if pick_device(device) == "cuda":
-        # Before anything is sent, or all processes of a machine would meet on its first GPU.
-        torch.cuda.set_device(local_rank)
-        # Plain values go through the host, and so may a run that was begun on the CPU.
-        backend = "cpu:gloo,cuda:nccl"
-    dist.init_process_group(backend, timeout=_PATIENCE)
+    backend = _pick_backend(device, processes)
     try:
-        yield Processes(rank, size, local_rank)
+        dist.init_process_group(backend, timeout=_PATIENCE)
+    except dist.DistError as error:
+        meeting_place = ":".join(os.environ[name] for name in _MEETING_PLACE)
+        raise PoetgenError(
+            f"The {processes.size} processes do not meet at {meeting_place}: {error}.",
+            "Start them all with torchrun, at an address that all of them can reach.",
+        ) from error
+    try:
+        yield processes
     except RuntimeError as error:
         if not _is_about_others(error):
             raise
         raise PoetgenError(
-            f"Another of the {size} processes of this training has died.",
+            f"Another of the {processes.size} processes of this training has died.",
             "Its own error says why. The run can go on from its checkpoint with --resume.",
         ) from error
     finally:
         dist.destroy_process_group()
+
+
+def _read_environment() -> Processes:
+    """Read who this process is; a variable that is empty is as good as none.
+
+    Raises:
+        SettingError: a variable is missing, no number, or contradicts another one.
+    """
+    size = _read_number("WORLD_SIZE", 1, sys.maxsize, default="1")
+    if size == 1:
+        return ALONE
+    if not all(os.environ.get(name) for name in _MEETING_PLACE):
+        raise _wrong_environment(f"WORLD_SIZE is {size}, but {' or '.join(_MEETING_PLACE)} is not")
+    _read_number("MASTER_PORT", 0, 65535)
+    rank = _read_number("RANK", 0, size - 1)
+    return Processes(rank, size, _read_number("LOCAL_RANK", 0, size - 1, default="0"))
+
+
+def _read_number(name: str, low: int, high: int, default: str = "") -> int:
+    text = os.environ.get(name) or default
+    try:
+        number = int(text)
+    except ValueError:
+        number = low - 1
+    if low <= number <= high:
+        return number
+    raise _wrong_environment(f"{name} is {text!r}, and no whole number from {low} to {high}")
+
+
+def _wrong_environment(problem: str) -> SettingError:
+    return SettingError(
+        f"In the environment, {problem}.",
+        "Start several processes with torchrun, which says all of it; for one, unset WORLD_SIZE.",
+    )
+
+
+def _pick_backend(device: Device, processes: Processes) -> str:
+    """Choose what the processes talk through, and this one's GPU.
+
+    Raises:
+        DeviceError: the device is not there, or this process finds no GPU of its own.
+    """
+    import torch
+
+    from poetgen.networks.devices import pick_device
+
+    if pick_device(device) != "cuda":
+        return "gloo"
+    num_gpus = torch.cuda.device_count()
+    if processes.local_rank >= num_gpus:
+        raise DeviceError(
+            f"Process {processes.local_rank} of this machine has no GPU: there are {num_gpus}.",
+            f"Start at most {num_gpus} with torchrun --nproc-per-node, or give --device cpu.",
+        )
+    # Before anything is sent, or all processes of a machine would meet on its first GPU.
+    torch.cuda.set_device(processes.local_rank)
+    # Plain values go through the host, and so may a run that was begun on the CPU.
+    return "cpu:gloo,cuda:nccl"
 
 
 def _is_about_others(error: RuntimeError) -> bool:
