@@ -38,6 +38,10 @@ Output = Literal["softmax", "gumbel"]
 Optimizer = Literal["adamw", "adam", "sgd", "rmsprop", "adagrad"]
 Schedule = Literal["cosine", "constant"]
 
+# The highest of what is only counted. Every whole number has a bound: beyond it no array can be
+# made, or nobody would see the end.
+_MANY = 10**12
+
 ARCHS: tuple[Arch, ...] = ("rnn", "gru", "lstm")
 
 
@@ -107,8 +111,11 @@ class PrepareConfig(Settings):
         "Characters seen fewer times in training are unknown; without it, 3 in a corpus of "
         "500,000 characters or more, else 1.",
         min=1,
+        max=_MANY,
     )
-    max_chars: int | None = setting(None, "Drop poems with more characters than this.", min=1)
+    max_chars: int | None = setting(
+        None, "Drop poems with more characters than this.", min=1, max=_MANY
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,10 +123,13 @@ class ModelConfig(Settings):
     """The shape of a language model; stored in every model file."""
 
     arch: Arch = setting("lstm", "The recurrent cell.")
-    vocab_size: int = setting(4, "Tokens that the model knows, special ones included.", min=4)
-    embedding_dim: int = setting(256, "Size of a token's vector.", min=1)
-    hidden_size: int = setting(768, "Units in each recurrent layer.", min=1)
-    num_layers: int = setting(1, "Recurrent layers, one above the other.", min=1)
+    vocab_size: int = setting(
+        4, "Tokens that the model knows, special ones included.", min=4, max=2**24
+    )
+    # A one-hot vector is as long as the vocabulary.
+    embedding_dim: int = setting(256, "Size of a token's vector.", min=1, max=2**24)
+    hidden_size: int = setting(768, "Units in each recurrent layer.", min=1, max=65_536)
+    num_layers: int = setting(1, "Recurrent layers, one above the other.", min=1, max=100)
     tied: bool = setting(True, "Whether the embedding is the output layer, too.")
     one_hot: bool = setting(False, "Whether a token is a one-hot vector, with no embedding.")
     output: Output = setting("softmax", "What turns scores into probabilities.")
@@ -154,9 +164,9 @@ class TrainConfig(Settings):
         "auto",
         "Number format of the matrix products; auto takes bfloat16 where the hardware has it.",
     )
-    hidden_size: int = setting(768, "Units in each recurrent layer.", min=1)
-    embedding_dim: int = setting(256, "Size of a token's vector.", min=1)
-    num_layers: int = setting(1, "Recurrent layers, one above the other.", min=1)
+    hidden_size: int = setting(768, "Units in each recurrent layer.", min=1, max=65_536)
+    embedding_dim: int = setting(256, "Size of a token's vector.", min=1, max=65_536)
+    num_layers: int = setting(1, "Recurrent layers, one above the other.", min=1, max=100)
     own_output: bool = setting(False, "Give the output layer its own weights, not the embedding's.")
     one_hot: bool = setting(
         False,
@@ -175,20 +185,27 @@ class TrainConfig(Settings):
     dropout: float = setting(
         0.35, "Share of activations switched off in training.", min=0, max=0.95
     )
-    epochs: int = setting(8, "Passes over the training poems.", min=1)
+    epochs: int = setting(8, "Passes over the training poems.", min=1, max=_MANY)
     max_minutes: float | None = setting(None, "End the run in this time; fractions work.", min=0)
-    max_tokens: int | None = setting(None, "End the run after this many training tokens.", min=1)
+    max_tokens: int | None = setting(
+        None, "End the run after this many training tokens.", min=1, max=_MANY
+    )
     batching: BatchingKind | None = setting(
         None,
         "Whole poems, or windows on the stream of tokens, in random order or one after the "
         "other; without it, poems for verse and sequential for running prose.",
     )
-    batch_tokens: int = setting(1024, "Tokens in a batch of poems, padding included.", min=2)
-    accumulate: int = setting(
-        1, "Parts to work through a batch in, one after the other; more need less memory.", min=1
+    batch_tokens: int = setting(
+        1024, "Tokens in a batch of poems, padding included.", min=2, max=100_000_000
     )
-    batch_size: int = setting(32, "Windows in a batch of windows.", min=1)
-    seq_len: int = setting(64, "Steps in a window.", min=1)
+    accumulate: int = setting(
+        1,
+        "Parts to work through a batch in, one after the other; more need less memory.",
+        min=1,
+        max=1_000,
+    )
+    batch_size: int = setting(32, "Windows in a batch of windows.", min=1, max=1_000_000)
+    seq_len: int = setting(64, "Steps in a window.", min=1, max=1_000_000)
     optimizer: Optimizer = setting("adamw", "How a step follows from the gradient.")
     learning_rate: float = setting(3e-3, "Peak rate of the optimizer.", min=0)
     schedule: Schedule = setting("cosine", "How the rate goes on after its rise.")
@@ -199,7 +216,10 @@ class TrainConfig(Settings):
         None, "Cut every number of the gradient to this size.", min=0
     )
     patience: int | None = setting(
-        None, "End the run when so many validations in a row were no better than the best.", min=1
+        None,
+        "End the run when so many validations in a row were no better than the best.",
+        min=1,
+        max=_MANY,
     )
     checkpoint_seconds: float = setting(
         60.0, "Seconds between two checkpoints; a killed run loses no more.", min=0
@@ -221,7 +241,7 @@ class SampleConfig(Settings):
     temperature: float = setting(
         0.8, "Below 1 safer, above 1 bolder; 0 always takes the likeliest.", min=0, flag="--temp"
     )
-    top_k: int | None = setting(None, "Choose among the k likeliest only.", min=1)
+    top_k: int | None = setting(None, "Choose among the k likeliest only.", min=1, max=_MANY)
     top_p: float | None = setting(
         None, "Choose among the likeliest that together have this probability.", min=0, max=1
     )
@@ -237,7 +257,9 @@ class SampleConfig(Settings):
         min=1,
         max=100,
     )
-    max_chars: int = setting(200, "Longest poem; --start is included, --start-file is not.", min=1)
+    max_chars: int = setting(
+        200, "Longest poem; --start is included, --start-file is not.", min=1, max=_MANY
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,7 +267,10 @@ class SearchConfig(Settings):
     """How whole poems are chosen, other than token by token."""
 
     beam: int | None = setting(
-        None, "Search for the likeliest poem, keeping this many beginnings; no chance.", min=1
+        None,
+        "Search for the likeliest poem, keeping this many beginnings; no chance.",
+        min=1,
+        max=100_000,
     )
     length_penalty: float = setting(
         0.6, "With --beam: 0 favours short poems, 1 and more long ones.", min=0, max=10
@@ -257,13 +282,15 @@ class SearchConfig(Settings):
 class RaceConfig(Settings):
     """What all contenders of a comparison have in common."""
 
-    budget: int = setting(1_000_000, "Training tokens for each contender.", min=1)
+    budget: int = setting(1_000_000, "Training tokens for each contender.", min=1, max=_MANY)
     max_minutes: float | None = setting(None, "Time limit for each contender.", min=0)
-    hidden_size: int = setting(768, "Units in each recurrent layer.", min=1)
-    embedding_dim: int = setting(256, "Size of a token's vector.", min=1)
-    num_layers: int = setting(1, "Recurrent layers, one above the other.", min=1)
+    hidden_size: int = setting(768, "Units in each recurrent layer.", min=1, max=65_536)
+    embedding_dim: int = setting(256, "Size of a token's vector.", min=1, max=65_536)
+    num_layers: int = setting(1, "Recurrent layers, one above the other.", min=1, max=100)
     dropout: float = setting(0.2, "Share of activations switched off in training.", min=0, max=0.95)
     learning_rate: float = setting(3e-3, "Peak rate of the optimizer.", min=0)
-    batch_tokens: int = setting(1024, "Tokens in one batch, padding included.", min=2)
+    batch_tokens: int = setting(
+        1024, "Tokens in one batch, padding included.", min=2, max=100_000_000
+    )
     device: Device = setting("auto", "Where to compute; auto takes the best one present.")
     seed: int = setting(0, "Same seed: same order of the data, same draws.", min=0, max=2**63 - 1)

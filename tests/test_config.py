@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import math
 import re
+from typing import get_args, get_type_hints
 
 import pytest
 from hypothesis import given
@@ -87,6 +88,22 @@ def test_the_highest_value_is_accepted_and_any_above_is_refused(cls, name, high)
     for value in (high + 1, math.inf):
         with pytest.raises(SettingError, match="is out of range"):
             cls(**{name: value})
+
+
+@pytest.mark.parametrize("cls", ALL_SETTINGS)
+def test_no_whole_number_is_too_long_to_be_refused(cls):
+    for name, hint in get_type_hints(cls).items():
+        if int in (hint, *get_args(hint)):
+            with pytest.raises(SettingError, match="is out of range"):
+                cls(**{name: int("9" * 30)})
+
+
+def test_settings_of_one_name_have_one_range():
+    seen = {}
+    for cls in (TrainConfig, RaceConfig):
+        for field in dataclasses.fields(cls):
+            bounds = (field.metadata["min"], field.metadata["max"])
+            assert seen.setdefault(field.name, bounds) == bounds, field.name
 
 
 @pytest.mark.parametrize(("cls", "name", "bound"), LOWEST)
