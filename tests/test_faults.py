@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 import random
 import re
 import shlex
@@ -20,9 +21,11 @@ from rich.table import Table
 from poetgen.cli.app import main
 from poetgen.config import PrepareConfig
 from poetgen.console import make_answer_console, make_console
+from poetgen.errors import ExistsError, PoetgenError
 from poetgen.networks.model_file import load_model
 from poetgen.text.corpus import save_corpus
 from poetgen.text.prepare import prepare
+from poetgen.training import run_files
 from poetgen.training.checkpoint import load_checkpoint, load_latest
 from poetgen.training.numpy_engine import NumpyEngine
 from poetgen.training.run_files import SUFFIXES, RunFiles
@@ -146,7 +149,6 @@ def test_a_run_that_nobody_reads_any_more_is_saved_and_ends(workplace):
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 def test_a_run_whose_terminal_is_closed_is_saved(workplace):
     import fcntl
-    import os
     import pty
     import termios
 
@@ -181,6 +183,25 @@ def test_a_second_training_on_one_name_is_refused_while_the_first_lives(workplac
         running.wait()
     done = poetgen(*NUMPY, "--name", "m", "--resume", "--max-minutes", "0.001", cwd=workplace)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "word"),
+    [
+        (errno.EWOULDBLOCK, ExistsError, "Another training"),
+        (errno.EACCES, ExistsError, "Another training"),
+        (errno.ENOLCK, PoetgenError, os.strerror(errno.ENOLCK)),
+        (errno.ENOTSUP, PoetgenError, os.strerror(errno.ENOTSUP)),
+    ],
+)
+def test_only_a_lock_that_somebody_holds_is_a_training(tmp_path, monkeypatch, number, kind, word):
+    def fail(handle):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(run_files, "_lock", fail)
+    with pytest.raises(PoetgenError, match=word) as caught, RunFiles(tmp_path, "m").held():
+        pass
+    assert type(caught.value) is kind
 
 
 def test_a_changed_corpus_is_refused_with_both_fingerprints(workplace):

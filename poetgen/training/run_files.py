@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from poetgen.errors import ExistsError
+from poetgen.errors import ExistsError, PoetgenError
 from poetgen.files import unfinished
 from poetgen.places import MODEL_SUFFIX
 
@@ -26,6 +27,8 @@ SUFFIXES = (
     _METRICS_SUFFIX,
     _TENSORBOARD_SUFFIX,
 )
+# What a system says of a lock that somebody has; EACCES on Windows and on some Unix systems.
+_HELD_BY_ANOTHER = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class RunFiles:
 
         Raises:
             ExistsError: another process holds it.
+            PoetgenError: this folder's file system gives no locks.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         while True:
@@ -90,6 +94,11 @@ class RunFiles:
                 _lock(handle)
             except OSError as error:
                 os.close(handle)
+                if error.errno not in _HELD_BY_ANOTHER:
+                    raise PoetgenError(
+                        f"{self.lock} cannot be locked: {error.strerror}.",
+                        "Train in a folder on a local disk; some network drives have no locks.",
+                    ) from error
                 raise ExistsError(
                     f"Another training writes to {self.model} at this moment.",
                     "Wait for it, stop it, or give another --name.",
