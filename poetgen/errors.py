@@ -4,6 +4,7 @@
 
     PoetgenError                 exit 1   the work failed
     ├── DivergedError            exit 1   the loss is not a number
+    ├── ShortageError            exit 1   the machine has no more memory, threads or open files
     └── InputError               exit 2   wrong use or wrong input
         ├── SourceError                   a text that cannot be read as poems
         ├── CorpusError                   a corpus folder that cannot be used
@@ -32,6 +33,14 @@ class PoetgenError(Exception):
 
 class DivergedError(PoetgenError):
     """Training produced a loss that is not finite."""
+
+
+class ShortageError(PoetgenError):
+    """The machine ran short of memory, threads or open files."""
+
+
+class MemoryShortageError(ShortageError):
+    """The machine ran short of memory."""
 
 
 class InputError(PoetgenError):

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from poetgen.errors import DamagedError, ModelError
 from poetgen.files import write_whole
+from poetgen.shortage import shortage_in
 
 Arrays = dict[str, NDArray[Any]]
 # The type (as safetensors names it: "F16") and the shape of each array.
@@ -85,6 +86,7 @@ def load_sealed(
     Raises:
         DamagedError: the file is missing, truncated or altered.
         ModelError: it is of another kind or a newer version, or may not be read.
+        ShortageError: the machine cannot open or hold it.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -115,9 +117,11 @@ def load_sealed(
         AttributeError,  # of numpy, which has no numbers of such a kind
     ) as error:
         why = f"no {error} in it" if isinstance(error, KeyError) else error
-        raise DamagedError(f"{path} is not a whole {kind.noun}: {why}.", advice) from error
+        told = DamagedError(f"{path} is not a whole {kind.noun}: {why}.", advice)
+        raise shortage_in(error) or told from error
     except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}.", advice) from error
+        told = ModelError(f"{path} cannot be read: {error.strerror or error}.", advice)
+        raise shortage_in(error) or told from error
     if not is_whole:
         raise DamagedError(f"{path} is damaged: its checksum does not match its content.", advice)
     del values["format_version"]

@@ -21,9 +21,11 @@ from rich.table import Table
 from poetgen.cli.app import main
 from poetgen.config import PrepareConfig
 from poetgen.console import make_answer_console, make_console
-from poetgen.errors import ExistsError, PoetgenError
+from poetgen.errors import ExistsError, PoetgenError, ShortageError
 from poetgen.networks.model_file import load_model
-from poetgen.text.corpus import save_corpus
+from poetgen.places import shipped_models
+from poetgen.shortage import ensure_memory, shortage_in
+from poetgen.text.corpus import load_corpus, save_corpus
 from poetgen.text.prepare import prepare
 from poetgen.training import run_files
 from poetgen.training.checkpoint import load_checkpoint, load_latest
@@ -432,15 +434,33 @@ def test_a_folder_that_cannot_be_written_is_found_out_before_the_first_step(
     assert len(said.splitlines()) == 2
 
 
-@pytest.mark.usefixtures("one_thread")
+# What the machine has no more of.
+
+
+def caused(error, cause):
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize(
     "error",
     [
         MemoryError(),
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB"),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
+        RuntimeError("std::bad_alloc"),
+        RuntimeError("could not create a primitive"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        ImportError("libtorch_cpu.so: failed to map segment from shared object"),
+        ImportError("x.so: cannot allocate memory in static TLS block"),
+        OSError("libtorch_global_deps.so: failed to map segment from shared object"),
+        OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+        OSError(errno.EINVAL, "The paging file is too small for this operation to complete"),
+        type("PanicException", (BaseException,), {})("PyObject pointer is null"),
+        caused(ImportError("Importing the numpy C-extensions failed."), MemoryError()),
     ],
-    ids=["numpy", "cuda", "cpu"],
+    ids=lambda error: f"{type(error).__name__}: {error}"[:40],
 )
 def test_a_lack_of_memory_names_the_options_that_help(workplace, monkeypatch, capfd, error):
     def fail(*_):
@@ -453,6 +473,50 @@ def test_a_lack_of_memory_names_the_options_that_help(workplace, monkeypatch, ca
     assert lines[-2] == "Error: There is not enough memory."
     assert "--batch-tokens" in lines[-1]
     assert "--hidden-size" in lines[-1]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("could not create a primitive descriptor for an LSTM"),
+        FileNotFoundError(errno.ENOENT, "No such file", "cannot allocate memory.txt"),
+        BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"),
+        KeyError("out of memory"),
+        ValueError("too many open files"),
+    ],
+    ids=str,
+)
+def test_what_is_no_lack_is_not_taken_for_one(error):
+    assert shortage_in(error) is None
+
+
+def test_a_lack_of_threads_is_told():
+    error = shortage_in(RuntimeError("can't start new thread"))
+    assert "threads" in error.problem
+    assert error.exit_code == 1
+
+
+def test_memory_that_no_machine_has_is_asked_for_before_a_library_needs_it():
+    ensure_memory(2**20)
+    with pytest.raises(ShortageError, match="not enough memory"):
+        ensure_memory(2**60)
+
+
+def test_a_file_that_cannot_be_opened_is_not_called_damaged(workplace):
+    resource = pytest.importorskip("resource", reason="this system has no limits of open files")
+    corpus, model = workplace / "corpora/few", shipped_models() / "tang.safetensors"
+    load_corpus(corpus)
+    load_model(model)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for load, path in ((load_corpus, corpus), (load_model, model)):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+        try:
+            with pytest.raises(PoetgenError) as caught:
+                load(path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        assert type(caught.value) is ShortageError
+        assert "ulimit -n" in caught.value.advice
 
 
 @pytest.mark.long

@@ -19,6 +19,7 @@ FLOORS = {
     "files": 0.1,
     "terminal": 0.1,
     "plain": 0.1,
+    "shortage": 0.1,
     "places": 0.2,
     "restricted_pickle": 0.1,
     "sealed": 0.2,

@@ -18,15 +18,20 @@ from poetgen.cli.inspect import inspect
 from poetgen.cli.options import settings_as_flags
 from poetgen.cli.prepare import prepare
 from poetgen.cli.train import train
-from poetgen.errors import PoetgenError
+from poetgen.errors import MemoryShortageError, PoetgenError
+from poetgen.shortage import ensure_memory, shortage_in
 from poetgen.terminal import visible
 
 # Dying of a signal is 128 + its number; 13 is a reader that closed the pipe.
 _BROKEN_PIPE = 141
+# Less than any command needs that computes. OpenBLAS, which comes with numpy, ends a process
+# where it gets no memory.
+_NUMPY_BYTES = 128 * 2**20
 _MEMORY_ADVICE = {
-    "prepare": "Prepare fewer or smaller files at once.",
-    "train": "Lower --batch-tokens (--batch-size for running text) or --hidden-size.",
-    "compare": "Lower --batch-tokens or --hidden-size.",
+    "prepare": "Close other programs, or prepare fewer or smaller files at once.",
+    "train": "Close other programs, or lower --batch-tokens (--batch-size for running text) or "
+    "--hidden-size.",
+    "compare": "Close other programs, or lower --batch-tokens or --hidden-size.",
     "generate": "Lower --beam, -n with --distinct, or --max-chars; or take a smaller --model.",
     "inspect": "Give a shorter --text, or take a smaller model.",
 }
@@ -57,7 +62,7 @@ def _root(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    pass
+    ensure_memory(_NUMPY_BYTES)
 
 
 def main() -> None:
@@ -82,13 +87,13 @@ def main() -> None:
         code = _fail("Interrupted.", "Nothing half-written is left behind.", 130)
     except PoetgenError as error:
         _show_traceback_if_asked()
-        code = _fail(error.problem, error.advice, error.exit_code)
+        code = _fail(error.problem, _advice(error), error.exit_code)
     except typer.TyperException as error:
         if not error.format_message():
             # The help was asked for by giving nothing, and has been shown.
             sys.exit(error.exit_code)
         code = _fail(error.format_message(), _help_for(error), error.exit_code)
-    except Exception as error:
+    except BaseException as error:  # a panic of Rust's is no Exception
         _show_traceback_if_asked()
         code = _fail(*_explain(error), 1)
     sys.exit(code)
@@ -126,17 +131,22 @@ def _help_for(error: typer.TyperException) -> str:
     return f"See: {command} --help"
 
 
-def _explain(error: Exception) -> tuple[str, str]:
+def _advice(error: PoetgenError) -> str:
+    """Return the advice of an error; about memory, with options of the command that ran."""
+    if isinstance(error, MemoryShortageError):
+        return _MEMORY_ADVICE.get("".join(sys.argv[1:2]), error.advice)
+    return error.advice
+
+
+def _explain(error: BaseException) -> tuple[str, str]:
+    shortage = shortage_in(error)
+    if shortage is not None:
+        return shortage.problem, _advice(shortage)
     if isinstance(error, OSError):
         where = f" ({error.filename})" if error.filename else ""
         return (
             f"The system says: {error.strerror or f'not everything was written ({error})'}{where}.",
             "Check the free space and the permissions, then run the command again.",
-        )
-    if isinstance(error, MemoryError) or _is_out_of_memory(error):
-        return (
-            "There is not enough memory.",
-            _MEMORY_ADVICE.get("".join(sys.argv[1:2]), _MEMORY_ADVICE["train"]),
         )
     if isinstance(error, ImportError):
         return (
@@ -146,14 +156,6 @@ def _explain(error: Exception) -> tuple[str, str]:
     return (
         f"{type(error).__name__}: {error}",
         "This is a fault in poetgen. Set POETGEN_DEBUG=1 to see where, and please report it.",
-    )
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    # torch has no class of its own for the memory of a CPU.
-    text = str(error)
-    return isinstance(error, RuntimeError) and (
-        "can't allocate memory" in text or "out of memory" in text
     )
 
 

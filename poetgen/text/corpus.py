@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from poetgen.config import PrepareConfig, Script
 from poetgen.errors import CorpusError, ExistsError
 from poetgen.files import alone_in, sync
+from poetgen.shortage import shortage_in
 from poetgen.text.npy import map_array
 from poetgen.text.split import SPLITS, Split
 from poetgen.text.vocabulary import END, START, UNK, Vocabulary
@@ -226,6 +227,7 @@ def load_corpus(folder: Path) -> Corpus:
     Raises:
         CorpusError: the folder is missing, incomplete, of another format version, or holds
             what ``save_corpus`` would not have written.
+        ShortageError: the machine cannot open or map it.
     """
     advice = _PREPARE.format(name=folder.name)
     try:
@@ -245,7 +247,8 @@ def load_corpus(folder: Path) -> Corpus:
         *(FileNotFoundError, NotADirectoryError, IsADirectoryError),
         *(ValueError, TypeError, RecursionError),
     ) as error:
-        raise CorpusError(f"{folder} is not a whole corpus: {error}.", advice) from error
+        told = CorpusError(f"{folder} is not a whole corpus: {error}.", advice)
+        raise shortage_in(error) or told from error
 
 
 def _file(folder: Path, name: str) -> Path:

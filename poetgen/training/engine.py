@@ -15,10 +15,15 @@ from poetgen.generation.decode import Stepper
 from poetgen.networks.model import Weights
 from poetgen.networks.torch_extra import has_torch, need_torch
 from poetgen.sealed import Arrays
+from poetgen.shortage import ensure_memory
 from poetgen.text.batches import Batch
 from poetgen.training.layout import Layout
 from poetgen.training.processes import ALONE, Processes
 from poetgen.training.threads import Threads
+
+# Less than torch needs for any useful model. Where it gets no memory, it ends the process or
+# waits for ever.
+_TORCH_BYTES = 640 * 2**20
 
 
 class Measurable(Protocol):
@@ -114,6 +119,7 @@ def make_engine(
         DeviceError: the device is not there, or not for this engine.
         SettingError: the precision, or more than one process, is not for this engine; torch
             is asked for and not installed.
+        ShortageError: there is no memory for torch.
     """
     if pick_engine(config.engine, config.device) == "numpy":
         if processes.size > 1 or config.accumulate > 1:
@@ -124,6 +130,7 @@ def make_engine(
         from poetgen.training.numpy_engine import NumpyEngine
 
         return NumpyEngine(config, model_config)
+    ensure_memory(_TORCH_BYTES)
     from poetgen.training.torch_engine import TorchEngine
 
     return TorchEngine(config, model_config, processes)
