@@ -4,7 +4,7 @@ import json
 import pytest
 
 from poetgen.comparison.race import Result, parse_contenders, run_contender
-from poetgen.comparison.report import save_report
+from poetgen.comparison.report import columns, save_report
 from poetgen.config import ARCHS, RaceConfig
 from poetgen.errors import InputError
 from poetgen.networks.model import num_parameters
@@ -99,8 +99,20 @@ def test_a_result_says_what_its_model_is_worth(race, corpus, results):
         assert result.val_loss == pytest.approx(again.loss_per_token, rel=2e-3)
         assert result.perplexity_per_token == pytest.approx(again.perplexity_per_token, rel=1e-2)
         assert result.perplexity_per_hanzi == pytest.approx(again.perplexity_per_hanzi, rel=1e-2)
-        assert result.train_seconds > 0
         assert result.tokens_per_second > 0
+
+
+def test_seconds_of_training_go_with_the_tokens_and_all_seconds_are_more(race, results):
+    _, batches, events = race
+    for result in results:
+        num_tokens = sum(len(wanted) for _, wanted in batches[result.arch])
+        assert result.train_seconds * result.tokens_per_second == pytest.approx(num_tokens)
+        assert (
+            result.train_seconds < result.total_seconds == events[result.arch][-2].elapsed_seconds
+        )
+        cells = columns(result)
+        assert cells["train s"] == f"{result.train_seconds:.1f}"
+        assert cells["total s"] == f"{result.total_seconds:.1f}"
 
 
 def test_a_race_leaves_models_and_metrics_and_no_checkpoints(race):
@@ -123,7 +135,7 @@ def test_without_a_start_a_contender_writes_freely(corpus, tmp_path):
 def test_the_same_race_twice_has_the_same_outcome(race, results, corpus, tmp_path):
     again = list(run_contender("gru", corpus, RACE, "日", tmp_path))[-1]
     timeless = [
-        dataclasses.replace(result, train_seconds=0, tokens_per_second=0)
+        dataclasses.replace(result, train_seconds=0, total_seconds=0, tokens_per_second=0)
         for result in (results[1], again)
     ]
     assert timeless[0] == timeless[1]

@@ -319,7 +319,7 @@ def test_a_validation_in_training_is_that_of_each_poem_read_alone(told):
 def test_a_text_without_hanzi_has_no_perplexity_per_hanzi():
     vocabulary = Vocabulary("ab ")
     found = evaluate(
-        TorchStepper(random_model(vocabulary)), encode_poems(["ab a"], vocabulary), vocabulary
+        TorchStepper(random_model(vocabulary)), encode_poems(["ab x"], vocabulary), vocabulary
     )
     assert found.perplexity_per_hanzi is None
     assert found.num_tokens == 5

@@ -82,6 +82,21 @@ def test_an_empty_or_doubled_token_is_refused(tokens):
         Vocabulary(tokens)
 
 
+@pytest.mark.parametrize(
+    ("tokens", "kind", "marked"),
+    [
+        (["e", " ", ",", "t"], "char", []),
+        (["the", "poem"], "word", []),
+        (["a", "b", "日", "c"], "char", ["日"]),
+        (["日", "床前", "明月"], "word", []),
+    ],
+)
+def test_what_is_unknown_is_no_hanzi_where_most_letters_are_none(tokens, kind, marked):
+    vocabulary = Vocabulary(tokens, kind)
+    found = np.flatnonzero(vocabulary.hanzi_mask()).tolist()
+    assert found == vocabulary.encode(marked)
+
+
 def test_the_hanzi_mask_marks_characters_and_the_unknown_one():
     vocabulary = Vocabulary(["，", "日", "a", "〇", "\n"])
     mask = vocabulary.hanzi_mask()

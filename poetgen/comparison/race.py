@@ -23,12 +23,17 @@ _SAMPLING = SampleConfig(temperature=0.8, max_chars=100)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one contender did."""
+    """How one contender did.
+
+    ``train_seconds`` were spent in steps, and ``tokens_per_second`` is of them;
+    ``total_seconds`` are all, with validation, samples and files.
+    """
 
     name: str
     arch: Arch
     num_parameters: int
     train_seconds: float
+    total_seconds: float
     tokens_per_second: float
     num_steps: int
     device: str
@@ -108,7 +113,8 @@ def run_contender(
         name=arch,
         arch=arch,
         num_parameters=num_parameters(trainer.model_config),
-        train_seconds=finished.elapsed_seconds,
+        train_seconds=finished.train_seconds,
+        total_seconds=finished.elapsed_seconds,
         tokens_per_second=finished.tokens_per_second,
         num_steps=finished.step,
         device=trainer.engine.device,

@@ -30,7 +30,8 @@ def columns(result: Result) -> dict[str, str]:
     return {
         "contender": result.name,
         "parameters": f"{result.num_parameters:,}",
-        "seconds": f"{result.train_seconds:.1f}",
+        "train s": f"{result.train_seconds:.1f}",
+        "total s": f"{result.total_seconds:.1f}",
         "tokens/s": f"{result.tokens_per_second:,.0f}",
         "loss": f"{result.val_loss:.3f}",
         "perplexity/token": f"{result.perplexity_per_token:.2f}",
@@ -53,7 +54,8 @@ def save_report(
         f"training tokens in the same order, seed {config.seed}, "
         f"{config.num_layers} layer(s) of {config.hidden_size} units, "
         f"embeddings of {config.embedding_dim}. Loss (nats) and perplexity are of the "
-        "validation split.",
+        "validation split. Train s are the seconds spent in training steps, of which tokens/s "
+        "are; total s include validation, samples and files.",
         "",
         *("| " + " | ".join(cells) + " |" for cells in table),
     ]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.config import TokenKind
-from poetgen.text.characters import is_hanzi
+from poetgen.text.characters import is_hanzi, mostly_han
 from poetgen.text.codepoints import codepoints, count_codepoints
 from poetgen.text.tokens import join_tokens, split_tokens
 
@@ -92,14 +92,15 @@ class Vocabulary:
         return self.tokens[token_id - NUM_SPECIAL]
 
     def hanzi_mask(self) -> NDArray[np.bool_]:
-        """Mark, shape (V,), the ids that stand for a Chinese character; UNK is one of them.
+        """Mark, shape (V,), the ids that stand for a Chinese character.
 
-        Perplexity per hanzi is taken over these targets. An unknown character is counted,
-        because a model must not gain by not knowing.
+        Perplexity per hanzi is taken over these targets. Where most letters are hanzi, UNK is
+        one, too: a model must not gain by not knowing. Words are no hanzi, however short.
         """
         mask = np.zeros(len(self), dtype=bool)
-        mask[UNK] = True
-        mask[NUM_SPECIAL:] = [is_hanzi(token) for token in self.tokens]
+        if self.kind == "char":
+            mask[UNK] = mostly_han("".join(self.tokens))
+            mask[NUM_SPECIAL:] = [is_hanzi(token) for token in self.tokens]
         return mask
 
 

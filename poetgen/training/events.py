@@ -78,11 +78,16 @@ class Sampled:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The run is over: ``reason`` is ``done``, ``time``, ``patience`` or ``interrupted``."""
+    """The run is over: ``reason`` is ``done``, ``time``, ``patience`` or ``interrupted``.
+
+    ``train_seconds`` were spent in steps, and ``tokens_per_second`` is of them;
+    ``elapsed_seconds`` are all, with validation, samples and files.
+    """
 
     reason: str
     step: int
     elapsed_seconds: float
+    train_seconds: float
     tokens_per_second: float
     padding_share: float
     best: Metrics | None

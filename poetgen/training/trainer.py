@@ -353,6 +353,7 @@ class Trainer:
             reason=reason,
             step=counters.step,
             elapsed_seconds=counters.elapsed_seconds,
+            train_seconds=counters.train_seconds,
             tokens_per_second=counters.num_tokens / max(counters.train_seconds, 1e-9),
             padding_share=counters.num_padded / max(1, counters.num_tokens + counters.num_padded),
             best=self.best,
