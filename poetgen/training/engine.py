@@ -21,8 +21,7 @@ from poetgen.training.layout import Layout
 from poetgen.training.processes import ALONE, Processes
 from poetgen.training.threads import Threads
 
-# Less than torch needs for any useful model. Where it gets no memory, it ends the process or
-# waits for ever.
+# Less than torch needs for any useful model. Where it gets no memory, it may end the process.
 _TORCH_BYTES = 640 * 2**20
 
 
