@@ -117,7 +117,7 @@ def load_sealed(
         AttributeError,  # of numpy, which has no numbers of such a kind
     ) as error:
         why = f"no {error} in it" if isinstance(error, KeyError) else error
-        told = DamagedError(f"{path} is not a whole {kind.noun}: {why}.", advice)
+        told: ModelError = DamagedError(f"{path} is not a whole {kind.noun}: {why}.", advice)
         raise shortage_in(error) or told from error
     except OSError as error:
         told = ModelError(f"{path} cannot be read: {error.strerror or error}.", advice)
