@@ -13,6 +13,7 @@ from poetgen.config import ModelConfig
 from poetgen.networks.model import Weights
 from poetgen.networks.output import GUMBEL_FLOOR
 from poetgen.networks.start import SMALL
+from poetgen.networks.torch_products import fill_up
 from poetgen.networks.torch_recurrence import GRU, LSTM, RNN
 from poetgen.networks.torch_training import Dropout, cross_entropies, summed_cross_entropy
 
@@ -59,10 +60,17 @@ class LanguageModel(nn.Module):
     def hidden(
         self, token_ids: Tensor, state: TorchState | None = None
     ) -> tuple[Tensor, TorchState]:
-        """Read token ids (B, T); give outputs (B, T, E), untied (B, T, H), and the last state."""
+        """Read token ids (B, T); return outputs (B, T, E), untied (B, T, H), and the last state."""
+        hidden, state = self._states(token_ids, state)
+        return self._outputs(hidden), state
+
+    def _states(self, token_ids: Tensor, state: TorchState | None) -> tuple[Tensor, TorchState]:
         hidden, state = self.rnn(self._embedded(token_ids), state)
-        hidden = self.dropout(hidden)
-        return self.projection(hidden) if self.config.tied else hidden, state
+        return self.dropout(hidden), state
+
+    def _outputs(self, hidden: Tensor) -> Tensor:
+        outputs: Tensor = self.projection(hidden) if self.config.tied else hidden
+        return outputs
 
     def logits(self, outputs: Tensor) -> Tensor:
         """Give the logits of every token: (…, E), of a model untied H, to (…, V)."""
@@ -102,15 +110,16 @@ class LanguageModel(nn.Module):
         their ids; without it all count. They come from outside, because to look for them
         here would mean to wait for the device.
         """
-        outputs, state = self.hidden(inputs, state)
-        rows = outputs.flatten(0, 1)
+        hidden, state = self._states(inputs, state)
+        rows = hidden.flatten(0, 1)
         if places is not None:
             # Padding leaves before the largest product of the network, not after it.
             rows = rows.index_select(0, places)
+        rows = self._outputs(fill_up(rows))
         if self._is_plain_softmax():
             loss = summed_cross_entropy(rows, self._output_matrix(), self.output_bias, wanted)
         else:
-            loss = F.cross_entropy(self.logits(rows), wanted, reduction="sum")
+            loss = F.cross_entropy(self.logits(rows[: len(wanted)]), wanted, reduction="sum")
         return loss, state
 
     def _is_plain_softmax(self) -> bool:

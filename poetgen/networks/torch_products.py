@@ -8,6 +8,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+# oneDNN keeps a plan for every shape of a product, and some take more than a megabyte. Rows
+# filled up to a multiple of so many keep the shapes few.
+_ROWS_MULTIPLE = 32
+
 
 class Product(Protocol):
     """The function x ↦ x matrixᵀ + bias."""
@@ -41,6 +45,12 @@ def product_with(matrix: Tensor, num_rows: int) -> Product:
 
 def _can_pack(matrix: Tensor) -> bool:
     return matrix.device.type == "cpu" and packs(matrix.dtype)
+
+
+def fill_up(rows: Tensor) -> Tensor:
+    """Return rows (N, ·) with rows of zeros after them, up to one of few numbers of rows."""
+    missing = -len(rows) % _ROWS_MULTIPLE
+    return F.pad(rows, (0, 0, 0, missing)) if missing else rows
 
 
 def packs(dtype: torch.dtype) -> bool:

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from poetgen.networks.torch_products import packs, product_with
+from poetgen.networks.torch_products import fill_up, packs, product_with
 
 # (h,), and (h, c) of the LSTM.
 _State = tuple[Tensor, ...]
@@ -196,15 +196,14 @@ class _Layer(torch.autograd.Function):
         *state: Tensor,
     ) -> tuple[Tensor, ...]:
         """Read x (T, B, E or H) from a state; the products are in ``dtype``."""
-        num_steps, batch_size, _ = x.shape
         with torch.autocast(x.device.type, enabled=False):
             w, u = w.to(dtype), u.to(dtype)
+            rows = _rows(x, dtype)
             # Narrow or wide, what comes of it is as wide as the bias.
-            wx = product_with(w, num_steps * batch_size)(x.flatten(0, 1)) + bias_w
-            wx = wx.view(num_steps, batch_size, -1)
-            saved = cell.forward(wx, _times(u, batch_size), bias_u, state)
+            wx = _first(product_with(w, len(rows))(rows), x) + bias_w
+            saved = cell.forward(wx, _times(u, x.shape[1]), bias_u, state)
         ctx.cell = cell
-        ctx.save_for_backward(x, w, u, *saved)
+        ctx.save_for_backward(rows, w, u, *saved)
         lasts = [saved[0], *saved[2 : 1 + len(state)]]
         return saved[0][1:], *(states[-1].clone() for states in lasts)
 
@@ -213,20 +212,28 @@ class _Layer(torch.autograd.Function):
     def backward(ctx: Any, d_outputs: Tensor, *d_last: Tensor) -> tuple[Tensor | None, ...]:
         """Return the derivatives by everything that ``forward`` was given."""
         x, w, u, *saved = ctx.saved_tensors
-        num_steps, batch_size, _ = x.shape
-        d_wx, d_uh, d_state = ctx.cell.backward(d_outputs, d_last, _times(u.T, batch_size), *saved)
-        low_wx = d_wx.flatten(0, 1).to(w.dtype)
-        low_uh = low_wx if d_uh is d_wx else d_uh.flatten(0, 1).to(u.dtype)
-        d_x = product_with(w.T, num_steps * batch_size)(low_wx).to(x.dtype).view_as(x)
-        d_w, d_u = _by_matrix(low_wx, x), _by_matrix(low_uh, saved[0][:-1])
+        times_u = _times(u.T, d_outputs.shape[1])
+        d_wx, d_uh, d_state = ctx.cell.backward(d_outputs, d_last, times_u, *saved)
+        wide = d_wx.dtype
+        rows_wx = _rows(d_wx, w.dtype)
+        rows_uh = rows_wx if d_uh is d_wx else _rows(d_uh, u.dtype)
+        d_x = _first(product_with(w.T, len(rows_wx))(rows_wx), d_wx).to(wide)
+        d_w = (rows_wx.T @ x).to(wide)
+        d_u = (rows_uh.T @ _rows(saved[0][:-1], u.dtype)).to(wide)
         d_bias_w = d_wx.sum(dim=(0, 1))
         d_bias_u = d_bias_w if d_uh is d_wx else d_uh.sum(dim=(0, 1))
         return None, None, d_x, d_w, d_u, d_bias_w, d_bias_u, *d_state
 
 
-def _by_matrix(d_rows: Tensor, x: Tensor) -> Tensor:
-    """Return the derivative by a matrix, of its products (N, out) with x, N rows in all."""
-    return (d_rows.T @ x.flatten(0, 1).to(d_rows.dtype)).to(x.dtype)
+def _rows(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return the rows of all steps, x (T, B, ·) as (N, ·), in ``dtype`` and filled up."""
+    return fill_up(x.flatten(0, 1).to(dtype))
+
+
+def _first(rows: Tensor, like: Tensor) -> Tensor:
+    """Return the rows that were there before they were filled up, as (T, B, ·)."""
+    num_steps, batch_size, _ = like.shape
+    return rows[: num_steps * batch_size].view(num_steps, batch_size, -1)
 
 
 def _read(

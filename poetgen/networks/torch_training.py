@@ -35,13 +35,14 @@ class _Scorer:
     def parts(self, rows: Tensor, targets: Tensor) -> Iterator[tuple[slice, Tensor, Tensor]]:
         """Yield, for a part of the rows (N, E): which it is, its losses, and probabilities.
 
-        The latter, (n, V), are overwritten by the next part.
+        Rows after those with a target, (≤ N,), count for nothing. The probabilities, (n, V),
+        are overwritten by the next part.
         """
-        for first in range(0, len(rows), self._num_at_once):
+        for first in range(0, len(targets), self._num_at_once):
             part = slice(first, first + self._num_at_once)
             wanted = targets[part, None]
             logits, probabilities = self._logits[: len(wanted)], self._probabilities[: len(wanted)]
-            logits.copy_(self._multiply(rows[part], self._bias))
+            logits.copy_(self._multiply(rows[part], self._bias)[: len(wanted)])
             torch.softmax(logits, dim=-1, out=probabilities)
             # The largest probability is never so small that its logarithm is lost.
             log_total = logits.amax(dim=-1) - probabilities.amax(dim=-1).log()
@@ -74,12 +75,14 @@ class _CrossEntropy(torch.autograd.Function):
                 whole = slice(first, first + scorer.num_rows)
                 hidden, all_wanted = rows[whole], targets[whole]
                 d_logits = block[: len(hidden)]
+                of_targets, of_others = d_logits.tensor_split([len(all_wanted)])
+                of_others.zero_()
                 for part, losses, probabilities in scorer.parts(hidden, all_wanted):
                     loss += losses.sum()
                     # p − 1 for the target, p for all others.
                     wanted = all_wanted[part, None]
                     probabilities.scatter_add_(1, wanted, -torch.ones_like(losses)[:, None])
-                    d_logits[part] = probabilities
+                    of_targets[part] = probabilities
                     d_bias += probabilities.sum(dim=0)
                 d_rows[whole] = back(d_logits)
                 d_matrix += d_logits.T @ hidden
@@ -98,10 +101,10 @@ def summed_cross_entropy(rows: Tensor, matrix: Tensor, bias: Tensor, targets: Te
     """Return the cross-entropy in nats of softmax(rows matrixᵀ + bias), summed over the rows.
 
     Args:
-        rows: (N, E); there may be none.
+        rows: (N, E); there may be none. Those after the last target count for nothing.
         matrix: (V, E).
         bias: (V,); its precision is that of the loss.
-        targets: (N,) ids below V.
+        targets: (≤ N,) ids below V.
     """
     dtype = _product_type(rows)
     loss: Tensor = _CrossEntropy.apply(rows, matrix, bias, targets, dtype)  # type: ignore[no-untyped-call]
@@ -114,7 +117,7 @@ def cross_entropies(rows: Tensor, matrix: Tensor, bias: Tensor, targets: Tensor)
     with torch.autocast(rows.device.type, enabled=False):
         rows = rows.to(dtype)
         scorer = _Scorer(rows, matrix.to(dtype), bias)
-        losses = bias.new_empty(len(rows))
+        losses = bias.new_empty(len(targets))
         for part, of_part, _ in scorer.parts(rows, targets):
             losses[part] = of_part
     return losses
