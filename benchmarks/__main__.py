@@ -2,17 +2,19 @@
 
 import sys
 
-from benchmarks import cold_start, generation, preparing, quality, training
+from benchmarks import cold_start, generation, load, memory, preparing, quality, training
 
 BENCHMARKS = {
     "cold-start": cold_start.rows,
     "generation": generation.rows,
     "prepare": preparing.rows,
     "training": training.rows,
+    "load": load.rows,
+    "memory": memory.rows,
     "quality": quality.rows,
 }
-# Half an hour.
-LONG = {"quality"}
+# Half an hour, and an hour.
+LONG = {"quality", "memory"}
 
 print(f"{'what':<58} {'ours':>11} {'theirs':>11} {'ratio':>8}   bound")
 for name, rows in BENCHMARKS.items():

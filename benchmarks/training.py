@@ -6,6 +6,7 @@ vocabulary is not trimmed here, as it was not there; padding counts for nobody.
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from collections.abc import Iterator
@@ -35,15 +36,15 @@ def rows() -> Iterator[str]:
     small = {"num_layers": 2, "hidden_size": 128, "embedding_dim": 100, "own_output": True}
     small |= {"batch_tokens": 6000}
     large = {"num_layers": 2, "hidden_size": 512, "embedding_dim": 256, "own_output": True}
-    yield _line(
+    yield line(
         "one poem at a time, LSTM 2 × 128",
         "at least 2.5",
-        *_race(_ours(untrimmed, **small), classic(untrimmed.splits["train"], vocab_size)),
+        *_race(ours(untrimmed, **small), classic(untrimmed.splits["train"], vocab_size)),
     )
-    yield _line(
+    yield line(
         f"padded to {LENGTH}, LSTM 2 × 512",
         "at least 2.1",
-        *_race(_ours(untrimmed, **large), Padded(untrimmed.splits["train"], vocab_size).step),
+        *_race(ours(untrimmed, **large), Padded(untrimmed.splits["train"], vocab_size).step),
     )
     trimmed = prepare(paths, "tang", PrepareConfig()).corpus
     for name, bound, changes in (
@@ -55,17 +56,19 @@ def rows() -> Iterator[str]:
         yield _arithmetic(name, bound, trimmed, changes)
 
 
-def _line(what: str, bound: str, ours: float, theirs: float, unit: str = "/s") -> str:
+def line(what: str, bound: str, ours: float, theirs: float, unit: str = "/s") -> str:
+    """Write one row of the table, of two speeds and their ratio."""
     return f"{what:<58} {ours:9,.0f} {unit} {theirs:9,.0f} {unit} {ours / theirs:7.2f}   {bound}"
 
 
 def _race(ours: Step, theirs: Step) -> tuple[float, float]:
     """Give the tokens a second of both, the medians of some rounds in turn."""
-    speeds = [(_speed(ours), _speed(theirs)) for _ in range(_ROUNDS)]
+    speeds = [(speed(ours), speed(theirs)) for _ in range(_ROUNDS)]
     return statistics.median(a for a, _ in speeds), statistics.median(b for _, b in speeds)
 
 
-def _speed(step: Step) -> float:
+def speed(step: Step) -> float:
+    """Return how much a second a step gets done, by some seconds of them after a first one."""
     step()
     began, num_tokens = time.perf_counter(), 0
     while time.perf_counter() - began < _SECONDS:
@@ -73,12 +76,14 @@ def _speed(step: Step) -> float:
     return num_tokens / (time.perf_counter() - began)
 
 
-def _ours(corpus: Corpus, **changes: object) -> Step:
+def ours(corpus: Corpus, **changes: object) -> Step:
+    """Return a training of ours, with default settings but for ``changes``, as a step."""
     config = TrainConfig(**changes)  # type: ignore[arg-type]
     engine = make_engine(config, model_config_of(config, len(corpus.vocabulary)))
-    batches = iter(pick_batching(corpus, config).epoch(np.random.default_rng(0)))
+    batches = itertools.cycle(pick_batching(corpus, config).epoch(np.random.default_rng(0)))
 
     def step() -> int:
+        engine.threads.follow()
         batch = next(batches)
         engine.train_step(batch, config.learning_rate)
         engine.forget()
@@ -91,10 +96,10 @@ def _arithmetic(name: str, bound: str, corpus: Corpus, changes: dict[str, str]) 
     """Compare a training's arithmetic with a bare float32 product, in turn."""
     config = TrainConfig(**changes)  # type: ignore[arg-type]
     per_token = _operations(model_config_of(config, len(corpus.vocabulary)))
-    step = _ours(corpus, **changes)
-    pairs = [(per_token * _speed(step) / 1e9, _peak() / 1e9) for _ in range(_ROUNDS)]
-    ours, best = (statistics.median(side) for side in zip(*pairs, strict=True))
-    return _line(f"{name}: arithmetic / float32 products", bound, ours, best, "G/s")
+    step = ours(corpus, **changes)
+    pairs = [(per_token * speed(step) / 1e9, _peak() / 1e9) for _ in range(_ROUNDS)]
+    achieved, best = (statistics.median(side) for side in zip(*pairs, strict=True))
+    return line(f"{name}: arithmetic / float32 products", bound, achieved, best, "G/s")
 
 
 def _operations(config: ModelConfig) -> int:

@@ -5,6 +5,7 @@
     PoetgenError                 exit 1   the work failed
     ├── DivergedError            exit 1   the loss is not a number
     ├── ShortageError            exit 1   the machine has no more memory, threads or open files
+    │   └── MemoryShortageError           it has no more memory
     └── InputError               exit 2   wrong use or wrong input
         ├── SourceError                   a text that cannot be read as poems
         ├── CorpusError                   a corpus folder that cannot be used

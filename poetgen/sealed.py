@@ -99,7 +99,7 @@ def load_sealed(
             if kind.key not in metadata:
                 raise ModelError(f"{path} is no {kind.noun} of poetgen.", advice)
             values = json.loads(metadata[kind.key])
-            version, checksum = values["format_version"], values.pop("checksum")
+            version, checksum = values.pop("format_version"), values.pop("checksum")
             _check_version(path, kind, version)
             names = file.keys()
             if len(names) > _MAX_ARRAYS:
@@ -107,7 +107,7 @@ def load_sealed(
             slices = {name: file.get_slice(name) for name in names}
             check(values, {n: (s.get_dtype(), tuple(s.get_shape())) for n, s in slices.items()})
             arrays = {name: file.get_tensor(name) for name in names}
-        is_whole = checksum == _checksum(values, arrays)
+        is_whole = checksum == _checksum({**values, "format_version": version}, arrays)
     except (
         SafetensorError,
         ValueError,
@@ -124,7 +124,6 @@ def load_sealed(
         raise shortage_in(error) or told from error
     if not is_whole:
         raise DamagedError(f"{path} is damaged: its checksum does not match its content.", advice)
-    del values["format_version"]
     return arrays, values
 
 

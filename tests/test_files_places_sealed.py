@@ -333,7 +333,8 @@ def test_an_altered_byte_in_a_sealed_file_is_never_loaded(tmp_path):
             path.write_bytes(altered)
             with pytest.raises(ModelError) as error:
                 load_sealed(path, KIND, ADVICE)
-            assert error.value.advice == ADVICE
+            # A byte may make the version a newer one, or the key another program's.
+            assert error.value.advice == ADVICE or "newer" in error.value.advice
 
 
 @pytest.mark.parametrize("extra", [b"\0", b"{}", b" " * 8])
@@ -442,7 +443,7 @@ def test_a_file_of_another_kind_or_version_is_refused(tmp_path):
 
     path = tmp_path / "sealed"
     save_sealed(path, Kind("another", 3, "other file"), ARRAYS, VALUES)
-    with pytest.raises(ModelError, match="not a whole test file"):
+    with pytest.raises(ModelError, match="no test file of poetgen"):
         load_sealed(path, KIND, ADVICE)
     save_sealed(path, Kind(KIND.key, 4, "test file"), ARRAYS, VALUES)
     with pytest.raises(ModelError, match="format version 4; this poetgen reads 3"):
@@ -453,7 +454,7 @@ def test_a_file_of_another_kind_or_version_is_refused(tmp_path):
         load_sealed(path, KIND, ADVICE)
     assert str(caught.value.problem).isprintable()
     save_file(ARRAYS, path)
-    with pytest.raises(ModelError, match="not a whole test file"):
+    with pytest.raises(ModelError, match="no test file of poetgen"):
         load_sealed(path, KIND, ADVICE)
 
 

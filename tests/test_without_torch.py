@@ -56,13 +56,14 @@ WORK = {
     "compare": ["compare", "rnn", "gru", "--corpus", "few", "--budget", "200", *SMALL],
     "help": ["compare", "--help"],
 }
+TWO = {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}
 REFUSED = {
     "device": ([*TRAIN, "--device", "cuda"], {}, "--device cuda"),
     "mps": ([*TRAIN, "--device", "mps", "--engine", "torch"], {}, "--device mps"),
     "engine": ([*TRAIN, "--engine", "torch"], {}, "--engine torch"),
     "write": (["generate", "--model", "m", "--device", "cuda"], {}, "--device cuda"),
     "race": (["compare", "gru", "--corpus", "few", "--device", "cuda"], {}, "--device cuda"),
-    "ranks": (TRAIN, {"WORLD_SIZE": "2", "RANK": "0"}, "2 processes"),
+    "ranks": (TRAIN, TWO, "2 processes"),
     "tensorboard": ([*TRAIN, "--name", "t", "--tensorboard"], {}, "poetgen[tensorboard]"),
 }
 
@@ -104,8 +105,8 @@ def test_a_training_says_once_that_numpy_computes_and_how_to_get_torch(told):
 def test_what_is_stored_is_the_engine_that_computed(told):
     folder, said = told
     assert load_model(folder / "models/m.safetensors").training["engine"] == "numpy"
-    stored = load_checkpoint(folder / "models/r.checkpoint").values["training"]
-    assert stored["engine"] == "numpy"
+    stored = load_checkpoint(folder / "models/r.checkpoint").state.training
+    assert stored.engine == "numpy"
     # It was begun with numpy, which was told then.
     assert "torch" not in said["resume"][2]
 
@@ -114,8 +115,8 @@ def test_a_run_that_numpy_began_stays_with_numpy_where_torch_is(told):
     folder, _ = told
     again = ["train", "few", "--name", "r", "--resume", "--max-minutes", "0"]
     assert poetgen(*again, cwd=folder).returncode == 0
-    stored = load_checkpoint(folder / "models/r.checkpoint").values["training"]
-    assert stored["engine"] == "numpy"
+    stored = load_checkpoint(folder / "models/r.checkpoint").state.training
+    assert stored.engine == "numpy"
     assert_two_line_error(poetgen(*again, "--engine", "torch", cwd=folder), "--engine numpy")
 
 

@@ -247,8 +247,12 @@ def load_corpus(folder: Path) -> Corpus:
         *(FileNotFoundError, NotADirectoryError, IsADirectoryError),
         *(ValueError, TypeError, RecursionError),
     ) as error:
-        told = CorpusError(f"{folder} is not a whole corpus: {error}.", advice)
-        raise shortage_in(error) or told from error
+        raise CorpusError(f"{folder} is not a whole corpus: {error}.", advice) from error
+    except OSError as error:
+        shortage = shortage_in(error)
+        if shortage is None:
+            raise
+        raise shortage from error
 
 
 def _file(folder: Path, name: str) -> Path:

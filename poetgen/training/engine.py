@@ -12,11 +12,12 @@ from poetgen.config import Device, ModelConfig, TrainConfig
 from poetgen.config import Engine as EngineName
 from poetgen.errors import DeviceError, SettingError
 from poetgen.generation.decode import Stepper
-from poetgen.networks.model import Weights
-from poetgen.networks.torch_extra import has_torch, need_torch
+from poetgen.networks.model import Model, Weights
+from poetgen.networks.torch_extra import NO_TORCH, has_torch, need_torch
 from poetgen.sealed import Arrays
 from poetgen.shortage import ensure_memory
 from poetgen.text.batches import Batch
+from poetgen.text.corpus import Corpus
 from poetgen.training.layout import Layout
 from poetgen.training.processes import ALONE, Processes
 from poetgen.training.threads import Threads
@@ -37,6 +38,7 @@ class Measurable(Protocol):
 class Engine(Measurable, Protocol):
     """A model, its optimizer, and the state that is carried from batch to batch."""
 
+    name: EngineName
     device: str
     precision: str
     # What the user should know about these two, if there is something.
@@ -128,8 +130,28 @@ def make_engine(
             )
         from poetgen.training.numpy_engine import NumpyEngine
 
-        return NumpyEngine(config, model_config)
+        return NumpyEngine(config, model_config, NO_TORCH if config.engine == "auto" else "")
     ensure_memory(_TORCH_BYTES)
     from poetgen.training.torch_engine import TorchEngine
 
     return TorchEngine(config, model_config, processes)
+
+
+def model_of(
+    engine: Engine,
+    model_config: ModelConfig,
+    corpus: Corpus,
+    training: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+) -> Model:
+    """Return the model as an engine has it now; ``training`` tells how it came about."""
+    computed = {"device": engine.device, "precision": engine.precision, **engine.versions}
+    return Model(
+        config=model_config,
+        vocabulary=corpus.vocabulary,
+        weights=engine.weights(),
+        script=corpus.script,
+        training={**training, **computed},
+        corpus={"name": corpus.name, "fingerprint": corpus.fingerprint},
+        metrics=metrics,
+    )

@@ -9,6 +9,7 @@ import numpy as np
 import threadpoolctl
 from numpy.typing import NDArray
 
+from poetgen.config import Engine as EngineName
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.errors import DeviceError, SettingError
 from poetgen.networks.bptt import States, draw_masks, loss_and_gradients
@@ -33,8 +34,10 @@ class NumpyEngine:
     Dropout in step n is a function of the seed and n, so no random state has to be kept.
     """
 
-    def __init__(self, config: TrainConfig, model_config: ModelConfig) -> None:
-        """Draw fresh weights from the seed.
+    name: EngineName = "numpy"
+
+    def __init__(self, config: TrainConfig, model_config: ModelConfig, remark: str = "") -> None:
+        """Draw fresh weights from the seed; ``remark`` is what the user should know.
 
         Raises:
             DeviceError: a device other than the CPU is asked for.
@@ -52,7 +55,7 @@ class NumpyEngine:
             )
         self.device = "cpu"
         self.precision = "float32"
-        self.remark = ""
+        self.remark = remark
         self.versions: Mapping[str, str] = {"numpy": np.__version__}
         self._config = config
         self._model_config = model_config

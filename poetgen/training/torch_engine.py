@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from poetgen.config import Engine as EngineName
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.generation.decode import Stepper
 from poetgen.generation.torch_stepper import TorchStepper, reading
@@ -52,6 +53,8 @@ class TorchEngine:
     A batch is worked through in parts: one for each process, and ``accumulate`` of those one
     after the other in each. Every part has its own rows, and its own state of them.
     """
+
+    name: EngineName = "torch"
 
     def __init__(
         self, config: TrainConfig, model_config: ModelConfig, processes: Processes = ALONE

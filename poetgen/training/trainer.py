@@ -11,9 +11,8 @@ from typing import SupportsFloat
 
 from poetgen.config import TrainConfig
 from poetgen.errors import DivergedError
-from poetgen.networks.model import Model, num_parameters
+from poetgen.networks.model import num_parameters
 from poetgen.networks.model_file import save_model
-from poetgen.networks.torch_extra import NO_TORCH
 from poetgen.sealed import all_finite
 from poetgen.text.corpus import Corpus
 from poetgen.training.checkpoint import (
@@ -26,7 +25,7 @@ from poetgen.training.checkpoint import (
 )
 from poetgen.training.counters import Counters
 from poetgen.training.course import Course
-from poetgen.training.engine import make_engine, model_config_of, pick_engine
+from poetgen.training.engine import make_engine, model_config_of, model_of
 from poetgen.training.evaluate import evaluate
 from poetgen.training.events import (
     Event,
@@ -76,16 +75,13 @@ class Trainer:
             DeviceError: the device asked for is not there, or not for this engine.
             SettingError: the settings contradict each other or the corpus.
         """
-        engine = pick_engine(config.engine, config.device)
-        no_torch = (config.engine, engine) == ("auto", "numpy")
         self.corpus = corpus
-        # With the engine that really computes: a resumed run keeps it.
-        self.config = config = replace(config, engine=engine)
         self.files = files
         self._processes = processes
         self.model_config = model_config_of(config, len(corpus.vocabulary))
         self.engine = make_engine(config, self.model_config, processes)
-        self._remark = NO_TORCH if no_torch else self.engine.remark
+        # With the engine that really computes: a resumed run keeps it.
+        self.config = config = replace(config, engine=self.engine.name)
         self.best: Metrics | None = None
         self.finished: Finished | None = None
         # Two runs with the same settings are two runs.
@@ -123,7 +119,7 @@ class Trainer:
             self._course.steps_per_epoch,
             self.total_steps,
             self.counters.step,
-            self._remark,
+            self.engine.remark,
         )
         last_sample = -math.inf
         every = max(1, self._course.steps_per_epoch // _VALIDATIONS_PER_EPOCH)
@@ -364,24 +360,13 @@ class Trainer:
     def _save_model(self, metrics: dict[str, object]) -> None:
         if not self._processes.is_first:
             return
-        counters = self.counters
-        model = Model(
-            config=self.model_config,
-            vocabulary=self.corpus.vocabulary,
-            weights=self.engine.weights(),
-            script=self.corpus.script,
-            training={
-                **asdict(self.config),
-                "run": self._name,
-                "step": counters.step,
-                "elapsed_seconds": round(counters.elapsed_seconds, 1),
-                "device": self.engine.device,
-                "precision": self.engine.precision,
-                **self.engine.versions,
-            },
-            corpus={"name": self.corpus.name, "fingerprint": self.corpus.fingerprint},
-            metrics=metrics,
-        )
+        about = {
+            **asdict(self.config),
+            "run": self._name,
+            "step": self.counters.step,
+            "elapsed_seconds": round(self.counters.elapsed_seconds, 1),
+        }
+        model = model_of(self.engine, self.model_config, self.corpus, about, metrics)
         save_model(model, self.files.model)
 
     def _checkpoint(self) -> None:
