@@ -37,7 +37,9 @@ def race(corpus, tmp_path_factory):
     summed_loss = LanguageModel.summed_loss
 
     def watched(model, inputs, wanted, places=None, state=None):
-        batches[model.config.arch].append((inputs.tolist(), wanted.tolist()))
+        # A small model tries bfloat16 before; it knows other tokens.
+        if model.config.vocab_size == len(corpus.vocabulary):
+            batches[model.config.arch].append((inputs.tolist(), wanted.tolist()))
         return summed_loss(model, inputs, wanted, places, state)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -220,15 +220,13 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(corpus, tm
 def test_every_training_poem_is_read_once_an_epoch(corpus, tmp_path):
     trainer = trainer_of(corpus, tmp_path, epochs=3)
     seen = []
-    hidden = trainer.engine.model.hidden
 
-    def watched(inputs, *state):
-        if trainer.engine.model.training:
+    def watch(embedding, inputs):
+        if embedding.training:
             # A poem shorter than its neighbours is followed by its end and by padding.
-            seen.extend(tuple(i for i in row if i not in (END, PAD)) for row in inputs.tolist())
-        return hidden(inputs, *state)
+            seen.extend(tuple(i for i in row if i not in (END, PAD)) for row in inputs[0].tolist())
 
-    trainer.engine.model.hidden = watched
+    trainer.engine.model.embedding.register_forward_pre_hook(watch)
     list(trainer.run())
     train = corpus.splits["train"]
     poems = sorted(tuple(train[number][:-1].tolist()) for number in range(len(train)))

@@ -6,6 +6,7 @@ their number. The first one decides, measures and writes; the others compute the
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -103,6 +104,9 @@ def joined(device: Device) -> Iterator[Processes]:
             "Its own error says why. The run can go on from its checkpoint with --resume.",
         ) from error
     finally:
+        # A model shared by the processes holds their connection, in a circle. If that lives on
+        # until Python ends, its threads want Python then, and the process aborts.
+        gc.collect()
         dist.destroy_process_group()
 
 
