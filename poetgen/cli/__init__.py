@@ -7,6 +7,9 @@ import sys
 def main() -> None:
     """Run the command line; Ctrl-C is no error, even while Python still looks for its parts."""
     _fill_closed_streams()
+    # Read when numpy is loaded. Its threads, too, spin while they have nothing to do, by
+    # default for so long that beside a busy process they do little else.
+    os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     try:
         from poetgen.cli.app import main as run
     except KeyboardInterrupt:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from poetgen.training.trainer import Trainer
 
 DEFAULT_CORPUS = "tang"
+# Settings that a resumed run may be given anew, for they do not change what is computed.
+_MAY_CHANGE = ("max_minutes", "device", "patience", "checkpoint_seconds", "threads")
 MODELS = Path("models")
 
 
@@ -200,7 +202,7 @@ def _merge(context: typer.Context, stored: TrainConfig, given: TrainConfig) -> T
         value = getattr(given, field.name)
         if (field.name, value) == ("engine", "auto"):
             continue
-        if field.name in ("max_minutes", "device", "patience", "checkpoint_seconds"):
+        if field.name in _MAY_CHANGE:
             changes[field.name] = value
         elif value != getattr(stored, field.name):
             flag = "--" + field.name.replace("_", "-")
