@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poetgen.training import threads
-from poetgen.training.threads import Reading, Threads, fitting_number, read_cpu_times
+from poetgen.training.threads import Reading, Threads, at_first, fitting_number, read_cpu_times
 
 
 @pytest.mark.parametrize(
@@ -102,3 +102,21 @@ def test_the_system_tells_of_more_time_the_later_it_is():
     assert later.now >= earlier.now
     assert later.own_seconds > earlier.own_seconds
     assert later.all_seconds >= earlier.all_seconds
+
+
+def test_a_training_that_followed_the_load_leaves_the_next_one_all_threads(machine):
+    library = {"threads": 2}
+
+    def get():
+        return library["threads"]
+
+    def begin():
+        return Threads(
+            None, at_first(get), lambda n: library.update(threads=n), lambda: machine.reading, 2
+        )
+
+    first = begin()
+    machine.pass_seconds(2, others=1)
+    first.follow()
+    assert library["threads"] == 1
+    assert begin().number == library["threads"] == 2

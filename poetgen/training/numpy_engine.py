@@ -22,7 +22,7 @@ from poetgen.text.batches import Batch
 from poetgen.text.vocabulary import PAD
 from poetgen.training.layout import Layout
 from poetgen.training.optimizers import FlatOptimizer, clip
-from poetgen.training.threads import Threads
+from poetgen.training.threads import Threads, at_first
 
 # What is drawn from the seed; the order of the data is drawn from (seed, epoch).
 _WEIGHTS, _DROPOUT = 1, 2
@@ -64,7 +64,7 @@ class NumpyEngine:
         self._weights = _views(model_config, self._flat)
         self._optimizer = FlatOptimizer(config.optimizer, self._flat, config.weight_decay)
         self._state: States | None = None
-        self.threads = blas_threads(config.threads)
+        self.threads = Threads(config.threads, at_first(_num_blas_threads), _set_blas_threads)
 
     # A loss that is no number any more is told by the loop, in its own words.
     @np.errstate(all="ignore")
@@ -153,16 +153,14 @@ class NumpyEngine:
             ]
 
 
-def blas_threads(wanted: int | None) -> Threads:
-    """Return the threads of numpy's products, if its library has any."""
-    pools = threadpoolctl.ThreadpoolController().select(user_api="blas")
-    most = max((library.num_threads for library in pools.lib_controllers), default=1)
+def _num_blas_threads() -> int:
+    libraries = threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers
+    return max((library.num_threads for library in libraries), default=1)
 
-    def set_number(number: int) -> None:
-        for library in pools.lib_controllers:
-            library.set_num_threads(number)
 
-    return Threads(wanted, most, set_number)
+def _set_blas_threads(number: int) -> None:
+    for library in threadpoolctl.ThreadpoolController().select(user_api="blas").lib_controllers:
+        library.set_num_threads(number)
 
 
 def _flatten(config: ModelConfig, weights: Weights) -> Array:

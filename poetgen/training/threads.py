@@ -8,6 +8,7 @@ less, where a single thread still reaches half the speed.
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable
@@ -70,6 +71,16 @@ class Threads:
             self._calm = 0
             self.number = fitting
             self._set_number(fitting)
+
+
+@functools.cache
+def at_first(get: Callable[[], int]) -> int:
+    """Return what ``get`` returned when it was first asked.
+
+    For the number of threads that a library has of its own accord: after a training, which
+    may have followed the load, it has the last one that was set.
+    """
+    return get()
 
 
 def fitting_number(earlier: Reading, later: Reading, cores: int, most: int) -> int:

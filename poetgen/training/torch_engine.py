@@ -27,7 +27,7 @@ from poetgen.training.layout import RANDOM, Layout
 from poetgen.training.optimizers import ALPHA, BETAS
 from poetgen.training.processes import ALONE, Processes
 from poetgen.training.resident_text import ResidentText
-from poetgen.training.threads import Threads
+from poetgen.training.threads import Threads, at_first
 
 
 class _Learner(torch.nn.Module):
@@ -73,7 +73,9 @@ class TorchEngine:
             self.remark = (
                 "The CPU has bfloat16, but a step in it fails here: products are in float32."
             )
-        self.threads = Threads(config.threads, torch.get_num_threads(), torch.set_num_threads)
+        self.threads = Threads(
+            config.threads, at_first(torch.get_num_threads), torch.set_num_threads
+        )
         self.versions: Mapping[str, str] = {"torch": torch.__version__}
         self._config = config
         self._processes = processes
