@@ -144,8 +144,9 @@ def test_auto_takes_bfloat16_where_the_cpu_promises_it_and_a_step_works(monkeypa
     assert precision.pick_precision("float32", "cpu", model_config) == torch.float32
 
 
+@pytest.mark.parametrize("where", ["step", "instructions"])
 @pytest.mark.parametrize("arch", ["rnn", "gru", "lstm"])
-def test_where_the_library_fails_the_run_is_in_float32_and_says_so(arch, monkeypatch):
+def test_where_the_library_fails_the_run_is_in_float32_and_says_so(arch, where, monkeypatch):
     """The library fails as it does under a hypervisor that hides the CPU's instructions."""
 
     def fail(*_):
@@ -153,7 +154,11 @@ def test_where_the_library_fails_the_run_is_in_float32_and_says_so(arch, monkeyp
 
     monkeypatch.setattr(precision, "has_bfloat16_flags", lambda: True)
     monkeypatch.setattr(torch_engine, "has_bfloat16_flags", lambda: True)
-    monkeypatch.setattr(precision.LanguageModel, "summed_loss", fail)
+    if where == "step":
+        monkeypatch.setattr(precision, "multiplies_bfloat16", lambda: True)
+        monkeypatch.setattr(precision.LanguageModel, "summed_loss", fail)
+    else:
+        monkeypatch.setattr(precision, "multiplies_bfloat16", lambda: False)
     before = torch.get_rng_state()
     config = TrainConfig(arch=arch, hidden_size=H, embedding_dim=E, threads=1)
     engine = torch_engine.TorchEngine(config, model_config_of(config, V))

@@ -6,6 +6,7 @@ import torch
 
 from poetgen.config import ModelConfig, Precision
 from poetgen.networks.torch_model import LanguageModel
+from poetgen.networks.torch_products import multiplies_bfloat16
 
 
 def pick_precision(wanted: Precision, device: str, model_config: ModelConfig) -> torch.dtype:
@@ -32,7 +33,12 @@ def has_bfloat16_flags() -> bool:
 
 
 def takes_a_step(config: ModelConfig) -> bool:
-    """Train and read a few tokens in bfloat16 with a small model of the same cell."""
+    """Train and read a few tokens in bfloat16 with a small model of the same cell.
+
+    Return whether that works, and by instructions of the CPU.
+    """
+    if not multiplies_bfloat16():
+        return False
     small = ModelConfig(arch=config.arch, vocab_size=8, embedding_dim=8, hidden_size=8)
     token_ids = torch.arange(8).view(2, 4)
     with torch.random.fork_rng(devices=[]):

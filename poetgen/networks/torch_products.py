@@ -61,6 +61,9 @@ def packs(dtype: torch.dtype) -> bool:
     ops = torch.ops.mkldnn
     if not (torch._C._has_mkldnn and hasattr(ops, "_linear_pointwise")):
         return False
-    return dtype == torch.float32 or (
-        dtype == torch.bfloat16 and bool(ops._is_mkldnn_bf16_supported())
-    )
+    return dtype == torch.float32 or (dtype == torch.bfloat16 and multiplies_bfloat16())
+
+
+def multiplies_bfloat16() -> bool:
+    """Tell whether oneDNN finds the instructions for bfloat16; without them it is emulated."""
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
