@@ -71,7 +71,7 @@ class TorchEngine:
         lacks = self.device == "cpu" and self.precision == "float32" and has_bfloat16_flags()
         if lacks and config.precision == "auto":
             self.remark = (
-                "The CPU has bfloat16, but a step in it fails here: products are in float32."
+                "The CPU has bfloat16, but oneDNN cannot use it here: products are in float32."
             )
         self.threads = Threads(
             config.threads, at_first(torch.get_num_threads), torch.set_num_threads
