@@ -12,12 +12,7 @@ from typing import Annotated
 import typer
 
 from poetgen import __version__
-from poetgen.cli.compare import compare
-from poetgen.cli.generate import generate
-from poetgen.cli.inspect import inspect
-from poetgen.cli.options import settings_as_flags
-from poetgen.cli.prepare import prepare
-from poetgen.cli.train import train
+from poetgen.cli.commands import FLAGS_OFF, Commands
 from poetgen.errors import MemoryShortageError, PoetgenError
 from poetgen.shortage import ensure_memory, shortage_in
 from poetgen.terminal import visible
@@ -38,15 +33,14 @@ _MEMORY_ADVICE = {
 
 app = typer.Typer(
     name="poetgen",
+    cls=Commands,
     help="Train, compare and recite small recurrent poets.\n\n"
     "A poem, now:  [bold]poetgen generate --start 日 --temp 0.8[/bold]",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    context_settings={"help_option_names": ["--help", "-h"]},
+    context_settings={"help_option_names": ["--help", "-h"], "default_map": FLAGS_OFF},
 )
-for command in (prepare, train, generate, compare, inspect):
-    app.command(no_args_is_help=command is prepare)(settings_as_flags(command))
 
 
 def _show_version(wanted: bool) -> None:
