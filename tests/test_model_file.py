@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 
 from poetgen.config import ARCHS, ModelConfig
 from poetgen.errors import ModelError
+from poetgen.networks.half import widened
 from poetgen.networks.model import Model, num_parameters
 from poetgen.networks.model_file import load_model, save_model
 from poetgen.sealed import Kind, save_sealed
@@ -225,6 +226,17 @@ def test_weights_that_are_no_numbers_are_neither_read_nor_written(bad, path):
     with pytest.raises(ModelError):
         save_model(dataclasses.replace(model, weights=weights), path)
     assert not path.exists()
+
+
+def test_every_number_of_16_bits_is_widened_exactly():
+    halves = np.arange(2**16, dtype=np.uint16).view(np.float16).reshape(4, -1)
+    wide = widened(halves)
+    finite = np.isfinite(halves)
+    assert wide.dtype == np.float32
+    exact = halves[finite].astype(np.float32)
+    np.testing.assert_array_equal(wide[finite].view(np.int32), exact.view(np.int32))
+    assert (np.abs(wide[~finite]) >= 65_536).all()
+    np.testing.assert_array_equal(np.signbit(wide), np.signbit(halves))
 
 
 def test_weights_that_would_overflow_in_a_product_are_refused(path):

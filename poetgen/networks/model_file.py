@@ -16,6 +16,7 @@ import numpy as np
 
 from poetgen.config import ModelConfig
 from poetgen.errors import ModelError, PoetgenError
+from poetgen.networks.half import widened
 from poetgen.networks.model import LARGEST_WEIGHT, Model, Weights, weight_shapes
 from poetgen.places import MODEL_KEY, SNAPSHOT_SUFFIXES
 from poetgen.sealed import Kind, Layout, all_finite, load_sealed, save_sealed
@@ -102,18 +103,17 @@ def _check_layout(card: Mapping[str, Any], layout: Layout) -> None:
 
 
 def _read(card: dict[str, Any], weights: Weights) -> Model:
-    if not all_finite(weights):
-        raise ValueError("one of its weights is not a number")
+    weights = {name: widened(numbers) for name, numbers in weights.items()}
     # Larger ones, which poetgen does not write, would overflow in the products.
-    if any(w.dtype == np.float32 and (np.abs(w) > LARGEST_WEIGHT).any() for w in weights.values()):
-        raise ValueError("one of its weights is too large")
+    if not all(w.min() >= -LARGEST_WEIGHT and w.max() <= LARGEST_WEIGHT for w in weights.values()):
+        raise ValueError("one of its weights is too large, or not a number")
     about = [card[name] for name in ("training", "corpus", "metrics")]
     if not all(isinstance(values, dict) for values in about) or not isinstance(card["script"], str):
         raise ValueError("its card is not as poetgen writes it")
     return Model(
         _read_config(card["model"]),
         Vocabulary(card["vocabulary"], card["tokens"]),
-        {name: w.astype(np.float32) for name, w in weights.items()},
+        weights,
         card["script"],
         *about,
     )
