@@ -1,10 +1,12 @@
 """What ``poetgen generate`` prints, called in this process."""
 
 import json
+import os
+import sys
 
 import pytest
 
-from poetgen.cli.generate import _print_json, _print_stream, generate
+from poetgen.cli.generate import _print_json, _print_stream, _take_one_thread, generate
 from poetgen.config import SampleConfig
 from poetgen.generation.poems import Poem, load_poet
 from poetgen.networks.model_file import save_model
@@ -108,3 +110,18 @@ def test_what_is_no_model_is_passed_over_and_named(here, capsys):
     assert "foreign.safetensors" in said.err
     assert "model tiny" in said.err
     assert "._tiny" not in said.err
+
+
+@pytest.mark.parametrize("told", [None, "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"])
+def test_a_single_poem_has_one_thread_unless_the_user_says_otherwise(told, monkeypatch):
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        monkeypatch.setenv(name, "1")  # so that whatever is set is taken back at the end
+        monkeypatch.delenv(name)
+    if told is not None:
+        monkeypatch.setenv(told, "3")
+    _take_one_thread()  # numpy is here already: it is too late
+    before = dict(os.environ)
+    monkeypatch.delitem(sys.modules, "numpy")
+    _take_one_thread()
+    assert dict(os.environ) == before | ({} if told else {"OPENBLAS_NUM_THREADS": "1"})
+    assert "OPENBLAS_NUM_THREADS" not in before or told == "OPENBLAS_NUM_THREADS"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 from collections.abc import Iterable, Iterator
@@ -61,6 +62,8 @@ def generate(
     if start and start_file is not None:
         raise _exclude("--start", "--start-file")
     _refuse_contradictions(sampling, search, num_poems, stream)
+    if num_poems == 1 and search.beam is None:
+        _take_one_thread()
     from poetgen.generation.poems import load_poet
     from poetgen.places import find_model
 
@@ -90,6 +93,16 @@ def generate(
     if any(cuts) and not as_json:
         which = f": {sum(cuts):,} of {len(cuts):,} poems" if len(cuts) > 1 else ""
         tell(f"Cut at --max-chars {sampling.max_chars}, before the end{which}.")
+
+
+def _take_one_thread() -> None:
+    """Let numpy, if it is yet to be imported, compute in one thread.
+
+    A single poem is hardly work to share, and threads that share it wait actively for each
+    other: beside other programs the poem would take several times as long.
+    """
+    if "numpy" not in sys.modules and "OMP_NUM_THREADS" not in os.environ:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 def _exclude(one: str, other: str) -> SettingError:
