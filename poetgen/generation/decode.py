@@ -49,10 +49,9 @@ def weigh(
 ) -> Array:
     """Give the logits (B, V) of what may come next in ``poems``, the prompt part of each.
 
-    What no poem may hold falls to −∞, and what a poem has already is penalised, if that is
-    wanted, but for the tokens that are ``exempt``, (V,).
+    What no poem may hold falls to −∞, in place; and what a poem has already is penalised, if
+    that is wanted, but for the tokens that are ``exempt``, (V,).
     """
-    logits = np.array(logits)
     # A reader sees none of these; UNK is no character that anyone could write.
     logits[:, [PAD, START, UNK]] = -np.inf
     if not all(poems):

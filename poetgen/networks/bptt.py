@@ -175,7 +175,8 @@ def input_share(weights: Weights, layer: int, ids: Ids, x: Array | None) -> Arra
     """Give W x + b of a layer (…, G·H) for x (…, E or H), or for ids (…) as one-hot vectors."""
     w = weights[f"rnn.weight_ih_l{layer}"]
     # A one-hot vector picks a column.
-    wx: Array = (w.T[ids] if x is None else x @ w.T) + weights[f"rnn.bias_ih_l{layer}"]
+    wx: Array = w.T[ids] if x is None else x @ w.T
+    wx += weights[f"rnn.bias_ih_l{layer}"]
     return wx
 
 

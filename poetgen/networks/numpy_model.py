@@ -61,14 +61,18 @@ class NumpyModel:
 
     def _read(self, token_ids: Ids, state: States) -> tuple[Array, States]:
         step = CELLS[self.config.arch].step
-        x = None if self.config.one_hot else embed(self.weights, token_ids)
+        # Poems of one form often have the same token, a mark, at the same place.
+        different, places = np.unique(token_ids, return_inverse=True)
+        x = None if self.config.one_hot else embed(self.weights, different)
+        wx = input_share(self.weights, 0, different, x)[places]
         new: States = []
         for layer, old in enumerate(state):
-            wx = input_share(self.weights, layer, token_ids, x)
+            if layer > 0:
+                wx = input_share(self.weights, layer, token_ids, new[-1][0])
             u, bias = hidden_weights(self.weights, layer)
-            stepped, _ = step(wx, old[0] @ u.T + bias, old)
-            new.append(stepped)
-            x = stepped[0]
+            uh = old[0] @ u.T
+            uh += bias  # in place, as with all large arrays: new memory takes its time
+            new.append(step(wx, uh, old)[0])
         return new[-1][0], new
 
     def _logits(self, hidden: Array) -> Array:
