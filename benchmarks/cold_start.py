@@ -7,4 +7,4 @@ def rows() -> list[str]:
     """Measure whole processes."""
     poem = process(["-m", "poetgen", "generate", "--start", "日", "--temp", "0.8"])
     torch = process(["-c", "import torch"])
-    return [compare(poem, torch, pairs=9).line("generate / import torch", "at most 0.25")]
+    return [compare(poem, torch, pairs=9).line("generate / import torch", "at most 0.20")]
