@@ -243,6 +243,20 @@ def test_the_draws_at_both_ends_take_the_first_and_the_last_token_that_is_allowe
     assert sample(logits, SampleConfig(temperature=1), draws).tolist() == [2, 4]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("temperature", [1e-308, 1e-6, 0.3, 1, 1e6, 1e308])
+def test_the_middle_of_a_token_s_share_draws_that_token_in_either_precision(temperature, dtype):
+    config = SampleConfig(temperature=temperature)
+    logits = np.random.default_rng(1).normal(0, 3, (1, 6440)).astype(dtype)
+    logits[0, ::5] = -np.inf
+    shares = probabilities(logits, config)[0]
+    (likely,) = np.nonzero(shares > 1e-4)
+    likely = likely[:: 1 + len(likely) // 100]
+    middles = (np.cumsum(shares) - shares / 2)[likely]
+    chosen = sample(np.repeat(logits, len(likely), axis=0), config, middles)
+    np.testing.assert_array_equal(chosen, likely)
+
+
 @pytest.mark.parametrize("num_tokens", [1, 2, 63, 64, 65, 128, 200, 6440])
 def test_inverting_in_blocks_finds_what_one_running_sum_finds(num_tokens):
     rng = np.random.default_rng(num_tokens)
