@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from poetgen.files import sync
+from poetgen.files import alone_in, sync
 from poetgen.text.fetching.pinned import PinnedCorpus, PinnedFile
 from poetgen.text.fetching.sources import (
     FileUnavailableError,
@@ -75,6 +75,9 @@ class Store:
             FileUnavailableError: the source does not have it, or has another.
             SourceDownError: the source has nothing.
         """
+        if self._is_here(file):  # another run, for which this one waited, has fetched it
+            self._positions[file.name] = file.num_bytes
+            return
         part = self.folder / f"{file.name}.part"
         inherited = part.exists()
         if inherited and part.stat().st_size > file.num_bytes:
@@ -125,6 +128,17 @@ class Store:
             For each file that did not come, the reason.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
+        # Two runs that filled one file would each move away what the other is writing.
+        with alone_in(self.folder):
+            return self._fetch_all(files, source, stop, on_tick)
+
+    def _fetch_all(
+        self,
+        files: Sequence[PinnedFile],
+        source: Source,
+        stop: threading.Event,
+        on_tick: Callable[[], None],
+    ) -> dict[str, str]:
         waiting: queue.SimpleQueue[PinnedFile] = queue.SimpleQueue()
         for file in files:
             waiting.put(file)
