@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any, Protocol, SupportsFloat
 
@@ -24,6 +25,9 @@ from poetgen.training.threads import Threads
 
 # Less than torch needs for any useful model. Where it gets no memory, it may end the process.
 _TORCH_BYTES = 640 * 2**20
+# oneDNN keeps a plan for every shape it has met, up to 1,024 of them, some of megabytes. The
+# shapes that recur at every step are a few dozen. Read when it is first used.
+_NUM_PLANS = "256"
 
 
 class Measurable(Protocol):
@@ -132,6 +136,7 @@ def make_engine(
 
         return NumpyEngine(config, model_config, NO_TORCH if config.engine == "auto" else "")
     ensure_memory(_TORCH_BYTES)
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _NUM_PLANS)
     from poetgen.training.torch_engine import TorchEngine
 
     return TorchEngine(config, model_config, processes)
