@@ -45,6 +45,11 @@ def write_whole(
         before()
         os.replace(temporary, path)
         sync(path.parent)
+    except OSError as error:
+        if error.filename is None:
+            # A full disk does not say for which file it has no room.
+            error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -1,5 +1,6 @@
 """Files that are whole or not there, names that lead to them, and seals that hold."""
 
+import errno
 import glob
 import json
 import os
@@ -472,3 +473,13 @@ def test_values_that_are_no_json_leave_the_old_file(tmp_path):
         save_sealed(path, KIND, ARRAYS, {"what": object()})
     assert path.read_bytes() == before
     assert names(tmp_path) == ["sealed"]
+
+
+def test_a_full_disk_is_told_with_the_file_that_has_no_room(tmp_path):
+    def fill(temporary):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        write_whole(tmp_path / "m.safetensors", fill)
+    assert caught.value.filename == str(tmp_path / "m.safetensors")
+    assert not list(tmp_path.iterdir())

@@ -140,7 +140,8 @@ def _explain(error: BaseException) -> tuple[str, str]:
         where = f" ({error.filename})" if error.filename else ""
         return (
             f"The system says: {error.strerror or f'not everything was written ({error})'}{where}.",
-            "Check the free space and the permissions, then run the command again.",
+            "Check the free space and the permissions, then "
+            + ("go on with --resume." if sys.argv[1:2] == ["train"] else "run the command again."),
         )
     if isinstance(error, ImportError):
         return (
