@@ -1,7 +1,9 @@
 """Trainings that are killed, starved or shut out, as whole processes: nothing is lost."""
 
+import ctypes
 import errno
 import json
+import mmap
 import os
 import random
 import re
@@ -24,7 +26,7 @@ from poetgen.console import make_answer_console, make_console
 from poetgen.errors import ExistsError, PoetgenError, ShortageError
 from poetgen.networks.model_file import load_model
 from poetgen.places import shipped_models
-from poetgen.shortage import ensure_memory, shortage_in
+from poetgen.shortage import ensure_memory, give_memory_back, shortage_in
 from poetgen.text.corpus import load_corpus, save_corpus
 from poetgen.text.prepare import prepare
 from poetgen.training import run_files
@@ -517,6 +519,24 @@ def test_a_file_that_cannot_be_opened_is_not_called_damaged(workplace):
             resource.setrlimit(resource.RLIMIT_NOFILE, before)
         assert type(caught.value) is ShortageError
         assert "ulimit -n" in caught.value.advice
+
+
+@pytest.mark.skipif(
+    not (sys.platform == "linux" and hasattr(ctypes.CDLL(None), "malloc_trim")),
+    reason="needs glibc",
+)
+def test_memory_between_blocks_in_use_goes_back_to_the_system():
+    def resident():
+        return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
+
+    # Blocks too small to be mapped by themselves, of which every tenth stays in use.
+    blocks = [np.ones(100_000, np.uint8) for _ in range(500)]
+    kept = blocks[::10]
+    del blocks
+    before = resident()
+    give_memory_back()
+    assert before - resident() > 20_000_000
+    assert all(block.all() for block in kept)
 
 
 @pytest.mark.long

@@ -14,6 +14,7 @@ from poetgen.errors import DivergedError
 from poetgen.networks.model import num_parameters
 from poetgen.networks.model_file import save_model
 from poetgen.sealed import all_finite
+from poetgen.shortage import give_memory_back
 from poetgen.text.corpus import Corpus
 from poetgen.training.checkpoint import (
     Checkpoint,
@@ -392,3 +393,4 @@ class Trainer:
         # Records of later steps are cut off when a run is resumed; none may be missing.
         self._log.sync()
         save_checkpoint(Checkpoint(arrays, state), self.files)
+        give_memory_back()
