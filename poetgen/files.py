@@ -55,7 +55,7 @@ def write_whole(
 
 
 def is_stream(path: Path) -> bool:
-    """Tell whether ``path`` is a pipe, a device or a socket, which keeps nothing."""
+    """Return whether ``path`` is a pipe, a device or a socket, which keeps nothing."""
     if not path.exists() or path.is_dir():
         return False
     # /dev/stdout may be a file, which the shell holds open, and which is not to be replaced.

@@ -40,7 +40,7 @@ class Kind:
 
 
 def all_finite(arrays: Arrays) -> bool:
-    """Tell whether every number of the arrays is one."""
+    """Return whether every number of the arrays is one."""
     return all(bool(np.isfinite(array).all()) for array in arrays.values())
 
 

@@ -25,7 +25,7 @@ class Stop:
     number: int | None = None
 
     def wanted(self) -> bool:
-        """Tell whether somebody asked to stop."""
+        """Return whether somebody asked to stop."""
         return self.number is not None
 
     def reader_left(self) -> None:

@@ -99,7 +99,7 @@ def log_softmax(logits: Array) -> Array:
 
 
 def scaled(logits: Array, config: SampleConfig, dtype: DTypeLike = np.float64) -> Array:
-    """Give the logits (B, V), as ``dtype``, of the distribution that ``config`` samples from.
+    """Return the logits (B, V), as ``dtype``, of the distribution that ``config`` samples from.
 
     Temperature first; then top-k, top-p and min-p, each of what the one before it left. The
     largest of each row is 0.

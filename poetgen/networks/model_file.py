@@ -120,7 +120,7 @@ def _read(card: dict[str, Any], weights: Weights) -> Model:
 
 
 def _is_shallow(value: Any, levels: int) -> bool:
-    """Tell whether lists and dictionaries lie in each other at most ``levels`` deep."""
+    """Return whether lists and dictionaries lie in each other at most ``levels`` deep."""
     if not isinstance(value, dict | list):
         return True
     parts = value.values() if isinstance(value, dict) else value

@@ -28,7 +28,7 @@ def pick_precision(wanted: Precision, device: str, model_config: ModelConfig) ->
 
 
 def has_bfloat16_flags() -> bool:
-    """Tell whether the CPU's flags promise products in bfloat16."""
+    """Return whether the CPU's flags promise products in bfloat16."""
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 

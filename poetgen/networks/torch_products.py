@@ -54,7 +54,7 @@ def fill_up(rows: Tensor) -> Tensor:
 
 
 def packs(dtype: torch.dtype) -> bool:
-    """Tell whether oneDNN multiplies ``dtype`` here, by the functions that this module uses.
+    """Return whether oneDNN multiplies ``dtype`` here, by the functions that this module uses.
 
     They are those of torch's compiler, and no public part of torch.
     """
@@ -65,5 +65,5 @@ def packs(dtype: torch.dtype) -> bool:
 
 
 def multiplies_bfloat16() -> bool:
-    """Tell whether oneDNN finds the instructions for bfloat16; without them it is emulated."""
+    """Return whether oneDNN finds the instructions for bfloat16; without them it is emulated."""
     return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

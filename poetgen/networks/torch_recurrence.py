@@ -266,7 +266,7 @@ def _by_hand(inputs: Tensor) -> bool:
 
 
 def lstm_by_hand(inputs: Tensor) -> bool:
-    """Tell whether the LSTM by hand is the quicker one.
+    """Return whether the LSTM by hand is the quicker one.
 
     In float32, and in reading, oneDNN's is. In bfloat16 its way back is slow, and where the
     CPU has no instructions for bfloat16 it does not exist.

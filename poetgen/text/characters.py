@@ -23,7 +23,7 @@ _TO_FULL_WIDTH = str.maketrans(",.?!;:､｡．", "，。？！；：、。。")
 
 
 def is_hanzi(char: str) -> bool:
-    """Tell whether ``char`` is one Chinese character (汉字)."""
+    """Return whether ``char`` is one Chinese character (汉字)."""
     return _HAN.fullmatch(char) is not None
 
 
@@ -33,7 +33,7 @@ def hanzi_only(text: str) -> str:
 
 
 def mostly_han(text: str) -> bool:
-    """Tell whether at least half of the letters in ``text`` are Chinese characters."""
+    """Return whether at least half of the letters in ``text`` are Chinese characters."""
     letters = len(_NO_LETTER.sub("", text))
     return letters > 0 and 2 * len(hanzi_only(text)) >= letters
 

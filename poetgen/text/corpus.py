@@ -88,7 +88,7 @@ class Corpus:
 
     @property
     def is_prose(self) -> bool:
-        """Tell whether this is running prose, whose parts follow one another."""
+        """Return whether this is running prose, whose parts follow one another."""
         return bool(self.meta["prose"])
 
 

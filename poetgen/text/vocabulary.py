@@ -52,7 +52,7 @@ class Vocabulary:
         return NUM_SPECIAL + len(self.tokens)
 
     def __contains__(self, token: object) -> bool:
-        """Tell whether ``token`` is an ordinary token."""
+        """Return whether ``token`` is an ordinary token."""
         return token in self._ids
 
     def encode(self, tokens: Iterable[str]) -> list[int]:

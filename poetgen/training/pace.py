@@ -72,7 +72,7 @@ class Pace:
         return min(step + in_time, step + REPORT_STEPS - step % REPORT_STEPS)
 
     def is_due(self, since: float, seconds: float) -> bool:
-        """Tell whether so many seconds had gone by since then when the clock was read."""
+        """Return whether so many seconds had gone by since then when the clock was read."""
         return self.now - since >= seconds
 
     def elapsed_seconds(self) -> float:

@@ -112,7 +112,7 @@ def _what_is_lost(state: RunState, files: RunFiles) -> str | None:
 
 
 def _is_best(model: Model, state: RunState) -> bool:
-    """Tell whether a model is of the same run as a checkpoint, and as good as that knows.
+    """Return whether a model is of the same run as a checkpoint, and as good as that knows.
 
     It may be better: the run may have been killed when it had saved the model alone.
     """

@@ -179,7 +179,7 @@ class Trainer:
         return "patience" if patience is not None and self.counters.num_worse >= patience else None
 
     def _is_unmeasured(self, reason: str) -> bool:
-        """Tell whether the last model has to be measured; not while somebody waits."""
+        """Return whether the last model has to be measured; not while somebody waits."""
         return reason != "interrupted" and self.counters.validated_step != self.counters.step
 
     def _tick(self, stop: bool) -> bool:

@@ -122,7 +122,7 @@ def as_archive(name: str, open: Open) -> Archive | None:
 
 
 def _is_npz(stream: IO[bytes]) -> bool:
-    """Tell whether a zip archive is one of numpy's: all in it are arrays."""
+    """Return whether a zip archive is one of numpy's: all in it are arrays."""
     try:
         with zipfile.ZipFile(stream) as archive:
             names = archive.namelist()

@@ -81,7 +81,7 @@ def read_plain(text: str, name: str) -> list[RawPoem]:
 
 
 def _may_be_verse(line: str) -> bool:
-    """Tell whether a line may be one of several of a poem: short, or open at its end."""
+    """Return whether a line may be one of several of a poem: short, or open at its end."""
     return len(line) < 8 or (line[-1] not in END_MARKS and len(line.split()) == 1)
 
 
@@ -116,7 +116,7 @@ def _has_mark(line: str) -> bool:
 
 
 def is_prose(poems: Sequence[RawPoem]) -> bool:
-    """Tell whether texts are running prose: untitled paragraphs of letters, lines filled.
+    """Return whether texts are running prose: untitled paragraphs of letters, lines filled.
 
     Verse breaks its lines; the lines of prose are as long as the page allows, so most of
     them are nearly as long as the longest.

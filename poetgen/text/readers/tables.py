@@ -37,7 +37,7 @@ def read_tsv(text: str, name: str) -> list[RawPoem]:
 
 
 def is_table(head: str, delimiter: str) -> bool:
-    """Tell whether a text begins with a header that is known, and rows as wide as it."""
+    """Return whether a text begins with a header that is known, and rows as wide as it."""
     lines = head.split("\n")[:_LINES_LOOKED_AT]
     try:
         rows = list(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter))
