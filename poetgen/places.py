@@ -142,7 +142,7 @@ def _models_in(folder: Path) -> list[Path]:
 
 
 def _is_ours(path: Path) -> bool:
-    """Tell a model file, or one that cannot be opened, from files of other programs."""
+    """Return whether a file is a model file, or cannot be opened; not another program's."""
     try:
         with path.open("rb") as file:
             return f'"{MODEL_KEY}":'.encode() in file.read(_HEAD_BYTES)

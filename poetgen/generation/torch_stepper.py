@@ -55,7 +55,7 @@ class TorchStepper:
         self, inputs: NDArray[np.int64], targets: NDArray[np.int64], pad: int
     ) -> NDArray[np.float64]:
         """Give the loss in nats of every target (B, T) that is not ``pad``, (N,)."""
-        with reading(self.model):
+        with _reading(self.model):
             given, wanted = (torch.from_numpy(ids).to(self.device) for ids in (inputs, targets))
             losses = self.model.losses(given, wanted, pad)
         # Whoever adds them up in float32 loses the fourth digit.
@@ -65,13 +65,13 @@ class TorchStepper:
         self, token_ids: NDArray[np.integer[Any]], state: TorchState
     ) -> tuple[Array, TorchState]:
         inputs: Tensor = torch.from_numpy(np.asarray(token_ids, np.int64)).to(self.device)
-        with reading(self.model):
+        with _reading(self.model):
             outputs, state = self.model.hidden(inputs, state)
             return self.model.logits(outputs[:, -1]).float().cpu().numpy(), state
 
 
 @contextmanager
-def reading(model: LanguageModel) -> Iterator[None]:
+def _reading(model: LanguageModel) -> Iterator[None]:
     """Read without gradients and dropout, and leave a model that learns as it was."""
     was_training = model.training
     if was_training:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from poetgen.config import Engine as EngineName
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.generation.decode import Stepper
-from poetgen.generation.torch_stepper import TorchStepper, reading
+from poetgen.generation.torch_stepper import TorchStepper
 from poetgen.networks.cells import CELLS
 from poetgen.networks.devices import pick_device
 from poetgen.networks.model import Weights
@@ -150,11 +150,8 @@ class TorchEngine:
 
         Products are in the precision of training, so that reading is quick, too.
         """
-        with reading(self.model), self._autocast():
-            given, wanted = (torch.from_numpy(ids).to(self.device) for ids in (inputs, targets))
-            losses = self.model.losses(given, wanted, pad)
-        # Whoever adds them up in float32 loses the fourth digit.
-        return losses.cpu().double().numpy()
+        with self._autocast():
+            return TorchStepper(self.model).losses(inputs, targets, pad)
 
     def network(self) -> Stepper[Any]:
         """Return the model as it is now, for writing."""

@@ -130,39 +130,30 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         # Two runs that filled one file would each move away what the other is writing.
         with alone_in(self.folder):
-            return self._fetch_all(files, source, stop, on_tick)
-
-    def _fetch_all(
-        self,
-        files: Sequence[PinnedFile],
-        source: Source,
-        stop: threading.Event,
-        on_tick: Callable[[], None],
-    ) -> dict[str, str]:
-        waiting: queue.SimpleQueue[PinnedFile] = queue.SimpleQueue()
-        for file in files:
-            waiting.put(file)
-        results: queue.SimpleQueue[_Result] = queue.SimpleQueue()
-        work = (waiting, results, source, stop)
-        threads = [
-            threading.Thread(target=self._work, args=work, daemon=True)
-            for _ in range(min(NUM_THREADS, len(files)))
-        ]
-        try:
-            for thread in threads:
-                thread.start()
-            reasons = _watch(results, len(threads), on_tick)
-        except BaseException:
-            stop.set()
-            for thread in threads:
-                if thread.ident is not None:
-                    thread.join(_FAREWELL_SECONDS / len(threads))
-            raise
-        sync(self.folder)
-        while not waiting.empty():
-            # Every thread gave up on this source, for the same reason.
-            reasons[waiting.get().name] = next(iter(reasons.values()))
-        return reasons
+            waiting: queue.SimpleQueue[PinnedFile] = queue.SimpleQueue()
+            for file in files:
+                waiting.put(file)
+            results: queue.SimpleQueue[_Result] = queue.SimpleQueue()
+            work = (waiting, results, source, stop)
+            threads = [
+                threading.Thread(target=self._work, args=work, daemon=True)
+                for _ in range(min(NUM_THREADS, len(files)))
+            ]
+            try:
+                for thread in threads:
+                    thread.start()
+                reasons = _watch(results, len(threads), on_tick)
+            except BaseException:
+                stop.set()
+                for thread in threads:
+                    if thread.ident is not None:
+                        thread.join(_FAREWELL_SECONDS / len(threads))
+                raise
+            sync(self.folder)
+            while not waiting.empty():
+                # Every thread gave up on this source, for the same reason.
+                reasons[waiting.get().name] = next(iter(reasons.values()))
+            return reasons
 
     def _work(
         self,
