@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from poetgen.text.corpus import Poems
-from poetgen.text.vocabulary import PAD
+from poetgen.corpus.corpus import Poems
+from poetgen.corpus.vocabulary import PAD
 
 # One call of such a function learns something, and tells of how many real tokens.
 Step = Callable[[], int]

@@ -8,14 +8,14 @@ import numpy as np
 
 from benchmarks.measure import compare
 from poetgen.config import SampleConfig
+from poetgen.corpus.vocabulary import END, START
 from poetgen.generation.decode import generate, poem_rngs, weigh
 from poetgen.generation.poems import Poet, load_poet
 from poetgen.generation.sampling import sample
-from poetgen.generation.torch_stepper import TorchStepper
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.networks.torch_model import build
+from poetgen.networks.torch_stepper import TorchStepper
 from poetgen.places import find_model
-from poetgen.text.vocabulary import END, START
 
 _NUM_POEMS = 256
 _SEED = 1

@@ -15,9 +15,9 @@ from benchmarks.baselines import Step
 from benchmarks.measure import process
 from benchmarks.training import line, ours, speed
 from poetgen.config import PrepareConfig, TrainConfig
-from poetgen.text.corpus import Corpus
-from poetgen.text.named import fetch_corpus
-from poetgen.text.prepare import prepare
+from poetgen.corpus.corpus import Corpus
+from poetgen.corpus.prepare import prepare
+from poetgen.fetching.named import fetch_corpus
 from poetgen.training.engine import make_engine, model_config_of
 from poetgen.training.evaluate import evaluate
 from poetgen.training.threads import num_cores

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from poetgen.config import PrepareConfig
-from poetgen.text.corpus import save_corpus
-from poetgen.text.named import fetch_corpus
-from poetgen.text.prepare import prepare
+from poetgen.corpus.corpus import save_corpus
+from poetgen.corpus.prepare import prepare
+from poetgen.fetching.named import fetch_corpus
 
 _MINUTES = 60
 _SHOWN = (1, 5, 10, 20, 30, 45, 60)

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.measure import compare, process
-from poetgen.text.named import fetch_corpus
+from poetgen.fetching.named import fetch_corpus
 
 # What no preparation can do without: parse every file, convert every text, in one call.
 _BASELINE = """
@@ -22,7 +22,7 @@ _ONE_RUN = """
 import resource, sys, time
 from pathlib import Path
 from poetgen.config import PrepareConfig
-from poetgen.text.prepare import prepare
+from poetgen.corpus.prepare import prepare
 began = time.perf_counter()
 report = prepare([Path(path) for path in sys.argv[1:]], "x", PrepareConfig()).corpus.meta["report"]
 seconds = time.perf_counter() - began

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from benchmarks.baselines import Padded
 from poetgen.config import PrepareConfig, TrainConfig
-from poetgen.text.corpus import Corpus
-from poetgen.text.named import fetch_corpus
-from poetgen.text.prepare import prepare
+from poetgen.corpus.corpus import Corpus
+from poetgen.corpus.prepare import prepare
+from poetgen.fetching.named import fetch_corpus
 from poetgen.training.run_files import RunFiles
 from poetgen.training.trainer import Trainer
 

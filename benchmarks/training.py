@@ -16,11 +16,11 @@ import torch
 
 from benchmarks.baselines import LENGTH, Padded, Step, classic
 from poetgen.config import ModelConfig, PrepareConfig, TrainConfig
+from poetgen.corpus.corpus import Corpus
+from poetgen.corpus.prepare import prepare
+from poetgen.fetching.named import fetch_corpus
 from poetgen.networks.cells import CELLS
-from poetgen.text.batches import pick_batching
-from poetgen.text.corpus import Corpus
-from poetgen.text.named import fetch_corpus
-from poetgen.text.prepare import prepare
+from poetgen.training.batches import pick_batching
 from poetgen.training.engine import make_engine, model_config_of
 
 _ROUNDS = 3

@@ -7,8 +7,8 @@ import hypothesis
 import pytest
 
 from poetgen.config import PrepareConfig
-from poetgen.text.corpus import Corpus, load_corpus, save_corpus
-from poetgen.text.prepare import prepare
+from poetgen.corpus.corpus import Corpus, load_corpus, save_corpus
+from poetgen.corpus.prepare import prepare
 from tests.real_data import TANG
 from tests.synthetic import write_poems
 

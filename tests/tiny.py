@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 
 from poetgen.config import Arch, ModelConfig, PrepareConfig
+from poetgen.corpus.corpus import Corpus
+from poetgen.corpus.prepare import prepare
+from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.networks.model import Model, weight_shapes
-from poetgen.text.batches import Batch
-from poetgen.text.corpus import Corpus
-from poetgen.text.prepare import prepare
-from poetgen.text.vocabulary import Vocabulary
+from poetgen.training.batches import Batch
 from tests.synthetic import write_poems
 
 HANZI = "日月山水风云花鸟春秋人天心夜雨江梦红海湖君来去归"

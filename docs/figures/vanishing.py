@@ -12,9 +12,9 @@ import matplotlib as mpl
 import numpy as np
 
 from poetgen.config import ARCHS, ModelConfig
+from poetgen.corpus.vocabulary import PAD
 from poetgen.networks.bptt import loss_and_gradients
 from poetgen.networks.model_file import weight_shapes
-from poetgen.text.vocabulary import PAD
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt

@@ -59,13 +59,13 @@ def compare(
     The default budget takes a few minutes on two cores. For a serious race:
     [bold]poetgen compare lstm gru rnn --budget 20000000[/bold]
     """
+    from poetgen.cli.display import TrainingDisplay, make_console
     from poetgen.comparison.race import Result, parse_contenders, run_contender
     from poetgen.comparison.report import as_json as race_as_json
     from poetgen.comparison.report import save_report
-    from poetgen.console import TrainingDisplay, make_console
+    from poetgen.corpus.corpus import load_corpus
     from poetgen.generation.prompt import encode_prompt
     from poetgen.terminal import json_text
-    from poetgen.text.corpus import load_corpus
 
     archs = parse_contenders(contenders)
     folder = _report_folder(report, "-".join(archs), force)
@@ -115,8 +115,8 @@ def _report_folder(wanted: Path | None, name: str, force: bool) -> Path:
 def _print_results(results: Sequence[Result]) -> None:
     from rich.table import Table
 
+    from poetgen.cli.display import make_answer_console
     from poetgen.comparison.report import columns
-    from poetgen.console import make_answer_console
     from poetgen.verse.layout import couplets
 
     table = Table(box=None, pad_edge=False)

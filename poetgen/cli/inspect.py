@@ -46,7 +46,7 @@ def inspect(
         if plot.suffix not in (".png", ".svg"):
             raise SettingError(f"{plot} is no .png or .svg file.", "Give a name that ends so.")
         ensure_new(plot, force)
-    from poetgen.console import make_answer_console, make_console
+    from poetgen.cli.display import make_answer_console, make_console
     from poetgen.generation.prompt import encode_prompt
     from poetgen.inspection.report import card, report
     from poetgen.networks.model_file import load_model

@@ -17,7 +17,7 @@ from poetgen.errors import InputError, PoetgenError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from poetgen.text.prepare import Dropped, Prepared
+    from poetgen.corpus.prepare import Dropped, Prepared
 
 
 _EXAMPLE_WIDTH = 24
@@ -56,10 +56,10 @@ def prepare(
 
     [bold]poetgen prepare poems.txt --name mine[/bold]
     """
-    from poetgen.console import counting, make_console
+    from poetgen.cli.display import counting, make_console
+    from poetgen.corpus.corpus import ensure_free, save_corpus
+    from poetgen.corpus.prepare import prepare as prepare_corpus
     from poetgen.places import check_name
-    from poetgen.text.corpus import ensure_free, save_corpus
-    from poetgen.text.prepare import prepare as prepare_corpus
 
     name = check_name(name if name is not None else _name_of(sources[0]))
     folder = Path("corpora") / name

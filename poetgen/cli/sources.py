@@ -26,7 +26,7 @@ Mirror = Annotated[
 
 def is_named(source: str) -> bool:
     """Tell a corpus that has a name from a path; what lies here goes before what is far."""
-    from poetgen.text.named import NAMES
+    from poetgen.fetching.named import NAMES
 
     return source in NAMES and not Path(source).exists()
 
@@ -37,8 +37,8 @@ def gather(sources: Sequence[str], mirror: str | None, console: Console) -> list
     Raises:
         SourceError: a named corpus is to be had nowhere.
     """
-    from poetgen.console import downloading
-    from poetgen.text.named import fetch_corpus
+    from poetgen.cli.display import downloading
+    from poetgen.fetching.named import fetch_corpus
 
     paths = []
     for source in sources:

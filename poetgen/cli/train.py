@@ -63,7 +63,7 @@ def train(
     Example:  [bold]poetgen train --arch gru --device cuda[/bold]
     """
     # The cheap checks first: torch takes a second to import.
-    from poetgen.console import make_console
+    from poetgen.cli.display import make_console
 
     if resume and force:
         raise SettingError("--resume and --force exclude each other.", "Leave one of the two out.")
@@ -114,13 +114,13 @@ class _Run:
         return trainer, trainer.resume(checkpoint)
 
     def _trainer(self, settings: TrainConfig) -> Trainer:
-        from poetgen.text.corpus import load_corpus
+        from poetgen.corpus.corpus import load_corpus
         from poetgen.training.trainer import Trainer
 
         return Trainer(load_corpus(self.corpus), settings, self.files, self.processes)
 
     def _train(self, trainer: Trainer, console: Console, is_new: bool) -> tuple[Finished, int]:
-        from poetgen.console import TrainingDisplay
+        from poetgen.cli.display import TrainingDisplay
         from poetgen.training.checkpoint import delete_checkpoints
 
         display = TrainingDisplay(console, self.files.name)
@@ -214,7 +214,7 @@ def _merge(context: typer.Context, stored: TrainConfig, given: TrainConfig) -> T
 
 
 def _report(console: Console, finished: Finished, files: RunFiles, corpus: str) -> None:
-    from poetgen.console import format_seconds
+    from poetgen.cli.display import format_seconds
 
     words = {
         "done": "Finished",

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from poetgen.config import ARCHS, Arch, RaceConfig, SampleConfig, TrainConfig
+from poetgen.corpus.corpus import Corpus
 from poetgen.errors import InputError
 from poetgen.generation.poems import load_poet
 from poetgen.networks.model import num_parameters
-from poetgen.text.corpus import Corpus
 from poetgen.training.checkpoint import delete_checkpoints
 from poetgen.training.events import Event
 from poetgen.training.run_files import RunFiles

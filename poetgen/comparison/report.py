@@ -10,8 +10,8 @@ from typing import Any
 
 from poetgen.comparison.race import Result
 from poetgen.config import RaceConfig
+from poetgen.corpus.corpus import Corpus
 from poetgen.files import write_text
-from poetgen.text.corpus import Corpus
 from poetgen.verse.layout import couplets
 
 

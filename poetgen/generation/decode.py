@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.config import SampleConfig
+from poetgen.corpus.vocabulary import END, PAD, START, UNK
 from poetgen.generation.sampling import penalise_repeats, sample
-from poetgen.text.vocabulary import END, PAD, START, UNK
 
 Array = NDArray[np.floating[Any]]
 State = TypeVar("State")

@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.config import Device, SampleConfig, SearchConfig
+from poetgen.corpus.vocabulary import END, NUM_SPECIAL
 from poetgen.errors import DeviceError
 from poetgen.generation.decode import Stepper, iter_written, poem_rngs, write
 from poetgen.generation.prompt import encode_prompt
 from poetgen.networks.model import Model
 from poetgen.networks.model_file import load_model
 from poetgen.networks.numpy_model import NumpyModel
-from poetgen.text.vocabulary import END, NUM_SPECIAL
 from poetgen.verse.layout import couplets
 
 if TYPE_CHECKING:
@@ -146,8 +146,8 @@ def load_poet(path: Path, device: Device = "auto") -> Poet:
     from poetgen.networks.torch_extra import need_torch
 
     need_torch(f"--device {device}", "Or leave --device out.", DeviceError)
-    from poetgen.generation.torch_stepper import TorchStepper
     from poetgen.networks.devices import pick_device
     from poetgen.networks.torch_model import build
+    from poetgen.networks.torch_stepper import TorchStepper
 
     return Poet(model, TorchStepper(build(model.config, model.weights, pick_device(device))))

@@ -6,10 +6,10 @@ import sys
 import unicodedata
 from pathlib import Path
 
+from poetgen.characters import LINE_MARKS, full_width, mostly_han
+from poetgen.corpus.tokens import split_tokens
+from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import PromptError, SourceError
-from poetgen.text.characters import LINE_MARKS, full_width, mostly_han
-from poetgen.text.tokens import split_tokens
-from poetgen.text.vocabulary import Vocabulary
 
 STANDARD_INPUT = Path("-")
 
@@ -23,7 +23,7 @@ def read_start(path: Path) -> str:
     Raises:
         PromptError: the file cannot be read, or is not a text.
     """
-    from poetgen.text.readers.encodings import decode
+    from poetgen.reading.encodings import decode
 
     if path == STANDARD_INPUT and sys.stdin is None:
         raise PromptError("There is no standard input here.", "Give a file to --start-file.")
@@ -76,7 +76,7 @@ def _known_form(token: str, vocabulary: Vocabulary) -> str | None:
         return token
     if any("\ud800" <= char <= "\udfff" for char in token):
         return None  # half a character, which no dictionary has
-    from poetgen.text.script import to_simplified, to_traditional
+    from poetgen.corpus.script import to_simplified, to_traditional
 
     forms = (to_simplified(token), to_traditional(token), token.lower())
     return next((form for form in forms if form in vocabulary), None)

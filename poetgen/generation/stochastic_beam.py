@@ -22,10 +22,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.config import SampleConfig
+from poetgen.corpus.vocabulary import END
 from poetgen.generation.decode import State, Stepper, read_prompt, weigh
 from poetgen.generation.sampling import log_softmax, scaled
 from poetgen.generation.search import Scored, best_branches
-from poetgen.text.vocabulary import END
 
 Array = NDArray[np.floating[Any]]
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from poetgen.inspection.look import deciding_units, likeliest, look, strong_units
+from poetgen.corpus.vocabulary import END, Vocabulary
+from poetgen.inspection.trace import deciding_units, likeliest, look, strong_units
 from poetgen.networks.model import Model, num_parameters
-from poetgen.text.vocabulary import END, Vocabulary
 
 _NUM_NEXT = 5
 # How the end of a poem is written where tokens are listed.

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from poetgen.config import ModelConfig
+from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.networks.cells import CELLS
-from poetgen.sealed import Arrays
-from poetgen.text.vocabulary import Vocabulary
+from poetgen.tensor_file import Arrays
 
 Weights = Arrays
 

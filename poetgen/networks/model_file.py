@@ -15,12 +15,12 @@ from typing import Any, get_args, get_type_hints
 import numpy as np
 
 from poetgen.config import ModelConfig
+from poetgen.corpus.vocabulary import NUM_SPECIAL, Vocabulary
 from poetgen.errors import ModelError, PoetgenError
 from poetgen.networks.half import widened
 from poetgen.networks.model import LARGEST_WEIGHT, Model, Weights, weight_shapes
 from poetgen.places import MODEL_KEY, SNAPSHOT_SUFFIXES
-from poetgen.sealed import Kind, Layout, all_finite, load_sealed, save_sealed
-from poetgen.text.vocabulary import NUM_SPECIAL, Vocabulary
+from poetgen.tensor_file import Kind, Layout, all_finite, load_sealed, save_sealed
 
 _KIND = Kind(key=MODEL_KEY, version=1, noun="model file")
 _ADVICE = "Train a model (poetgen train), or name another one with --model."
@@ -61,7 +61,7 @@ def load_model(path: Path) -> Model:
         ModelError: the file is missing, truncated, altered, or no poetgen model.
     """
     if path.suffix in SNAPSHOT_SUFFIXES:
-        from poetgen.networks.char_rnn_snapshot import load_snapshot
+        from poetgen.networks.snapshot import load_snapshot
 
         return load_snapshot(path)
 

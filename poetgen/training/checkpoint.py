@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.errors import DamagedError, ModelError, SettingError
 from poetgen.plain import names_of, read_plain
-from poetgen.sealed import Arrays, Kind, all_finite, load_sealed, save_sealed
+from poetgen.tensor_file import Arrays, Kind, all_finite, load_sealed, save_sealed
 from poetgen.training.counters import Counters
 from poetgen.training.engine import model_config_of
 from poetgen.training.metrics import Metrics

@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 from poetgen.config import TrainConfig
+from poetgen.corpus.corpus import Corpus
 from poetgen.errors import SettingError
-from poetgen.text.batches import Batch, Epoch, pick_batching
-from poetgen.text.corpus import Corpus
+from poetgen.training.batches import Batch, Epoch, pick_batching
 from poetgen.training.counters import Counters
 
 

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from poetgen.config import Device, ModelConfig, TrainConfig
 from poetgen.config import Engine as EngineName
+from poetgen.corpus.corpus import Corpus
 from poetgen.errors import DeviceError, SettingError
 from poetgen.generation.decode import Stepper
 from poetgen.networks.model import Model, Weights
 from poetgen.networks.torch_extra import NO_TORCH, has_torch, need_torch
-from poetgen.sealed import Arrays
 from poetgen.shortage import ensure_memory
-from poetgen.text.batches import Batch
-from poetgen.text.corpus import Corpus
+from poetgen.tensor_file import Arrays
+from poetgen.training.batches import Batch
 from poetgen.training.layout import Layout
 from poetgen.training.processes import ALONE, Processes
 from poetgen.training.threads import Threads

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from poetgen.text.batches import iter_batches
-from poetgen.text.corpus import Poems
-from poetgen.text.vocabulary import PAD, Vocabulary
+from poetgen.corpus.corpus import Poems
+from poetgen.corpus.vocabulary import PAD, Vocabulary
+from poetgen.training.batches import iter_batches
 from poetgen.training.engine import Measurable
 from poetgen.training.metrics import Metrics
 

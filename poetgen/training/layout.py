@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from poetgen.sealed import Arrays
+from poetgen.tensor_file import Arrays
 
 # Type and shape of each array of a snapshot, by its name.
 Layout = Mapping[str, tuple[str, tuple[int, ...]]]

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from poetgen.config import Engine as EngineName
 from poetgen.config import ModelConfig, TrainConfig
+from poetgen.corpus.vocabulary import PAD
 from poetgen.errors import DeviceError, SettingError
 from poetgen.networks.bptt import States, draw_masks, loss_and_gradients
 from poetgen.networks.cells import CELLS, Array
 from poetgen.networks.model import Weights, weight_shapes
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.networks.start import draw_weights
-from poetgen.sealed import Arrays
-from poetgen.text.batches import Batch
-from poetgen.text.vocabulary import PAD
+from poetgen.tensor_file import Arrays
+from poetgen.training.batches import Batch
 from poetgen.training.layout import Layout
 from poetgen.training.optimizers import FlatOptimizer, clip
 from poetgen.training.threads import Threads, at_first

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from poetgen.text.batches import Batch
-from poetgen.text.vocabulary import PAD
+from poetgen.corpus.vocabulary import PAD
+from poetgen.training.batches import Batch
 
 
 class ResidentText:

@@ -7,11 +7,11 @@ from dataclasses import asdict
 from typing import NamedTuple
 
 from poetgen.config import ModelConfig, TrainConfig
+from poetgen.corpus.corpus import Corpus
 from poetgen.errors import DamagedError, ModelError
 from poetgen.networks.model import Model
 from poetgen.networks.model_file import load_model
 from poetgen.plain import read_plain
-from poetgen.text.corpus import Corpus
 from poetgen.training.checkpoint import RunState
 from poetgen.training.metrics import Metrics
 from poetgen.training.metrics_log import look_through

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from poetgen.config import SampleConfig
+from poetgen.corpus.corpus import Corpus
+from poetgen.corpus.vocabulary import NUM_SPECIAL
 from poetgen.generation.decode import Stepper, generate, poem_rngs
-from poetgen.text.corpus import Corpus
-from poetgen.text.vocabulary import NUM_SPECIAL
 from poetgen.training.events import Sampled
 
 # The starts of the course reports, so that models can be compared by eye.

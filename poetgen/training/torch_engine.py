@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from poetgen.config import Engine as EngineName
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.generation.decode import Stepper
-from poetgen.generation.torch_stepper import TorchStepper
 from poetgen.networks.cells import CELLS
 from poetgen.networks.devices import pick_device
 from poetgen.networks.model import Weights
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.networks.precision import has_bfloat16_flags, pick_precision
 from poetgen.networks.torch_model import LanguageModel, TorchState, detach, weights_of
-from poetgen.sealed import Arrays
-from poetgen.text.batches import Batch, part_of
+from poetgen.networks.torch_stepper import TorchStepper
+from poetgen.tensor_file import Arrays
+from poetgen.training.batches import Batch, part_of
 from poetgen.training.layout import RANDOM, Layout
 from poetgen.training.optimizers import ALPHA, BETAS
 from poetgen.training.processes import ALONE, Processes

@@ -10,12 +10,12 @@ from dataclasses import asdict, replace
 from typing import SupportsFloat
 
 from poetgen.config import TrainConfig
+from poetgen.corpus.corpus import Corpus
 from poetgen.errors import DivergedError
 from poetgen.networks.model import num_parameters
 from poetgen.networks.model_file import save_model
-from poetgen.sealed import all_finite
 from poetgen.shortage import give_memory_back
-from poetgen.text.corpus import Corpus
+from poetgen.tensor_file import all_finite
 from poetgen.training.checkpoint import (
     Checkpoint,
     RunState,

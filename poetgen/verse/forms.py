@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
+from poetgen.characters import HAN
 from poetgen.errors import SettingError
-from poetgen.text.characters import HAN
 
 # Form: number of lines, characters in each.
 FORMS: dict[str, tuple[int, int]] = {

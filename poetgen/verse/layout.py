@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from poetgen.text.characters import END_MARKS, mostly_han
+from poetgen.characters import END_MARKS, mostly_han
 
 _SENTENCE = re.compile(rf"[^{END_MARKS}]*[{END_MARKS}]+|[^{END_MARKS}]+$")
 

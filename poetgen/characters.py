@@ -1,0 +1,70 @@
+"""What kind of character is this? The few classes that all rooms agree on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+# Unified ideographs: the basic block, extension A, the iteration zero 〇, and planes 2 and 3.
+# Compatibility ideographs are left out: NFC turns those of the basic plane into unified ones.
+HAN_RANGES = ((0x3007, 0x3007), (0x3400, 0x4DBF), (0x4E00, 0x9FFF), (0x20000, 0x3FFFD))
+
+# The same as the inside of a character class of a regular expression.
+HAN = "".join(f"{chr(first)}-{chr(last)}" for first, last in HAN_RANGES)
+
+# The marks that a poem is written with; all others are the editor's.
+LINE_MARKS = "，。？！；：、"
+END_MARKS = "。？！；"
+
+_HAN = re.compile(f"[{HAN}]")
+_NOT_HAN = re.compile(f"[^{HAN}]+")
+_NO_LETTER = re.compile(r"[\W\d_]+")
+
+_TO_FULL_WIDTH = str.maketrans(",.?!;:､｡．", "，。？！；：、。。")
+
+
+def is_hanzi(char: str) -> bool:
+    """Return whether ``char`` is one Chinese character (汉字)."""
+    return _HAN.fullmatch(char) is not None
+
+
+def hanzi_only(text: str) -> str:
+    """Keep the Chinese characters of ``text`` and nothing else."""
+    return _NOT_HAN.sub("", text)
+
+
+def mostly_han(text: str) -> bool:
+    """Return whether at least half of the letters in ``text`` are Chinese characters."""
+    letters = len(_NO_LETTER.sub("", text))
+    return letters > 0 and 2 * len(hanzi_only(text)) >= letters
+
+
+def full_width(text: str) -> str:
+    """Write half-width punctuation as the full-width marks of Chinese text (，。？！；：)."""
+    return text.translate(_TO_FULL_WIDTH)
+
+
+def punctuated(verses: Sequence[str]) -> str:
+    """Put ，and 。 in turn after verses that have no mark of their own."""
+    marks = [*("，。"[place % 2] for place in range(len(verses) - 1)), "。"]
+    return "".join(
+        verse if verse[-1:] in LINE_MARKS else verse + mark
+        for verse, mark in zip(verses, marks, strict=True)
+    )
+
+
+def printable(text: str) -> str:
+    """Write every character that could upset a terminal or a file as its escape."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
+def without_surrogates(text: str) -> str:
+    """Write U+FFFD for every half of a character that stands alone; no file can hold one."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

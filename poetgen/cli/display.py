@@ -1,0 +1,270 @@
+"""What a user sees on stderr while work goes on: bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.segment import Segment
+from rich.table import Table
+from rich.text import Text
+
+from poetgen.config import TokenKind
+from poetgen.corpus.tokens import join_tokens, spaced
+from poetgen.terminal import visible
+from poetgen.training.events import (
+    Event,
+    Finished,
+    Sampled,
+    SetBack,
+    Started,
+    Validated,
+)
+from poetgen.training.events import Progress as Steps
+
+# Away from a terminal (a log file, a pipe), one line this often is enough.
+_PLAIN_LINE_SECONDS = 15.0
+# Columns of a terminal that has room for the speed, and for a bar as well.
+_WIDE = 80
+_VERY_WIDE = 90
+
+
+class _SafeConsole(Console):
+    """A console on which only rich itself can command the terminal, and no text that is shown."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Read a string with its characters made visible, as wide as they will be."""
+        return super().render_str(visible(text), **options)
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterator[Segment]:
+        """Render anything, with its text made visible, wherever it comes from."""
+        for segment in super().render(renderable, options):
+            shown = segment.text if segment.control else visible(segment.text)
+            yield segment._replace(text=shown)
+
+
+def make_console(quiet: bool = False) -> Console:
+    """Return the console for everything that is not the answer; it honours NO_COLOR."""
+    return _plain_console(stderr=True, quiet=quiet, soft_wrap=not sys.stderr.isatty())
+
+
+def make_answer_console() -> Console:
+    """Return the console for the answer itself, on stdout; a pipe is never cut to a width."""
+    return _plain_console(width=None if sys.stdout.isatty() else 200)
+
+
+def _plain_console(**options: Any) -> Console:
+    """Return a console that prints text as it is: a name may look like markup or an emoji."""
+    return _SafeConsole(markup=False, emoji=False, highlight=False, **options)
+
+
+def perplexity(loss: float) -> float:
+    """Turn nats per token into perplexity; never raises on a wild loss."""
+    return math.exp(min(loss, 99.0))
+
+
+def counting(console: Console, what: str) -> AbstractContextManager[Counter]:
+    """Show a bar that counts files while the block runs."""
+    return _counter(console, what, MofNCompleteColumn())
+
+
+def downloading(console: Console, what: str) -> AbstractContextManager[Counter]:
+    """Show a bar that counts bytes while the block runs."""
+    return _counter(console, f"Fetching {what}", DownloadColumn(), TransferSpeedColumn())
+
+
+@contextmanager
+def _counter(console: Console, what: str, *columns: ProgressColumn) -> Iterator[Counter]:
+    bar = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        *columns,
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal or console.quiet,
+    )
+    with bar:
+        yield Counter(bar, what)
+
+
+class Counter:
+    """Called with (done, total) now and then: of files, or of bytes."""
+
+    def __init__(self, bar: Progress, what: str) -> None:
+        """Count ``what`` on ``bar``."""
+        self._bar = bar
+        self._task = bar.add_task(what, total=None)
+
+    def __call__(self, done: int, total: int) -> None:
+        """Move the bar."""
+        self._bar.update(self._task, completed=done, total=total)
+
+
+class TrainingDisplay:
+    """Shows the events of a run: live on a terminal, one plain line now and then elsewhere."""
+
+    def __init__(self, console: Console, name: str) -> None:
+        """Show the run of the model ``name``."""
+        self._console = console
+        self._name = name
+        self._live = console.is_terminal and not console.quiet
+        self._last_line = -math.inf
+        self._validation = ""
+        wide, very_wide = console.width >= _WIDE, console.width >= _VERY_WIDE
+        # On a narrow screen the numbers matter more than the bar.
+        self._bar = Progress(
+            *([BarColumn(bar_width=None)] if very_wide else []),
+            TaskProgressColumn(),
+            TextColumn("epoch {task.fields[epoch]:.2f}"),
+            TextColumn("loss [bold]{task.fields[loss]}[/]"),
+            TextColumn("perplexity [bold]{task.fields[perplexity]}[/]"),
+            TextColumn("{task.fields[smooth]}"),
+            *([TextColumn("{task.fields[rate]:,.0f} tokens/s")] if wide else []),
+            TextColumn("left {task.fields[left]}"),
+            console=console,
+            expand=very_wide,
+        )
+        self._task = self._bar.add_task(
+            name, total=1.0, epoch=0.0, loss="…", perplexity="…", smooth="", rate=0.0, left="…"
+        )
+        self._sample: Sampled | None = None
+        self._screen = Live(console=console, get_renderable=self._render, refresh_per_second=4)
+
+    def __enter__(self) -> TrainingDisplay:
+        """Begin to show."""
+        if self._live:
+            self._screen.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Leave the last picture on the screen."""
+        if self._live:
+            self._screen.stop()
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+        if isinstance(event, Started):
+            self._console.print(
+                f"Training {self._name} on {event.device} in {event.precision}: "
+                f"{event.num_parameters:,} parameters, {event.total_steps:,} steps, "
+                f"{event.steps_per_epoch:,} to an epoch."
+            )
+            if event.remark:
+                self._console.print(event.remark)
+            if event.resumed_at_step:
+                self._console.print(f"Going on after step {event.resumed_at_step:,}.")
+        elif isinstance(event, Steps):
+            self._show_steps(event)
+        elif isinstance(event, Validated):
+            per_hanzi = event.metrics.perplexity_per_hanzi
+            self._validation = (
+                f"step {event.step:,}: validation perplexity "
+                f"{event.metrics.perplexity_per_token:.2f} per token"
+                + (f", {per_hanzi:.1f} per hanzi" if per_hanzi is not None else "")
+                + (" (best so far, kept)" if event.is_best else "")
+            )
+            self._console.print(self._validation)
+        elif isinstance(event, SetBack):
+            self._console.print(
+                f"The loss was no number at step {event.failed_step:,}: back to step "
+                f"{event.step:,}, with {event.rate_factor:g} times the rate."
+            )
+        elif isinstance(event, Sampled):
+            self._sample = event
+            if not self._live:
+                self._console.print(_sample_lines(event))
+        elif isinstance(event, Finished) and self._live:
+            self._bar.update(self._task, left="0:00")
+
+    def _show_steps(self, event: Steps) -> None:
+        left = _remaining(event)
+        if self._live:
+            self._bar.update(
+                self._task,
+                completed=event.fraction_done,
+                epoch=event.epoch,
+                loss=f"{event.loss:.3f}",
+                perplexity=f"{perplexity(event.loss):.1f}",
+                smooth=_smooth(event).rstrip(),
+                rate=event.tokens_per_second,
+                left=left,
+            )
+        elif time.monotonic() - self._last_line >= _PLAIN_LINE_SECONDS:
+            self._last_line = time.monotonic()
+            self._console.print(
+                f"step {event.step:,}/{event.total_steps:,}  epoch {event.epoch:.2f}  "
+                f"loss {event.loss:.3f}  perplexity {perplexity(event.loss):.1f}  "
+                f"{_smooth(event)}{event.tokens_per_second:,.0f} tokens/s  "
+                f"threads {event.num_threads}  left {left}"
+            )
+
+    def _render(self) -> Group:
+        if self._sample is None:
+            return Group(self._bar)
+        table = Table.grid(padding=(0, 2))
+        table.add_row(Text("real", style="dim"), Text(_spell(self._sample.line, self._sample.kind)))
+        table.add_row(Text("guess", style="dim"), _marked(self._sample))
+        for poem in self._sample.poems:
+            table.add_row(Text("·", style="dim"), _one_line(poem))
+        return Group(table, self._bar)
+
+
+def _marked(sample: Sampled) -> Text:
+    """Colour the places where the model's first choice is the real token."""
+    text = Text()
+    shown = spaced(sample.guess, sample.kind)
+    for real, guess, part in zip(sample.line, sample.guess, shown, strict=True):
+        text.append(part.replace("\n", " "), style="bold green" if real == guess else "dim")
+    return text
+
+
+def _spell(tokens: Sequence[str], kind: TokenKind) -> str:
+    return join_tokens(tokens, kind).replace("\n", " ")
+
+
+def _one_line(poem: str) -> Text:
+    return Text(poem.replace("\n", " / "), no_wrap=True, overflow="ellipsis")
+
+
+def _sample_lines(sample: Sampled) -> Text:
+    poems = "\n".join(f"  {_one_line(poem)}" for poem in sample.poems)
+    line, guess = (_spell(tokens, sample.kind) for tokens in (sample.line, sample.guess))
+    return Text(f"  real   {line}\n  guess  {guess}\n{poems}")
+
+
+def _smooth(event: Steps) -> str:
+    return "" if event.smooth_loss is None else f"smooth loss {event.smooth_loss:.2f}  "
+
+
+def _remaining(event: Steps) -> str:
+    if event.fraction_done <= 0:
+        return "…"
+    seconds = event.elapsed_seconds * (1 / event.fraction_done - 1)
+    return format_seconds(seconds)
+
+
+def format_seconds(seconds: float) -> str:
+    """Write a duration as m:ss or h:mm:ss."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,155 @@
+"""From an editor's page to the poem alone.
+
+The published Tang poems carry the work of their editors: notes in brackets, numbers of
+notes, characters described by their parts, holes where a character is lost. ``clean``
+takes out what is not the poem, and refuses what is no whole poem, with a reason.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Literal, NamedTuple
+
+from poetgen.characters import HAN, LINE_MARKS, full_width, hanzi_only, mostly_han, punctuated
+
+Reason = Literal[
+    "empty",
+    "lacuna",
+    "unbalanced note",
+    "debris",
+    "fragment",
+    "not verse",
+    "too long",
+    "duplicate",
+    "near-duplicate",
+    "other form",
+    "other author",
+]
+
+# Shorter than two lines of four characters is a quotation, not a poem.
+MIN_HANZI = 8
+# No metre has longer lines; the few poems that do are editors' prose.
+MAX_LINE_HANZI = 16
+# The marks that a poem may end with; any other is made 。
+LAST_MARKS = "。？！"
+
+_NOTES = (
+    re.compile(r"（[^（）]*）"),
+    re.compile(r"\([^()]*\)"),
+    re.compile(r"〖[^〖〗]*〗"),
+    re.compile(r"【[^【】]*】"),
+    re.compile(r"〈[^〈〉]*〉"),
+)
+# No editor goes deeper; what is left then is a bracket too many.
+_MAX_NOTE_DEPTH = 100
+# [一] and [12] are numbers of notes; [溪] is a character that the editor restored.
+_NOTE_NUMBER = re.compile(r"[\[［][0-9一二三四五六七八九十○〇]*[\]］]")
+_RESTORED = re.compile(rf"[\[［]([{HAN}{LINE_MARKS}]*)[\]］]")
+# {口馬}, ⿰木養: a glyph given by its parts. What it stands for is not known here.
+_DESCRIBED = re.compile(r"\{[^{}]*\}|[\u2ff0-\u2fff]")
+_LOST = re.compile("[□■●○◇◎\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]")
+_LEFT_OVER = re.compile(r"[（）()〖〗【】〈〉\[\]［］{}]")
+_QUOTES = re.compile(r"[「」『』“”‘’\"'《》﹁﹂﹃﹄]")
+_SPACES = re.compile(r"\s+")
+_NOT_VERSE_CHARS = re.compile(f"[^{HAN}{LINE_MARKS}]")
+_MARK_RUN = re.compile(f"[{LINE_MARKS}]{{2,}}")
+_LONG_LINE = re.compile(f"[{HAN}]{{{MAX_LINE_HANZI + 1}}}")
+_VERSE = re.compile(f"[{HAN}]{{1,{MAX_LINE_HANZI}}}")
+# The poem's own number in a list: 1. or 12、
+_NUMBER = re.compile(r"^\s*\d{1,5}\s*[.．、)）]")
+_NOT_LETTERS = re.compile(r"[^a-z\n]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+_LINE_ENDS = re.compile(r"\r\n|[\r\x85\u2028\u2029]")
+# Marks of direction, soft hyphens, byte order marks, selectors of a glyph: no reader sees them.
+_INVISIBLE = re.compile(
+    r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u180b-\u180f\u200b\u200e\u200f"
+    r"\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+# These too, in Chinese; other scripts need them to shape their letters.
+_JOINERS = re.compile(r"[\u200c\u200d]")
+_BESIDE_MARK = re.compile(rf" *([{LINE_MARKS}]) *")
+
+
+class Cleaned(NamedTuple):
+    """A clean poem, or the reason why there is none; exactly one of the two is set."""
+
+    text: str | None
+    reason: Reason | None
+
+
+def clean(text: str, *, words: bool = False) -> Cleaned:
+    """Take the editor's work out of ``text``, or say why no whole poem is left.
+
+    Chinese text becomes characters and the marks ，。？！；：、 and nothing else; with
+    ``words``, also the blanks between its words. Other text keeps its letters, punctuation
+    and line breaks.
+    """
+    text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    return _clean_verse(text, words) if mostly_han(text) else _clean_plain(text)
+
+
+def letters_only(text: str) -> str:
+    """Lower all letters and write every run of anything else as one blank, line by line.
+
+    The cleaning of the textbooks that count characters of *The Time Machine*: no blanks at
+    the ends of a line, and empty lines stay empty (Zhang et al., Dive into Deep Learning).
+    """
+    lines = _NOT_LETTERS.sub(" ", text.lower()).split("\n")
+    return "\n".join(line.strip() for line in lines)
+
+
+def _clean_plain(text: str) -> Cleaned:
+    text = _CONTROL.sub("", _LINE_ENDS.sub("\n", text).replace("\t", " "))
+    text = "\n".join(re.sub(" +", " ", line).strip() for line in text.strip().split("\n"))
+    if not text:
+        return Cleaned(None, "empty")
+    return Cleaned(text, None)
+
+
+def _clean_verse(text: str, words: bool) -> Cleaned:
+    text = _JOINERS.sub("", text)
+    verses = [line.strip() for line in text.splitlines() if line.strip()] if words else text.split()
+    # Many write verses without marks, and let the breaks between them speak.
+    if len(verses) > 1 and all(_VERSE.fullmatch("".join(verse.split())) for verse in verses):
+        text = punctuated(verses)
+    text = _SPACES.sub(" " if words else "", _NUMBER.sub("", text))
+    text = full_width(_without_notes(text))
+    text = _QUOTES.sub("", text).replace("…", "").replace("—", "").replace("·", "")
+    if _DESCRIBED.search(text) or _LOST.search(text):
+        return Cleaned(None, "lacuna")
+    if _LEFT_OVER.search(text):
+        return Cleaned(None, "unbalanced note")
+    if words:
+        text = _BESIDE_MARK.sub(r"\1", _SPACES.sub(" ", text)).strip()
+    if _NOT_VERSE_CHARS.search(text.replace(" ", "")):
+        return Cleaned(None, "debris")
+    text = _MARK_RUN.sub(_one_mark, text.lstrip(LINE_MARKS))
+    num_hanzi = len(hanzi_only(text))
+    if num_hanzi == 0:
+        return Cleaned(None, "empty")
+    if num_hanzi < MIN_HANZI:
+        return Cleaned(None, "fragment")
+    if _LONG_LINE.search(text.replace(" ", "")):
+        return Cleaned(None, "not verse")
+    if text[-1] not in LAST_MARKS:
+        text = text.rstrip(LINE_MARKS) + "。"
+    return Cleaned(text, None)
+
+
+def _without_notes(text: str) -> str:
+    text = _NOTE_NUMBER.sub("", text)
+    text = _RESTORED.sub(r"\1", text)
+    # Notes contain notes: take the innermost away until nothing changes.
+    for _ in range(_MAX_NOTE_DEPTH):
+        before = text
+        for note in _NOTES:
+            text = note.sub("", text)
+        if text == before:
+            break
+    return text
+
+
+def _one_mark(run: re.Match[str]) -> str:
+    # Where a note stood between two marks, the stronger one ends the line.
+    return min(run.group(), key="。？！；：，、".index)

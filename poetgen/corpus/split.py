@@ -1,0 +1,66 @@
+"""Which poems are trained on, and which are held out."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Sequence
+from typing import Literal, cast
+
+import numpy as np
+
+from poetgen.characters import hanzi_only, mostly_han
+from poetgen.corpus.bulk import find_clean_verse, folded_hanzi_of_all
+from poetgen.corpus.variants import TABLES, fold
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+# Of 1,000 poems, about 25 are for validation and 25 for the test.
+_HELD_OUT_PER_MILLE = 25
+
+
+def identity(text: str) -> str:
+    """Reduce a poem to what makes it this poem: its characters, whatever their script.
+
+    Each character is written as the one that stands for all that a conversion may turn it
+    into. Punctuation and title do not count, so the same poem has the same identity in every
+    corpus it appears in.
+    """
+    if mostly_han(text):
+        return fold(hanzi_only(text), "classes")
+    return "".join(char for char in fold(text, "classes").casefold() if char.isalnum())
+
+
+def identities(texts: Sequence[str]) -> list[str]:
+    """Reduce many poems."""
+    reduced = folded_hanzi_of_all(texts)
+    for index in np.flatnonzero(~find_clean_verse(texts)).tolist():
+        reduced[index] = identity(texts[index])
+    return reduced
+
+
+def split_of(identity: str) -> Split:
+    """Assign a poem to a split by a hash of its identity, whatever stands beside it.
+
+    The Tang poems whose identity was another one when the model that ships was trained keep
+    the split of that time (``tables/splits.txt``): what it was not to see stays held out.
+    """
+    digest = hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    kept = _kept_splits().get(digest)
+    if kept is not None:
+        return kept
+    place = int.from_bytes(digest, "big") % 1000
+    if place < _HELD_OUT_PER_MILLE:
+        return "validation"
+    return "test" if place < 2 * _HELD_OUT_PER_MILLE else "train"
+
+
+@functools.cache
+def _kept_splits() -> dict[bytes, Split]:
+    lines = (TABLES / "splits.txt").read_text(encoding="ascii").splitlines()
+    return {
+        bytes.fromhex(digest): cast(Split, split)
+        for split, *digests in map(str.split, lines)
+        for digest in digests
+    }

@@ -1,0 +1,210 @@
+"""Archives: zip and tar, told by their first bytes, read in memory and never extracted."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import stat
+import tarfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from itertools import islice
+from typing import IO, Any, Protocol
+
+from poetgen import limits
+from poetgen.characters import printable
+from poetgen.errors import SourceError
+
+Open = Callable[[], IO[bytes]]
+
+ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+_TAR_BLOCK_BYTES = 512
+_OUTSIDE = re.compile(r"[/\\]|[A-Za-z]:|(.*[/\\])?\.\.([/\\]|$)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file in an archive; ``refusal`` says why it must not be read, if so."""
+
+    name: str
+    place: Any
+    refusal: str | None
+
+
+class _Opened(Protocol):
+    """An archive that is open."""
+
+    def members(self) -> Iterator[Member]:
+        """List the files in it."""
+
+    def read(self, place: Any, name: str) -> bytes:
+        """Unpack one of them."""
+
+    def close(self) -> None:
+        """Let it go."""
+
+
+class Archive:
+    """The files of one archive, which is open only from the first to the last of them."""
+
+    def __init__(self, name: str, open: Open, kind: Callable[[IO[bytes], str], _Opened]) -> None:
+        """Remember how to open the archive ``name``."""
+        self.name = name
+        self._open = open
+        self._kind = kind
+        self._opened: _Opened | None = None
+
+    def members(self) -> list[Member]:
+        """List the files in the archive.
+
+        Raises:
+            SourceError: it is damaged, or has too many members.
+        """
+        with (
+            limits.damage_named(self.name),
+            closing(self._kind(self._open(), self.name)) as opened,
+        ):
+            found = list(islice(opened.members(), limits.MAX_MEMBERS + 1))
+        if len(found) > limits.MAX_MEMBERS:
+            raise SourceError(
+                f"{self.name} has more than {limits.MAX_MEMBERS:,} members.",
+                "Split it into several archives.",
+            )
+        return found
+
+    def read(self, member: Member, *, last: bool) -> bytes:
+        """Unpack one file; after the ``last`` one the archive is let go.
+
+        Raises:
+            SourceError: the file is refused, damaged or too large.
+        """
+        name = f"{self.name}/{printable(member.name)}"
+        try:
+            if member.refusal is not None:
+                raise SourceError(f"{name} {member.refusal}.", "Pack the archive anew without it.")
+            with limits.damage_named(name):
+                self._opened = self._opened or self._kind(self._open(), self.name)
+                content = self._opened.read(member.place, name)
+        except SourceError:
+            self._close()
+            raise
+        if last:
+            self._close()
+        return content
+
+    def _close(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+
+def as_archive(name: str, open: Open) -> Archive | None:
+    """Tell by its first bytes whether there is an archive, and of which kind.
+
+    A file packed with gzip is one only if there is a tar archive in it, and an ``.npz`` is
+    none: it is one file to its users.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    with open() as stream:
+        head = stream.read(_TAR_BLOCK_BYTES)
+        if head.startswith(ZIP_MAGIC):
+            stream.seek(0)
+            return None if _is_npz(stream) else Archive(name, open, _Zip)
+        if head.startswith(limits.GZIP_MAGIC):
+            stream.seek(0)
+            head = _unzipped_head(stream)
+    return Archive(name, open, _Tar) if _begins_tar(head) else None
+
+
+def _is_npz(stream: IO[bytes]) -> bool:
+    """Return whether a zip archive is one of numpy's: all in it are arrays."""
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            names = archive.namelist()
+    except limits.UNPACKING_ERRORS:
+        return False  # and whoever reads it learns why
+    return bool(names) and all(name.endswith(".npy") for name in names)
+
+
+def _unzipped_head(stream: IO[bytes]) -> bytes:
+    try:
+        with gzip.GzipFile(fileobj=stream) as unpacked:
+            return unpacked.read(_TAR_BLOCK_BYTES)
+    except limits.UNPACKING_ERRORS:
+        return b""  # and whoever reads it learns why
+
+
+def _begins_tar(head: bytes) -> bool:
+    # By the checksum, for the oldest kind has no magic number.
+    try:
+        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+    except (tarfile.TarError, ValueError):
+        return False
+    return True
+
+
+class _Zip:
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        with ExitStack() as stack:
+            stack.enter_context(stream)
+            self._zip = stack.enter_context(zipfile.ZipFile(stream))
+            # From here on they stay open.
+            self.close = stack.pop_all().close
+
+    def members(self) -> Iterator[Member]:
+        for info in self._zip.infolist():
+            if not info.is_dir():
+                yield Member(info.filename, info, self._refusal(info))
+
+    def _refusal(self, info: zipfile.ZipInfo) -> str | None:
+        if info.flag_bits & 1:
+            return "is encrypted"
+        # The other two are rare, and hard to keep within bounds.
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            return "is not packed with deflate, the usual method"
+        if stat.S_ISLNK(info.external_attr >> 16):
+            return "is a link"
+        return _refusal_of_name(info.filename)
+
+    def read(self, place: zipfile.ZipInfo, name: str) -> bytes:
+        if place.file_size > limits.MAX_BYTES:
+            raise limits.too_large(name)
+        with self._zip.open(place) as stream:
+            return limits.read_all(stream, name)
+
+
+class _Tar:
+    def __init__(self, stream: IO[bytes], name: str) -> None:
+        # In memory, because a packed tar cannot be read here and there.
+        with stream:
+            self._data = limits.unzipped(limits.read_all(stream, name), name)
+
+    def members(self) -> Iterator[Member]:
+        with tarfile.open(fileobj=io.BytesIO(self._data), mode="r:") as archive:
+            for info in archive:
+                if not info.isdir():
+                    yield Member(info.name, info, self._refusal(info))
+
+    def _refusal(self, info: tarfile.TarInfo) -> str | None:
+        if not info.isfile() or info.issparse():
+            return "is a link or a device"
+        return _refusal_of_name(info.name)
+
+    def read(self, place: tarfile.TarInfo, name: str) -> bytes:
+        content = self._data[place.offset_data : place.offset_data + place.size]
+        if len(content) != place.size:
+            raise EOFError("it ends in the middle")
+        return content
+
+    def close(self) -> None:
+        self._data = b""
+
+
+def _refusal_of_name(name: str) -> str | None:
+    # Nothing is written by these names; but who packs such ones means no good.
+    return "has a path that leads out of the archive" if _OUTSIDE.match(name) else None

@@ -1,0 +1,249 @@
+"""Batches: of whole poems of like length, or of windows on a long stream of tokens.
+
+Each way of batching gives an epoch as a list of batches that are put together only when
+asked for, so that a run can go on in the middle of an epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poetgen.config import TrainConfig
+from poetgen.corpus.corpus import Corpus, Poems
+from poetgen.corpus.vocabulary import PAD
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Rows of a stream of tokens, which stays where it is until they are read.
+
+    Row b begins at ``starts[b]`` and has ``lengths[b]`` targets: each token's is the one
+    after it. ``starts`` and ``lengths`` are of shape (B,); the rows are as wide, T, as the
+    longest.
+    """
+
+    stream: NDArray[np.integer[Any]]
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+    @property
+    def width(self) -> int:
+        """T, at least one."""
+        return max(1, int(self.lengths.max()))
+
+    @property
+    def num_targets(self) -> int:
+        """How many targets there are, padding not counted."""
+        return int(self.lengths.sum())
+
+    @property
+    def num_padded(self) -> int:
+        """How many places of the rows have no target."""
+        return len(self.lengths) * self.width - self.num_targets
+
+    @property
+    def inputs(self) -> NDArray[np.int64]:
+        """The inputs alone, as ``read`` gives them."""
+        return self.read()[0]
+
+    @property
+    def targets(self) -> NDArray[np.int64]:
+        """The targets alone, as ``read`` gives them."""
+        return self.read()[1]
+
+    def read(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Gather inputs and targets, token ids (B, T), PAD after the end of the shorter rows.
+
+        ``targets[b, t]`` follows ``inputs[b, t]``, or is PAD.
+        """
+        steps = np.arange(self.width + 1)
+        present = steps <= self.lengths[:, None]
+        places = np.where(present, self.starts[:, None] + steps, 0)
+        token_ids = np.where(present, self.stream[places], PAD).astype(np.int64)
+        return token_ids[:, :-1], token_ids[:, 1:]
+
+
+def part_of(batch: Batch, number: int, num_parts: int) -> Batch:
+    """Give every ``num_parts``-th row of a batch, from row ``number`` on.
+
+    A part that gets no row is one row without targets, which teaches nothing.
+    """
+    rows = slice(number, None, num_parts)
+    if number < len(batch.starts):
+        return Batch(batch.stream, batch.starts[rows], batch.lengths[rows])
+    return Batch(batch.stream, batch.starts[:1], np.zeros_like(batch.lengths[:1]))
+
+
+def plan_batches(
+    lengths: NDArray[np.int64], batch_tokens: int, rng: np.random.Generator | None
+) -> list[NDArray[np.int64]]:
+    """Group poems into batches of at most ``batch_tokens`` steps, padding included.
+
+    Poems are sorted by length, equal lengths in random order, cut into groups, and the
+    groups are shuffled; a poem longer than the budget is a batch of its own. Without
+    ``rng`` the order is by length, for evaluation.
+
+    Returns:
+        The indices of the poems of each batch; every poem is in exactly one.
+    """
+    order = np.arange(len(lengths)) if rng is None else rng.permutation(len(lengths))
+    order = order[np.argsort(lengths[order], kind="stable")]
+    ordered = lengths[order]
+    groups = []
+    first = 0
+    while first < len(order):
+        # With lengths ascending, the k-th poem sets the width of a group of k poems.
+        most = max(1, batch_tokens // int(ordered[first]))
+        widths = ordered[first : first + most]
+        sizes = widths * np.arange(1, len(widths) + 1)
+        count = max(1, int(np.searchsorted(sizes, batch_tokens, side="right")))
+        groups.append(order[first : first + count])
+        first += count
+    if rng is not None:
+        groups = [groups[i] for i in rng.permutation(len(groups))]
+    return groups
+
+
+def assemble(poems: Poems, indices: NDArray[np.int64]) -> Batch:
+    """Make one batch of the poems ``indices``."""
+    starts = poems.offsets[indices]
+    # The last token of a poem has no target.
+    return Batch(poems.tokens, starts, poems.offsets[indices + 1] - starts - 1)
+
+
+def iter_batches(
+    poems: Poems, batch_tokens: int, rng: np.random.Generator | None = None
+) -> Iterator[Batch]:
+    """Yield every poem once, in batches of about ``batch_tokens`` steps."""
+    for indices in plan_batches(poems.lengths, batch_tokens, rng):
+        yield assemble(poems, indices)
+
+
+class Batching(Protocol):
+    """A way to cut a split into batches."""
+
+    @property
+    def carries_state(self) -> bool:
+        """Whether each batch continues the one before it, so that the state is carried on."""
+
+    def epoch(self, rng: np.random.Generator) -> Epoch:
+        """Cut one pass over the data, in an order drawn from ``rng``."""
+
+
+class Epoch(Sequence[Batch]):
+    """One pass over the data: batches that are assembled when they are asked for."""
+
+    def __init__(self, size: int, num_targets: int, get: Callable[[int], Batch]) -> None:
+        """Hold ``size`` batches with ``num_targets`` targets in all."""
+        self.num_targets = num_targets
+        self._size, self._get = size, get
+
+    def __len__(self) -> int:
+        return self._size
+
+    @overload
+    def __getitem__(self, index: int) -> Batch: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Batch]: ...
+    def __getitem__(self, index: int | slice) -> Batch | Sequence[Batch]:
+        if isinstance(index, slice):
+            return [self._get(i) for i in range(*index.indices(self._size))]
+        return self._get(range(self._size)[index])
+
+
+@dataclass(frozen=True, slots=True)
+class PoemBatching:
+    """Whole poems, a budget of tokens for each batch."""
+
+    poems: Poems
+    batch_tokens: int
+    carries_state: bool = False
+
+    def epoch(self, rng: np.random.Generator) -> Epoch:
+        """Group poems of like length, in random order."""
+        groups = plan_batches(self.poems.lengths, self.batch_tokens, rng)
+        return Epoch(len(groups), self.poems.num_targets, lambda i: assemble(self.poems, groups[i]))
+
+
+def _draw_offset(room: int, seq_len: int, rng: np.random.Generator) -> int:
+    """Draw where an epoch begins, below ``seq_len`` and such that a batch is left."""
+    return int(rng.integers(max(1, min(seq_len, room))))
+
+
+def _windows(length: int, seq_len: int, offset: int) -> int:
+    """Count the windows of ``seq_len`` steps in a stream, one token left for the target."""
+    return max(0, (length - 1 - offset) // seq_len)
+
+
+@dataclass(frozen=True, slots=True)
+class RandomBatching:
+    """Windows of ``seq_len`` steps in random order, ``batch_size`` of them in a batch.
+
+    Every epoch begins at another random offset below ``seq_len``, so that the cuts fall
+    elsewhere; what is left over at the ends is not seen in that epoch.
+    """
+
+    poems: Poems
+    seq_len: int
+    batch_size: int
+    carries_state: bool = False
+
+    def epoch(self, rng: np.random.Generator) -> Epoch:
+        """Cut the stream into windows and shuffle them."""
+        stream = self.poems.tokens
+        offset = _draw_offset(len(stream) - self.seq_len, self.seq_len, rng)
+        starts = offset + self.seq_len * rng.permutation(
+            _windows(len(stream), self.seq_len, offset)
+        )
+        size = self.batch_size
+        return Epoch(
+            -(-len(starts) // size),
+            len(starts) * self.seq_len,
+            lambda i: _windows_at(self.poems, starts[i * size : (i + 1) * size], self.seq_len),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SequentialBatching:
+    """``batch_size`` long strips side by side, read on window by window.
+
+    Row b of a batch goes on exactly where row b of the batch before it ended, so the state
+    is carried over. Every epoch begins at another random offset below ``seq_len``.
+    """
+
+    poems: Poems
+    seq_len: int
+    batch_size: int
+    carries_state: bool = True
+
+    def epoch(self, rng: np.random.Generator) -> Epoch:
+        """Cut the stream into strips."""
+        stream = self.poems.tokens
+        offset = _draw_offset(len(stream) - self.batch_size * self.seq_len, self.seq_len, rng)
+        strip = (len(stream) - 1 - offset) // self.batch_size
+        starts = offset + strip * np.arange(self.batch_size)
+        num_windows = max(0, strip // self.seq_len)
+        return Epoch(
+            num_windows,
+            num_windows * self.batch_size * self.seq_len,
+            lambda i: _windows_at(self.poems, starts + i * self.seq_len, self.seq_len),
+        )
+
+
+def _windows_at(poems: Poems, starts: NDArray[np.int64], seq_len: int) -> Batch:
+    return Batch(poems.tokens, starts, np.full(len(starts), seq_len))
+
+
+def pick_batching(corpus: Corpus, config: TrainConfig) -> Batching:
+    """Choose how the training split is cut: as asked, else by the kind of text."""
+    poems = corpus.splits["train"]
+    kind = config.batching or ("sequential" if corpus.is_prose else "poems")
+    if kind == "poems":
+        return PoemBatching(poems, config.batch_tokens)
+    windows = RandomBatching if kind == "random" else SequentialBatching
+    return windows(poems, config.seq_len, config.batch_size)

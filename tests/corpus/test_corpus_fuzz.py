@@ -1,0 +1,315 @@
+"""Corpus folders that were damaged or made up: the same corpus is loaded, or none."""
+
+import json
+import random
+import threading
+
+import numpy as np
+import pytest
+
+from poetgen.corpus import corpus as module
+from poetgen.corpus.corpus import Poems, fingerprint_of, load_corpus, save_corpus
+from poetgen.corpus.split import SPLITS
+from poetgen.corpus.vocabulary import END, PAD, START, Vocabulary
+from poetgen.errors import CorpusError, ExistsError
+from poetgen.places import find_corpus
+
+ODD = [None, True, -1, 0, 2**70, 1.5, "", "x" * 5000, [], {}, [[]], float("inf"), "word", "日"]
+DEEP = b"[" * 200_000
+
+
+@pytest.fixture
+def folder(small_corpus, tmp_path):
+    save_corpus(small_corpus, tmp_path / "corpora" / "x")
+    return tmp_path / "corpora" / "x"
+
+
+def flip_bits(data, rng):
+    out = bytearray(data)
+    for _ in range(rng.choice([1, 1, 2, 8, 64])):
+        out[rng.randrange(len(out))] ^= 1 << rng.randrange(8)
+    return bytes(out)
+
+
+def cut_or_lengthen(data, rng):
+    return data[: rng.randrange(len(data))] if rng.random() < 0.5 else data + rng.randbytes(8)
+
+
+def write_another_header(data, rng):
+    """Promise another type, order or shape than there is, or nothing that makes sense."""
+    old, new = rng.choice(
+        [
+            (b"<u2", b"<i2"),
+            (b"<u2", b"|O "),
+            (b"<i8", b"<f8"),
+            (b"False", b"True "),
+            (b",)", b",1"),
+            (b"shape", b"shade"),
+            (b"(", b"(9"),
+            (b"(", b"(((((((("),
+            (b"{", b"\x00"),
+            (b"\x01\x00v", b"\x03\x00v"),
+            (b"\x93NUMPY", b"PK\x03\x04\x00\x00"),
+        ]
+    )
+    return data.replace(old, new, 1)
+
+
+def edit_json(data, rng):
+    """Set one value of corpus.json, however deep in it, to something odd, or drop it."""
+    meta = json.loads(data)
+    inside, key = meta, rng.choice(list(meta))
+    while isinstance(inside[key], dict | list) and inside[key] and rng.random() < 0.6:
+        inside = inside[key]
+        key = rng.choice(list(inside) if isinstance(inside, dict) else range(len(inside)))
+    if rng.random() < 0.2:
+        del inside[key]
+    else:
+        inside[key] = rng.choice(ODD)
+    if rng.random() < 0.1:
+        return DEEP
+    return json.dumps(meta).encode()
+
+
+def outcome(folder):
+    """Load a corpus: what it is to those who learn from it, or None for a clear error."""
+    try:
+        loaded = load_corpus(folder)
+    except CorpusError as error:
+        refusal = error
+    else:
+        return content_of(loaded)
+    assert "poetgen prepare SOURCE --name x --force" in refusal.advice
+    assert str(folder) in refusal.problem
+    assert refusal.problem.isprintable()
+    return None
+
+
+def content_of(loaded):
+    return (
+        (loaded.vocabulary.tokens, loaded.vocabulary.kind, loaded.script, loaded.is_prose),
+        [(poems.tokens.tobytes(), poems.offsets.tobytes()) for poems in loaded.splits.values()],
+        [(poems.tokens.dtype, poems.offsets.dtype) for poems in loaded.splits.values()],
+        loaded.fingerprint,
+        loaded.meta,
+    )
+
+
+def test_no_damage_gives_another_corpus(folder):
+    rng = random.Random(0)
+    original = outcome(folder)
+    files = sorted(folder.iterdir())
+    refused = 0
+    for _ in range(120):
+        path = rng.choice([*files, folder / "corpus.json"])
+        data = path.read_bytes()
+        change = rng.choice(
+            [flip_bits, cut_or_lengthen, edit_json]
+            if path.suffix == ".json"
+            else [flip_bits, cut_or_lengthen, write_another_header]
+        )
+        path.write_bytes(change(data, rng))
+        found = outcome(folder)
+        assert found in (None, original), (path.name, change.__name__)
+        refused += found is None
+        path.write_bytes(data)
+    assert refused > 90
+
+
+def test_files_that_are_missing_swapped_or_folders_are_refused(folder):
+    files = sorted(folder.iterdir())
+    for path, other in zip(files, [*files[1:], files[0]], strict=True):
+        data = path.read_bytes()
+        path.unlink()
+        assert outcome(folder) is None
+        path.mkdir()
+        assert outcome(folder) is None
+        path.rmdir()
+        path.write_bytes(other.read_bytes())
+        assert outcome(folder) is None
+        path.write_bytes(data)
+
+
+def remade(folder, change_meta=lambda meta: None, **arrays):
+    """Write another content into a corpus folder, with the fingerprint that belongs to it."""
+    path = folder / "corpus.json"
+    meta = json.loads(path.read_bytes())
+    meta.pop("checksum", None)
+    change_meta(meta)
+    splits = {}
+    for split in SPLITS:
+        parts = []
+        for part in ("tokens", "offsets"):
+            file = folder / f"{split}.{part}.npy"
+            array = arrays.get(f"{split}_{part}", np.load(file))
+            np.save(file, array)
+            parts.append(array)
+        splits[split] = Poems(*parts)
+    vocabulary = Vocabulary([str(number) for number in range(3)])
+    vocabulary.tokens = tuple(meta["vocabulary"])
+    meta["fingerprint"] = fingerprint_of(vocabulary, splits, meta["changed_rules"])
+    path.write_bytes(json.dumps(meta).encode())
+
+
+@pytest.mark.parametrize(
+    ("place", "token"),
+    [(0, 5), (0, PAD), (-1, 5), (-1, START), (1, PAD), (1, END), (2, START), (1, 60_000)],
+)
+def test_tokens_that_are_no_poems_are_refused_whatever_the_fingerprint(folder, place, token):
+    tokens = np.load(folder / "train.tokens.npy")
+    tokens[place] = token
+    remade(folder, train_tokens=tokens)
+    assert outcome(folder) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda offsets: offsets[1:],
+        lambda offsets: np.r_[3, offsets[1:]],
+        lambda offsets: np.r_[offsets[:-1], offsets[-1] + 1],
+        lambda offsets: offsets[:1],
+        lambda offsets: np.r_[offsets[:2], offsets[1:]],
+        lambda offsets: np.r_[0, 2**62, -(2**62), offsets[3:]],
+        lambda offsets: offsets[:, None],
+        lambda offsets: offsets.astype(np.float64),
+        lambda offsets: offsets.astype(">i8"),
+        lambda offsets: offsets[:0],
+    ],
+)
+def test_offsets_that_are_none_are_refused_whatever_the_fingerprint(folder, change):
+    remade(folder, train_offsets=change(np.load(folder / "train.offsets.npy")))
+    assert outcome(folder) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (("rules", "tokens"), "word"),
+        (("rules", "script"), 5),
+        (("changed_rules", "script"), 5),
+        (("changed_rules", "script"), "traditional"),
+        (("changed_rules",), []),
+        (("rules",), None),
+        (("prose",), True),
+        (("prose",), 1),
+        (("vocabulary",), "日月"),
+        (("vocabulary",), []),
+        (("vocabulary", 0), "日月"),
+        (("vocabulary", 0), "\x1b"),
+        (("fingerprint",), None),
+    ],
+)
+def test_fields_are_not_believed_by_themselves(folder, key, value):
+    def change(meta):
+        *outer, last = key
+        for name in outer:
+            meta = meta[name]
+        meta[last] = value
+
+    remade(folder)
+    assert outcome(folder) is not None  # without a checksum, as the first corpora were
+    if key == ("fingerprint",):
+        path = folder / "corpus.json"
+        path.write_text(json.dumps({**json.loads(path.read_bytes()), "fingerprint": None}))
+    else:
+        remade(folder, change)
+    assert outcome(folder) is None
+
+
+def test_a_doubled_token_asks_for_the_corpus_again_and_not_for_a_model(folder):
+    def double(meta):
+        meta["vocabulary"][1] = meta["vocabulary"][0]
+
+    remade(folder, double)
+    with pytest.raises(CorpusError, match="appears twice") as error:
+        load_corpus(folder)
+    assert "model" not in error.value.problem + error.value.advice
+
+
+class KilledError(BaseException):
+    """What a process does after SIGKILL: nothing any more."""
+
+
+def kill_at(moment, monkeypatch):
+    """Let the process end just before its ``moment``-th change of the disk."""
+    left = [moment]
+
+    def dying(change):
+        def run(*args, **kwargs):
+            left[0] -= 1
+            if left[0] < 0:
+                raise KilledError
+            return change(*args, **kwargs)
+
+        return run
+
+    for owner, names in (
+        (module.np, ["save"]),
+        (module.os, ["replace"]),
+        (module.shutil, ["rmtree"]),
+        (module.Path, ["rename", "mkdir", "rmdir", "write_bytes"]),
+    ):
+        for name in names:
+            monkeypatch.setattr(owner, name, dying(getattr(owner, name)))
+
+
+@pytest.mark.parametrize("is_new", [False, True])
+def test_a_prepare_that_is_killed_leaves_a_whole_corpus_and_no_litter(
+    small_corpus, tmp_path, monkeypatch, is_new
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "sync", lambda path: None)  # takes most of the time
+    folder = tmp_path / "corpora" / "x"
+    other = module.Corpus(
+        **{
+            **{name: getattr(small_corpus, name) for name in small_corpus.__slots__},
+            "meta": {**small_corpus.meta, "name": "other"},
+        }
+    )
+    (tmp_path / "corpora").mkdir()
+    seen = set()
+    for moment in range(100):
+        module.shutil.rmtree(folder, ignore_errors=True)
+        if not is_new:
+            save_corpus(small_corpus, folder)
+        with monkeypatch.context() as patch:
+            kill_at(moment, patch)
+            try:
+                save_corpus(other, folder, force=True)
+                break
+            except KilledError:
+                pass
+        if is_new and not folder.exists():
+            with pytest.raises(CorpusError) as error:
+                find_corpus("x")
+            assert ".x" not in error.value.advice
+        else:
+            assert find_corpus("x").samefile(folder)
+            seen.add(load_corpus(folder).meta["name"])
+        save_corpus(small_corpus, folder, force=True)
+        assert load_corpus(folder).meta["name"] == small_corpus.meta["name"]
+        assert {path.name for path in folder.iterdir()} == module._FILES
+        assert [path.name for path in folder.parent.iterdir()] == ["x"]
+    assert 9 < moment < 99
+    assert seen == ({"other"} if is_new else {"other", "small"})
+
+
+def test_of_two_that_prepare_one_new_name_at_once_one_is_told(small_corpus, tmp_path):
+    barrier, outcomes = threading.Barrier(2), []
+
+    def save():
+        barrier.wait()
+        try:
+            save_corpus(small_corpus, tmp_path / "corpora" / "x")
+            outcomes.append(None)
+        except ExistsError as error:
+            outcomes.append(error.advice)
+
+    threads = [threading.Thread(target=save) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes, key=str) == ["Give --force to replace it, or another --name.", None]
+    assert [path.name for path in (tmp_path / "corpora").iterdir()] == ["x"]
