@@ -16,6 +16,9 @@ HAN = "".join(f"{chr(first)}-{chr(last)}" for first, last in HAN_RANGES)
 LINE_MARKS = "，。？！；：、"
 END_MARKS = "。？！；"
 
+# With these the course reports let a poem begin; one more, 君, is common in Tang poems.
+STARTS = "日红山夜湖海月君"
+
 _HAN = re.compile(f"[{HAN}]")
 _NOT_HAN = re.compile(f"[^{HAN}]+")
 _NO_LETTER = re.compile(r"[\W\d_]+")

@@ -6,7 +6,7 @@ import sys
 import unicodedata
 from pathlib import Path
 
-from poetgen.characters import LINE_MARKS, full_width, mostly_han
+from poetgen.characters import LINE_MARKS, STARTS, full_width, mostly_han
 from poetgen.corpus.tokens import split_tokens
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import PromptError, SourceError
@@ -97,7 +97,7 @@ def _place(token: str, text: str, vocabulary: Vocabulary) -> str:
 
 def _unknown(token: str, where: str, vocabulary: Vocabulary) -> PromptError:
     kind = "character" if vocabulary.kind == "char" else "word"
-    known = [start for start in "日红山夜湖海月君" if start in vocabulary]
+    known = [start for start in STARTS if start in vocabulary]
     examples = " ".join(known or vocabulary.tokens[:8])
     return PromptError(
         f"The model does not know {token!r}{where}, in no form of it.",

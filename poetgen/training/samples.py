@@ -6,14 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from poetgen.characters import STARTS
 from poetgen.config import SampleConfig
 from poetgen.corpus.corpus import Corpus
 from poetgen.corpus.vocabulary import NUM_SPECIAL
 from poetgen.generation.decode import Stepper, generate, poem_rngs
 from poetgen.training.events import Sampled
 
-# The starts of the course reports, so that models can be compared by eye.
-STARTS = "日红山夜湖海月君"
 _SAMPLING = SampleConfig(temperature=0.8, max_chars=64)
 _LINE_TOKENS = 24
 _SAMPLE_EVERY_SECONDS = 60.0
