@@ -119,43 +119,58 @@ class PrepareConfig(Settings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelConfig(Settings):
-    """The shape of a language model; stored in every model file."""
+class ShapeConfig(Settings):
+    """The shape of a network, without the size of its vocabulary."""
 
     arch: Arch = setting("lstm", "The recurrent cell.")
-    vocab_size: int = setting(
-        4, "Tokens that the model knows, special ones included.", min=4, max=2**24
-    )
     # A one-hot vector is as long as the vocabulary.
     embedding_dim: int = setting(256, "Size of a token's vector.", min=1, max=2**24)
     hidden_size: int = setting(768, "Units in each recurrent layer.", min=1, max=65_536)
     num_layers: int = setting(1, "Recurrent layers, one above the other.", min=1, max=100)
-    tied: bool = setting(True, "Whether the embedding is the output layer, too.")
-    one_hot: bool = setting(False, "Whether a token is a one-hot vector, with no embedding.")
-    output: Output = setting("softmax", "What turns scores into probabilities.")
-    softmax_temperature: float = setting(1.0, "What the scores are divided by.", min=0.01, max=1e6)
+    tied: bool = setting(True, "Use the embedding as the output layer, too (tied weights).")
+    one_hot: bool = setting(
+        False,
+        "Read tokens as one-hot vectors, without an embedding, as the classic character RNN "
+        "does; the output has its own weights, and all weights start small.",
+    )
+    output: Output = setting(
+        "softmax",
+        "What turns scores into probabilities; gumbel replaces exp(score) by the Gumbel density "
+        "of the score's distance from the maximum.",
+    )
+    softmax_temperature: float = setting(
+        1.0, "Divide the scores by this, in training and generation.", min=0.01, max=1e6
+    )
     gumbel_tau: float = setting(1.0, "Width τ of the Gumbel density.", min=0.01, max=1e6)
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig(ShapeConfig):
+    """The shape of a language model; stored in every model file."""
+
+    vocab_size: int = setting(
+        4, "Tokens that the model knows, special ones included.", min=4, max=2**24
+    )
+
     def __post_init__(self) -> None:
-        """Check the ranges, and that a one-hot model is one.
+        """Check the ranges, and that a one-hot model is consistent.
 
         Raises:
             SettingError: a value is out of range, or a one-hot input has another size than
-                the vocabulary or is to be the output, too.
+                the vocabulary or tied weights.
         """
         Settings.__post_init__(self)
         if self.one_hot and (self.tied or self.embedding_dim != self.vocab_size):
             raise SettingError(
                 "A one-hot input is as long as the vocabulary and has no weights to share.",
-                "Give the model an output of its own, and embedding_dim = vocab_size.",
+                "Use an untied output and embedding_dim = vocab_size.",
             )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainConfig(Settings):
+class TrainConfig(ShapeConfig):
     """How a model is trained; stored in every model file."""
 
-    arch: Arch = setting("lstm", "The recurrent cell.")
     engine: Engine = setting(
         "auto", "What computes; auto takes torch where it is installed, else numpy (on the CPU)."
     )
@@ -164,24 +179,6 @@ class TrainConfig(Settings):
         "auto",
         "Number format of the matrix products; auto takes bfloat16 where the hardware has it.",
     )
-    hidden_size: int = setting(768, "Units in each recurrent layer.", min=1, max=65_536)
-    embedding_dim: int = setting(256, "Size of a token's vector.", min=1, max=65_536)
-    num_layers: int = setting(1, "Recurrent layers, one above the other.", min=1, max=100)
-    own_output: bool = setting(False, "Give the output layer its own weights, not the embedding's.")
-    one_hot: bool = setting(
-        False,
-        "Read tokens as one-hot vectors, without an embedding, as the classic character RNN "
-        "does; the output has its own weights, and all weights begin small.",
-    )
-    output: Output = setting(
-        "softmax",
-        "What turns scores into probabilities; gumbel puts the density of the scores' distance "
-        "from their maximum in their place.",
-    )
-    softmax_temperature: float = setting(
-        1.0, "Divide the scores by this, in training and ever after.", min=0.01, max=1e6
-    )
-    gumbel_tau: float = setting(1.0, "Width τ of the Gumbel density.", min=0.01, max=1e6)
     dropout: float = setting(
         0.35, "Share of activations switched off in training.", min=0, max=0.95
     )

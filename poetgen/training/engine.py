@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any, Protocol, SupportsFloat
 
 import numpy as np
 from numpy.typing import NDArray
 
-from poetgen.config import Device, ModelConfig, TrainConfig
+from poetgen.config import Device, ModelConfig, ShapeConfig, TrainConfig
 from poetgen.config import Engine as EngineName
 from poetgen.corpus.corpus import Corpus
 from poetgen.errors import DeviceError, SettingError
@@ -85,19 +86,11 @@ class Engine(Measurable, Protocol):
 
 
 def model_config_of(config: TrainConfig, vocab_size: int) -> ModelConfig:
-    """Give the shape of the model that a training makes."""
-    return ModelConfig(
-        arch=config.arch,
-        vocab_size=vocab_size,
-        embedding_dim=vocab_size if config.one_hot else config.embedding_dim,
-        hidden_size=config.hidden_size,
-        num_layers=config.num_layers,
-        tied=not (config.own_output or config.one_hot),
-        one_hot=config.one_hot,
-        output=config.output,
-        softmax_temperature=config.softmax_temperature,
-        gumbel_tau=config.gumbel_tau,
-    )
+    """Return the shape of the model that a training makes."""
+    shape = {field.name: getattr(config, field.name) for field in fields(ShapeConfig)}
+    if config.one_hot:
+        shape |= {"tied": False, "embedding_dim": vocab_size}
+    return ModelConfig(vocab_size=vocab_size, **shape)
 
 
 def pick_engine(wanted: EngineName, device: Device) -> EngineName:

@@ -30,9 +30,9 @@ from tests.tiny import tiny_batch, tiny_corpus
 OPTIMIZERS = ["adamw", "adam", "sgd", "rmsprop", "adagrad"]
 KINDS = {
     "tied": {},
-    "own": {"own_output": True},
+    "own": {"tied": False},
     "classic": {"one_hot": True, "softmax_temperature": 2.0},
-    "gumbel": {"output": "gumbel", "gumbel_tau": 2.0, "own_output": True},
+    "gumbel": {"output": "gumbel", "gumbel_tau": 2.0, "tied": False},
 }
 TINY = dataclasses.replace(runs.TINY, dropout=0.0, learning_rate=0.02)
 
@@ -213,7 +213,7 @@ def test_the_flags_shape_the_model():
         output="gumbel", gumbel_tau=2.0, softmax_temperature=3.0,
     )  # fmt: skip
     assert model_config_of(TINY, 17).tied
-    assert not model_config_of(dataclasses.replace(TINY, own_output=True), 17).tied
+    assert not model_config_of(dataclasses.replace(TINY, tied=False), 17).tied
 
 
 # Whole runs.

@@ -165,7 +165,7 @@ def test_the_settings_of_an_interrupted_run_are_in_its_checkpoint(interrupted):
 def test_a_run_from_before_a_setting_was_there_goes_on_with_its_default(interrupted, corpus):
     # What the checkpoints of the first poetgen hold of settings.
     model = ("arch", "vocab_size", "embedding_dim", "hidden_size", "num_layers")
-    later = ("engine", "own_output", "one_hot", "output", "softmax_temperature", "gumbel_tau",
+    later = ("engine", "tied", "one_hot", "output", "softmax_temperature", "gumbel_tau",
              "optimizer", "schedule", "grad_clip_value", "patience",
              "checkpoint_seconds")  # fmt: skip
     counted = ("step", "epoch", "next_batch", "num_tokens", "num_padded", "elapsed_seconds",
@@ -201,7 +201,7 @@ def test_a_run_is_not_resumed_on_a_changed_corpus(interrupted, corpus):
         {"arch": "lstm"},
         {"hidden_size": 13},
         {"num_layers": 2},
-        {"own_output": True},
+        {"tied": False},
         {"engine": "numpy"},
         {"optimizer": "sgd"},
     ],
