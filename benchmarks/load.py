@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
+from poetgen.training.evaluate import evaluate
 
 from benchmarks.baselines import Step
 from benchmarks.measure import process
@@ -18,8 +19,7 @@ from poetgen.config import PrepareConfig, TrainConfig
 from poetgen.corpus.corpus import Corpus
 from poetgen.corpus.prepare import prepare
 from poetgen.fetching.named import fetch_corpus
-from poetgen.training.engine import make_engine, model_config_of
-from poetgen.training.evaluate import evaluate
+from poetgen.training.engine import make_engine
 from poetgen.training.threads import num_cores
 
 _ROUNDS = 3
@@ -86,7 +86,7 @@ def _busy_process() -> Iterator[None]:
 def _reading_and_training(corpus: Corpus) -> list[tuple[float, float]]:
     """Return tokens a second of reading the validation poems, and of training."""
     config = TrainConfig(threads=num_cores())
-    engine = make_engine(config, model_config_of(config, len(corpus.vocabulary)))
+    engine = make_engine(config, config.shape(len(corpus.vocabulary)))
     step = ours(corpus, threads=num_cores())
     measure: Callable[[], int] = lambda: (  # noqa: E731
         evaluate(engine, corpus.splits["validation"], corpus.vocabulary).num_tokens

@@ -10,15 +10,13 @@ import math
 import tempfile
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from benchmarks.baselines import Padded
 from poetgen.config import PrepareConfig, TrainConfig
 from poetgen.corpus.corpus import Corpus
 from poetgen.corpus.prepare import prepare
 from poetgen.fetching.named import fetch_corpus
-from poetgen.training.run_files import RunFiles
-from poetgen.training.trainer import Trainer
+from poetgen.training.run import train
 
 _WANTED = 150
 _TIMES = 6
@@ -38,13 +36,9 @@ def rows() -> Iterator[str]:
 
 def _ours(corpus: Corpus) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(corpus, _CONFIG, RunFiles(Path(folder), "ours"))
-        for _ in trainer.run():
-            pass
-    finished = trainer.finished
-    assert finished is not None
-    assert finished.best is not None
-    return finished.elapsed_seconds, finished.best.perplexity_per_token
+        trained = train(corpus, name="ours", settings=_CONFIG, folder=folder)
+    assert trained.best is not None
+    return trained.elapsed_seconds, trained.best.perplexity_per_token
 
 
 def _theirs(corpus: Corpus, seconds: float) -> float:

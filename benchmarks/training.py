@@ -21,7 +21,7 @@ from poetgen.corpus.prepare import prepare
 from poetgen.fetching.named import fetch_corpus
 from poetgen.networks.cells import CELLS
 from poetgen.training.batches import pick_batching
-from poetgen.training.engine import make_engine, model_config_of
+from poetgen.training.engine import make_engine
 
 _ROUNDS = 3
 _SECONDS = 8.0
@@ -79,7 +79,7 @@ def speed(step: Step) -> float:
 def ours(corpus: Corpus, **changes: object) -> Step:
     """Return a training of ours, with default settings but for ``changes``, as a step."""
     config = TrainConfig(**changes)  # type: ignore[arg-type]
-    engine = make_engine(config, model_config_of(config, len(corpus.vocabulary)))
+    engine = make_engine(config, config.shape(len(corpus.vocabulary)))
     batches = itertools.cycle(pick_batching(corpus, config).epoch(np.random.default_rng(0)))
 
     def step() -> int:
@@ -95,7 +95,7 @@ def ours(corpus: Corpus, **changes: object) -> Step:
 def _arithmetic(name: str, bound: str, corpus: Corpus, changes: dict[str, str]) -> str:
     """Compare a training's arithmetic with a bare float32 product, in turn."""
     config = TrainConfig(**changes)  # type: ignore[arg-type]
-    per_token = _operations(model_config_of(config, len(corpus.vocabulary)))
+    per_token = _operations(config.shape(len(corpus.vocabulary)))
     step = ours(corpus, **changes)
     pairs = [(per_token * speed(step) / 1e9, _peak() / 1e9) for _ in range(_ROUNDS)]
     achieved, best = (statistics.median(side) for side in zip(*pairs, strict=True))

@@ -230,6 +230,13 @@ class TrainConfig(ShapeConfig):
         max=1024,
     )
 
+    def shape(self, vocab_size: int) -> ModelConfig:
+        """Return the shape of the model that a training with these settings makes."""
+        values = {field.name: getattr(self, field.name) for field in fields(ShapeConfig)}
+        if self.one_hot:
+            values |= {"tied": False, "embedding_dim": vocab_size}
+        return ModelConfig(vocab_size=vocab_size, **values)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleConfig(Settings):
@@ -273,21 +280,3 @@ class SearchConfig(Settings):
         0.6, "With --beam: 0 favours short poems, 1 and more long ones.", min=0, max=10
     )
     distinct: bool = setting(False, "Never write a poem twice (sampling without replacement).")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RaceConfig(Settings):
-    """What all contenders of a comparison have in common."""
-
-    budget: int = setting(1_000_000, "Training tokens for each contender.", min=1, max=_MANY)
-    max_minutes: float | None = setting(None, "Time limit for each contender.", min=0)
-    hidden_size: int = setting(768, "Units in each recurrent layer.", min=1, max=65_536)
-    embedding_dim: int = setting(256, "Size of a token's vector.", min=1, max=65_536)
-    num_layers: int = setting(1, "Recurrent layers, one above the other.", min=1, max=100)
-    dropout: float = setting(0.2, "Share of activations switched off in training.", min=0, max=0.95)
-    learning_rate: float = setting(3e-3, "Peak rate of the optimizer.", min=0)
-    batch_tokens: int = setting(
-        1024, "Tokens in one batch, padding included.", min=2, max=100_000_000
-    )
-    device: Device = setting("auto", "Where to compute; auto takes the best one present.")
-    seed: int = setting(0, "Same seed: same order of the data, same draws.", min=0, max=2**63 - 1)

@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
 from poetgen.config import TrainConfig
 from poetgen.training.run_files import RunFiles
@@ -26,6 +27,29 @@ TINY = TrainConfig(
 def trainer_of(corpus, folder, config=TINY, **changes):
     config = dataclasses.replace(config, **changes)
     return Trainer(corpus, config, RunFiles(folder, "m"))
+
+
+def events_of(trainer, should_stop=lambda: False):
+    """Run a trainer and return its events, the result last."""
+    events = []
+    trained = trainer.run(events.append, should_stop)
+    assert trained is events[-1]
+    return events
+
+
+class KilledError(Exception):
+    """Stands for the death of a process."""
+
+
+def kill_after(trainer, is_last):
+    """Run a trainer until the first event of which ``is_last`` is true, and end it there."""
+
+    def watch(event):
+        if is_last(event):
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        trainer.run(watch)
 
 
 def assert_equal_weights(found, expected):

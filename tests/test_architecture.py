@@ -120,8 +120,7 @@ def test_only_the_torch_side_imports_torch():
         "networks/torch_extra.py",
         "networks/torch_stepper.py",
         "training/processes.py",
-        "training/resident_text.py",
-        "training/tensorboard.py",
+        "training/logs.py",
         "training/torch_engine.py",
     }
     importers = {

@@ -14,10 +14,10 @@ from poetgen import config, errors
 from poetgen.config import (
     ModelConfig,
     PrepareConfig,
-    RaceConfig,
     SampleConfig,
     SearchConfig,
     Settings,
+    ShapeConfig,
     TrainConfig,
     flag_of,
 )
@@ -29,7 +29,7 @@ ALL_SETTINGS = [
     TrainConfig,
     SampleConfig,
     SearchConfig,
-    RaceConfig,
+    ShapeConfig,
 ]
 ALL_ERRORS = [
     value
@@ -98,14 +98,6 @@ def test_no_whole_number_is_too_long_to_be_refused(cls):
                 cls(**{name: int("9" * 30)})
 
 
-def test_settings_of_one_name_have_one_range():
-    seen = {}
-    for cls in (TrainConfig, RaceConfig):
-        for field in dataclasses.fields(cls):
-            bounds = (field.metadata["min"], field.metadata["max"])
-            assert seen.setdefault(field.name, bounds) == bounds, field.name
-
-
 @pytest.mark.parametrize(("cls", "name", "bound"), LOWEST)
 def test_what_is_no_number_is_in_no_range(cls, name, bound):
     with pytest.raises(SettingError):
@@ -125,7 +117,6 @@ def test_what_is_no_number_is_in_no_range(cls, name, bound):
         (SampleConfig, "min_p"),
         (SampleConfig, "repetition_penalty"),
         (SearchConfig, "beam"),
-        (RaceConfig, "max_minutes"),
     ],
 )
 def test_off_is_none(cls, name):
@@ -157,10 +148,17 @@ def test_a_flag_is_spelled_like_its_field():
     assert flag_of("temperature", "--temp") == "--temp"
 
 
-def test_contenders_of_a_race_share_their_shape_with_what_train_would_build():
-    train, race, model = TrainConfig(), RaceConfig(), ModelConfig()
-    for name in ("hidden_size", "embedding_dim", "num_layers"):
-        assert getattr(train, name) == getattr(race, name) == getattr(model, name)
+def test_a_training_makes_a_model_of_its_own_shape():
+    settings = TrainConfig(arch="gru", hidden_size=5, embedding_dim=3, num_layers=2, tied=False)
+    shape = settings.shape(17)
+    assert shape.vocab_size == 17
+    for field in dataclasses.fields(ShapeConfig):
+        assert getattr(shape, field.name) == getattr(settings, field.name)
+
+
+def test_a_one_hot_model_has_an_input_as_long_as_the_vocabulary_and_no_tied_weights():
+    shape = TrainConfig(one_hot=True, embedding_dim=3).shape(17)
+    assert (shape.embedding_dim, shape.tied) == (17, False)
 
 
 @pytest.mark.parametrize("cls", ALL_ERRORS)

@@ -31,10 +31,11 @@ from poetgen.corpus.tokens import join_tokens, spaced
 from poetgen.terminal import visible
 from poetgen.training.events import (
     Event,
-    Finished,
+    Note,
     Sampled,
     SetBack,
     Started,
+    Trained,
     Validated,
 )
 from poetgen.training.events import Progress as Steps
@@ -121,16 +122,30 @@ class Counter:
 
 
 class TrainingDisplay:
-    """Shows the events of a run: live on a terminal, one plain line now and then elsewhere."""
+    """Shows the events of runs: live on a terminal, one plain line now and then elsewhere."""
 
-    def __init__(self, console: Console, name: str) -> None:
-        """Show the run of the model ``name``."""
+    def __init__(self, console: Console) -> None:
+        """Show one run after the other on ``console``."""
         self._console = console
-        self._name = name
         self._live = console.is_terminal and not console.quiet
+        self._screen: Live | None = None
+        self._begin()
+
+    def __enter__(self) -> TrainingDisplay:
+        """Return the display; leaving it stops what is live."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Leave the last picture on the screen."""
+        if self._screen is not None:
+            self._screen.stop()
+            self._screen = None
+
+    def _begin(self) -> None:
+        """Start with an empty bar and without samples."""
         self._last_line = -math.inf
-        self._validation = ""
-        wide, very_wide = console.width >= _WIDE, console.width >= _VERY_WIDE
+        self._sample: Sampled | None = None
+        wide, very_wide = self._console.width >= _WIDE, self._console.width >= _VERY_WIDE
         # On a narrow screen the numbers matter more than the bar.
         self._bar = Progress(
             *([BarColumn(bar_width=None)] if very_wide else []),
@@ -141,60 +156,58 @@ class TrainingDisplay:
             TextColumn("{task.fields[smooth]}"),
             *([TextColumn("{task.fields[rate]:,.0f} tokens/s")] if wide else []),
             TextColumn("left {task.fields[left]}"),
-            console=console,
+            console=self._console,
             expand=very_wide,
         )
         self._task = self._bar.add_task(
-            name, total=1.0, epoch=0.0, loss="…", perplexity="…", smooth="", rate=0.0, left="…"
+            "", total=1.0, epoch=0.0, loss="…", perplexity="…", smooth="", rate=0.0, left="…"
         )
-        self._sample: Sampled | None = None
-        self._screen = Live(console=console, get_renderable=self._render, refresh_per_second=4)
-
-    def __enter__(self) -> TrainingDisplay:
-        """Begin to show."""
-        if self._live:
-            self._screen.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Leave the last picture on the screen."""
-        if self._live:
-            self._screen.stop()
 
     def show(self, event: Event) -> None:
         """Show one event."""
-        if isinstance(event, Started):
-            self._console.print(
-                f"Training {self._name} on {event.device} in {event.precision}: "
-                f"{event.num_parameters:,} parameters, {event.total_steps:,} steps, "
-                f"{event.steps_per_epoch:,} to an epoch."
-            )
-            if event.remark:
-                self._console.print(event.remark)
-            if event.resumed_at_step:
-                self._console.print(f"Going on after step {event.resumed_at_step:,}.")
+        if isinstance(event, Note):
+            self._console.print(event.text)
+        elif isinstance(event, Started):
+            self._show_start(event)
         elif isinstance(event, Steps):
             self._show_steps(event)
         elif isinstance(event, Validated):
             per_hanzi = event.metrics.perplexity_per_hanzi
-            self._validation = (
+            self._console.print(
                 f"step {event.step:,}: validation perplexity "
                 f"{event.metrics.perplexity_per_token:.2f} per token"
                 + (f", {per_hanzi:.1f} per hanzi" if per_hanzi is not None else "")
                 + (" (best so far, kept)" if event.is_best else "")
             )
-            self._console.print(self._validation)
         elif isinstance(event, SetBack):
             self._console.print(
-                f"The loss was no number at step {event.failed_step:,}: back to step "
+                f"The loss was NaN or infinite at step {event.failed_step:,}: back to step "
                 f"{event.step:,}, with {event.rate_factor:g} times the rate."
             )
         elif isinstance(event, Sampled):
             self._sample = event
             if not self._live:
                 self._console.print(_sample_lines(event))
-        elif isinstance(event, Finished) and self._live:
+        elif isinstance(event, Trained):
             self._bar.update(self._task, left="0:00")
+            self.__exit__()
+
+    def _show_start(self, event: Started) -> None:
+        self._begin()
+        if self._live:
+            self._screen = Live(
+                console=self._console, get_renderable=self._render, refresh_per_second=4
+            )
+            self._screen.start()
+        self._console.print(
+            f"Training {event.name} on {event.device} in {event.precision}: "
+            f"{event.num_parameters:,} parameters, {event.total_steps:,} steps, "
+            f"{event.steps_per_epoch:,} to an epoch."
+        )
+        if event.remark:
+            self._console.print(event.remark)
+        if event.resumed_at_step:
+            self._console.print(f"Continuing after step {event.resumed_at_step:,}.")
 
     def _show_steps(self, event: Steps) -> None:
         left = _remaining(event)

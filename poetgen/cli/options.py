@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
@@ -29,6 +29,10 @@ def ensure_new(path: Path, force: bool) -> None:
         raise ExistsError(f"{path} is already there.", "Give --force to replace it.")
 
 
+class Without(frozenset[str]):
+    """Of an annotated settings class, the fields that get no flag and keep their defaults."""
+
+
 def settings_as_flags(command: Callable[..., None]) -> Callable[..., None]:
     """Let Typer see, in place of each parameter that is a settings class, its fields.
 
@@ -36,20 +40,22 @@ def settings_as_flags(command: Callable[..., None]) -> Callable[..., None]:
     setting is declared once, in ``config.py``, however many commands have it.
     """
     hints = get_type_hints(command, include_extras=True)
-    groups: dict[str, type[Settings]] = {}
+    groups: dict[str, tuple[type[Settings], list[str]]] = {}
     parameters = []
     for parameter in inspect.signature(command).parameters.values():
         hint = hints[parameter.name]
-        if isinstance(hint, type) and issubclass(hint, Settings):
-            groups[parameter.name] = hint
-            parameters += _options(hint)
+        kind, *extra = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+        if isinstance(kind, type) and issubclass(kind, Settings):
+            left_out = {name for one in extra if isinstance(one, Without) for name in one}
+            options = [option for option in _options(kind) if option.name not in left_out]
+            groups[parameter.name] = kind, [option.name for option in options]
+            parameters += options
         else:
             parameters.append(parameter.replace(annotation=hint))
 
     @functools.wraps(command)
     def run(**values: Any) -> None:
-        for name, group in groups.items():
-            names = [field.name for field in fields(group)]  # type: ignore[arg-type]
+        for name, (group, names) in groups.items():
             values[name] = group(**{field: values.pop(field) for field in names})
         command(**values)
 

@@ -1,55 +1,92 @@
-"""Train several architectures on the same data, with the same seed, budget and size."""
+"""``compare``: several architectures on the same data, with the same seed, budget and size."""
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from poetgen.config import ARCHS, Arch, RaceConfig, SampleConfig, TrainConfig
-from poetgen.corpus.corpus import Corpus
-from poetgen.errors import InputError
+from poetgen.characters import STARTS
+from poetgen.comparison.report import Comparison, Result, save_report
+from poetgen.config import ARCHS, Arch, SampleConfig, TrainConfig
+from poetgen.corpus.corpus import Corpus, load_corpus
+from poetgen.errors import ExistsError, InputError
 from poetgen.generation.poems import load_poet
+from poetgen.generation.prompt import encode_prompt
 from poetgen.networks.model import num_parameters
+from poetgen.places import find_corpus, free_name
 from poetgen.training.checkpoint import delete_checkpoints
-from poetgen.training.events import Event
+from poetgen.training.events import Event, Trained
+from poetgen.training.run import train
 from poetgen.training.run_files import RunFiles
-from poetgen.training.trainer import Trainer
 
 _SAMPLING = SampleConfig(temperature=0.8, max_chars=100)
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How one contender did.
+def compare(
+    contenders: Sequence[str],
+    *,
+    corpus: str | Path | Corpus = "tang",
+    budget: int = 1_000_000,
+    settings: TrainConfig = TrainConfig(),
+    start: str | None = None,
+    folder: str | Path | None = None,
+    force: bool = False,
+    on_event: Callable[[str, Event], object] = lambda contender, event: None,
+    should_stop: Callable[[], bool] = lambda: False,
+) -> Comparison:
+    """Train each contender on the same batches in the same order, and compare them.
 
-    ``train_seconds`` were spent in steps, and ``tokens_per_second`` is of them;
-    ``total_seconds`` are all, with validation, samples and files.
+    Args:
+        contenders: names of architectures.
+        corpus: the name or the folder of a prepared corpus, or a loaded one.
+        budget: training tokens for each contender.
+        settings: what the contenders have in common; ``arch``, ``epochs`` and ``max_tokens``
+            are set by the race, and ``max_minutes`` is for each contender.
+        start: how every poem starts; by default 日, if the corpus has it.
+        folder: where the report and the models are kept; by default a new one in ./reports.
+        force: write into a folder that exists.
+        on_event: called with the name of a contender and each event of its training.
+        should_stop: asked before each step; True ends the race. The interrupted contender
+            has no result, because it did not have the budget of the others.
+
+    Raises:
+        InputError: a contender is unknown or named twice, or there is none.
+        CorpusError, PromptError, ExistsError: the corpus, the start or the folder cannot be
+            used.
     """
-
-    name: str
-    arch: Arch
-    num_parameters: int
-    train_seconds: float
-    total_seconds: float
-    tokens_per_second: float
-    num_steps: int
-    device: str
-    val_loss: float
-    perplexity_per_token: float
-    perplexity_per_hanzi: float | None
-    poem: str
-    model: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """Give plain values for JSON."""
-        return asdict(self)
+    archs = parse_contenders(contenders)
+    folder = _pick_folder(folder, "-".join(archs), force)
+    if not isinstance(corpus, Corpus):
+        corpus = load_corpus(find_corpus(corpus) if isinstance(corpus, str) else corpus)
+    if start is None:
+        start = STARTS[0] if STARTS[0] in corpus.vocabulary else ""
+    encode_prompt(start, corpus.vocabulary)  # before the work, not after it
+    results: list[Result] = []
+    for arch in archs:
+        trained = train(
+            corpus,
+            name=arch,
+            settings=contender_settings(arch, settings, budget, corpus),
+            folder=folder,
+            force=True,
+            on_event=functools.partial(on_event, arch),
+            should_stop=should_stop,
+        )
+        delete_checkpoints(RunFiles(folder, arch))  # a race is not resumed
+        if trained.reason == "interrupted" or trained.best is None:
+            break
+        results.append(_result(trained, start))
+    comparison = Comparison(corpus.name, corpus.fingerprint, budget, settings, results, folder)
+    if results:
+        save_report(comparison)
+    return comparison
 
 
 def parse_contenders(names: Sequence[str]) -> list[Arch]:
-    """Read the names of architectures.
+    """Return the architectures of these names.
 
     Raises:
         InputError: a name is unknown or given twice, or there is none.
@@ -64,63 +101,43 @@ def parse_contenders(names: Sequence[str]) -> list[Arch]:
         if arch in found:
             raise InputError(f"{arch} is named twice.", "Name each contender once.")
         found.append(arch)
+    if not found:
+        raise InputError("There is nothing to compare.", f"Choose among: {', '.join(ARCHS)}.")
     return found
 
 
-def train_config(arch: Arch, config: RaceConfig, corpus: Corpus) -> TrainConfig:
-    """Give a contender's training settings: the same for all but for the cell."""
-    passes = math.ceil(config.budget / max(1, corpus.splits["train"].num_targets))
-    return TrainConfig(
-        arch=arch,
-        epochs=passes,
-        max_tokens=config.budget,
-        max_minutes=config.max_minutes,
-        hidden_size=config.hidden_size,
-        embedding_dim=config.embedding_dim,
-        num_layers=config.num_layers,
-        dropout=config.dropout,
-        learning_rate=config.learning_rate,
-        batch_tokens=config.batch_tokens,
-        device=config.device,
-        seed=config.seed,
-    )
+def contender_settings(
+    arch: Arch, settings: TrainConfig, budget: int, corpus: Corpus
+) -> TrainConfig:
+    """Return a contender's training settings: the same for all but for the cell."""
+    epochs = math.ceil(budget / max(1, corpus.splits["train"].num_targets))
+    return replace(settings, arch=arch, epochs=epochs, max_tokens=budget)
 
 
-def run_contender(
-    arch: Arch,
-    corpus: Corpus,
-    config: RaceConfig,
-    start: str,
-    folder: Path,
-    should_stop: Callable[[], bool] = lambda: False,
-) -> Iterator[Event | Result]:
-    """Train one contender into ``folder``, yielding its events and, last, its result.
+def _pick_folder(wanted: str | Path | None, name: str, force: bool) -> Path:
+    if wanted is None:
+        return Path("reports") / free_name(Path("reports"), name, ("",))
+    if Path(wanted).exists() and not force:
+        raise ExistsError(f"{wanted} is already there.", "Give --force to write into it.")
+    return Path(wanted)
 
-    An interrupted contender has no result, for it did not have the others' budget.
-    """
-    files = RunFiles(folder, arch)
-    trainer = Trainer(corpus, train_config(arch, config, corpus), files)
-    with files.held():
-        yield from trainer.run(should_stop)
-        # A race is not resumed.
-        delete_checkpoints(files)
-    finished, best = trainer.finished, trainer.best
-    if finished is None or best is None or finished.reason == "interrupted":
-        return
-    poet = load_poet(files.model)
-    (poem,) = poet.write(poet.prompt(start), _SAMPLING, config.seed, 1)
-    yield Result(
-        name=arch,
-        arch=arch,
-        num_parameters=num_parameters(trainer.model_config),
-        train_seconds=finished.train_seconds,
-        total_seconds=finished.elapsed_seconds,
-        tokens_per_second=finished.tokens_per_second,
-        num_steps=finished.step,
-        device=trainer.engine.device,
-        val_loss=best.loss_per_token,
-        perplexity_per_token=best.perplexity_per_token,
-        perplexity_per_hanzi=best.perplexity_per_hanzi,
+
+def _result(trained: Trained, start: str) -> Result:
+    assert trained.best is not None
+    poet = load_poet(trained.model)
+    (poem,) = poet.write(poet.prompt(start), _SAMPLING, trained.settings.seed, 1)
+    return Result(
+        name=trained.name,
+        arch=trained.settings.arch,
+        num_parameters=num_parameters(trained.shape),
+        train_seconds=trained.train_seconds,
+        total_seconds=trained.elapsed_seconds,
+        tokens_per_second=trained.tokens_per_second,
+        num_steps=trained.step,
+        device=trained.device,
+        val_loss=trained.best.loss_per_token,
+        perplexity_per_token=trained.best.perplexity_per_token,
+        perplexity_per_hanzi=trained.best.perplexity_per_hanzi,
         poem=poem,
-        model=files.model.name,
+        model=trained.model.name,
     )

@@ -1,19 +1,30 @@
-"""What a training run tells while it runs; the console decides what to show."""
+"""What a training run reports while it runs; the command line decides what to show."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from poetgen.config import TokenKind
-from poetgen.training.metrics import Metrics
+from poetgen.config import ModelConfig, TokenKind, TrainConfig
+from poetgen.training.evaluation import Metrics
+
+Reason = Literal["done", "time", "patience", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A sentence that the user should read, such as what was lost of a resumed run."""
+
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The run begins, or goes on after an interruption; ``remark`` is what the user should know."""
+    """The run begins or resumes; ``remark`` is what the user should know of the device."""
 
+    name: str
     device: str
     precision: str
     num_parameters: int
@@ -27,8 +38,8 @@ class Started:
 class Progress:
     """Some steps later: means since the last such event.
 
-    ``smooth_loss`` is the classic character RNN's: of a window, smoothed over all steps; it
-    is there when one strip of text is read in sequence.
+    ``smooth_loss`` is that of the classic character RNN: the loss of a window, smoothed over
+    all steps; it is set when one strip of text is read in sequence.
     """
 
     step: int
@@ -45,7 +56,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """Held-out poems were measured; ``is_best`` says that this model was kept."""
+    """Held-out poems were measured; ``is_best`` says that this model was saved."""
 
     step: int
     metrics: Metrics
@@ -54,7 +65,7 @@ class Validated:
 
 @dataclass(frozen=True, slots=True)
 class SetBack:
-    """The loss was no number: the run is back at an earlier step, with a smaller rate."""
+    """The loss was NaN or infinite: the run is back at an earlier step, with a smaller rate."""
 
     failed_step: int
     step: int
@@ -63,7 +74,7 @@ class SetBack:
 
 @dataclass(frozen=True, slots=True)
 class Sampled:
-    """Poems from fixed starts, and what the model would put in each place of a real line.
+    """Poems from fixed starts, and the model's first choice in each place of a real line.
 
     ``guess`` has one token of the ``kind`` for each token of ``line``: the likeliest, given
     the real ones before it.
@@ -77,22 +88,28 @@ class Sampled:
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """The run is over: ``reason`` is ``done``, ``time``, ``patience`` or ``interrupted``.
+class Trained:
+    """The last event and the result of a run, whose best model is in the file ``model``.
 
-    ``train_seconds`` were spent in steps, and ``tokens_per_second`` is of them;
-    ``elapsed_seconds`` are all, with validation, samples and files.
+    ``settings`` are the effective ones. ``train_seconds`` were spent in steps, and
+    ``tokens_per_second`` refers to them; ``elapsed_seconds`` include validation, samples and
+    files. ``best`` is None if the run was interrupted before its first validation.
     """
 
-    reason: str
+    name: str
+    model: Path
+    reason: Reason
+    settings: TrainConfig
+    shape: ModelConfig
+    device: str
     step: int
     elapsed_seconds: float
     train_seconds: float
     tokens_per_second: float
     padding_share: float
     best: Metrics | None
-    model_path: Path
     smooth_loss: float | None = None
 
 
-Event = Started | Progress | Validated | SetBack | Sampled | Finished
+Event = Note | Started | Progress | Validated | SetBack | Sampled | Trained
+OnEvent = Callable[[Event], object]

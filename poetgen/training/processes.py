@@ -77,7 +77,7 @@ def joined(device: Device) -> Iterator[Processes]:
         PoetgenError: the processes do not find one another, or another one has died while
             this one waited for it.
     """
-    processes = _read_environment()
+    processes = this_process()
     if processes.size == 1:
         yield ALONE
         return
@@ -110,8 +110,10 @@ def joined(device: Device) -> Iterator[Processes]:
         dist.destroy_process_group()
 
 
-def _read_environment() -> Processes:
-    """Read who this process is; a variable that is empty is as good as none.
+def this_process() -> Processes:
+    """Return the rank of this process, from the environment that torchrun sets.
+
+    A variable that is empty counts as unset.
 
     Raises:
         SettingError: a variable is missing, no number, or contradicts another one.

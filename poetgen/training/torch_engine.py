@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from poetgen.config import Engine as EngineName
 from poetgen.config import ModelConfig, TrainConfig
+from poetgen.corpus.vocabulary import PAD
 from poetgen.generation.decode import Stepper
 from poetgen.networks.cells import CELLS
 from poetgen.networks.devices import pick_device
@@ -26,7 +27,6 @@ from poetgen.training.batches import Batch, part_of
 from poetgen.training.layout import RANDOM, Layout
 from poetgen.training.optimizers import ALPHA, BETAS
 from poetgen.training.processes import ALONE, Processes
-from poetgen.training.resident_text import ResidentText
 from poetgen.training.threads import Threads, at_first
 
 
@@ -90,7 +90,6 @@ class TorchEngine:
         self._num_parts = processes.size * config.accumulate
         first = processes.rank * config.accumulate
         self._parts = range(first, first + config.accumulate)
-        self._text = ResidentText(self.device)
         self._states: dict[int, TorchState] = {}
 
     def train_step(self, batch: Batch, rate: float) -> torch.Tensor:
@@ -117,8 +116,8 @@ class TorchEngine:
         return loss
 
     def _learn(self, number: int, part: Batch, num_targets: int) -> torch.Tensor:
-        """Add a part's gradients; give its share of the mean loss."""
-        inputs, wanted, places = self._text.read(part)
+        """Add a part's gradients; return its share of the mean loss."""
+        inputs, wanted, places = self._read(part)
         with self._autocast():
             loss, state = self._learner(inputs, wanted, places, self._states.get(number))
         # Gradients of several processes are averaged, and a sum is wanted.
@@ -126,6 +125,29 @@ class TorchEngine:
         self._states[number] = detach(state)
         share: torch.Tensor = loss.detach() / num_targets
         return share
+
+    def _read(self, part: Batch) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Bring a batch to the device.
+
+        Whatever depends on numbers is computed on the host, so the GPU never synchronises.
+
+        Returns:
+            The inputs (B, T); the ids (N,) of the targets that are not padding; and, if
+            there is padding, their places (N,) among the B · T.
+        """
+        inputs, targets = part.read()
+        flat = targets.ravel()
+        if not part.num_padded:
+            return self._bring(inputs), self._bring(flat), None
+        places = np.flatnonzero(flat != PAD)
+        return self._bring(inputs), self._bring(flat[places]), self._bring(places)
+
+    def _bring(self, numbers: NDArray[np.int64]) -> torch.Tensor:
+        tensor = torch.from_numpy(np.ascontiguousarray(numbers))
+        if self.device == "cuda":
+            # From pinned memory the copy runs beside the computation.
+            return tensor.pin_memory().to(self.device, non_blocking=True)
+        return tensor.to(self.device)
 
     def _clip(self) -> torch.Tensor:
         """Shorten the gradients as the settings want; give their norm before that."""

@@ -87,7 +87,7 @@ def test_a_signal_keeps_the_best_model_and_says_how_to_go_on(workplace, number, 
     assert poetgen("generate", "--model", name, "--start", "山", cwd=workplace).returncode == 0
     done = poetgen(*advice.split()[1:], "--max-minutes", "0.001", cwd=workplace)
     assert done.returncode == 0, done.stderr
-    assert "Going on after step" in done.stderr
+    assert "Continuing after step" in done.stderr
     assert_two_line_error(
         poetgen(*advice.split()[1:], "--hidden-size", "17", cwd=workplace), "--hidden-size"
     )

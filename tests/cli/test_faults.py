@@ -30,7 +30,7 @@ from poetgen.networks.model_file import load_model
 from poetgen.places import shipped_models
 from poetgen.shortage import ensure_memory, give_memory_back, shortage_in
 from poetgen.training import run_files
-from poetgen.training.checkpoint import load_checkpoint, load_latest
+from poetgen.training.checkpoint import load_checkpoint, use_latest
 from poetgen.training.numpy_engine import NumpyEngine
 from poetgen.training.run_files import SUFFIXES, RunFiles
 from tests.command import (
@@ -86,7 +86,7 @@ def kill_again_and_again(workplace, engine, count, epochs):
         damaged += "previous checkpoint is used" in done.stderr
         assert "Error" not in done.stderr, done.stderr
         # Whatever lies there is whole, and no step that was saved is lost.
-        # (Looked at without load_latest, which would put it in order.)
+        # (Looked at without use_latest, which would put it in order.)
         latest = files.checkpoint if files.checkpoint.exists() else files.previous
         steps.append(load_checkpoint(latest).state.counters.step)
         assert steps[-1] >= steps[-2]
@@ -131,7 +131,7 @@ def test_a_second_signal_ends_it_at_once_without_damage(workplace, number):
     _, said = running.communicate(timeout=300)
     assert running.returncode in (130, 143, -number), said
     assert "Traceback" not in said
-    load_latest(files)
+    use_latest(files, lambda checkpoint: checkpoint)
     load_model(files.model)
 
 
@@ -229,8 +229,8 @@ def test_what_a_run_cannot_go_on_from_is_said_in_two_lines(workplace, monkeypatc
     spoilt = ["--learning-rate", "1e38", "--warmup", "0", "--epochs", "1"]
     assert run_main(monkeypatch, *train, "--name", "spoilt", *spoilt) == 1
     said = capfd.readouterr().err.splitlines()
-    assert said[-2].startswith("Error: The loss or its gradient is no number")
-    assert not any(line.startswith("Finished") for line in said)
+    assert said[-2].startswith("Error: The loss or its gradient is NaN or infinite")
+    assert not any(line.startswith("Trained") for line in said)
     for name, seed in (("m", "0"), ("other", "1")):
         more = ["--name", name, "--seed", seed, "--max-minutes", "0.001"]
         assert run_main(monkeypatch, *train, *more) == 0
@@ -401,7 +401,7 @@ def test_a_small_disk_that_runs_full_while_saving_and_has_room_again(tmp_path):
         _, said = running.communicate(timeout=300)
         assert running.returncode == 1, said
         assert "No space left on device" in said
-        load_latest(files)
+        use_latest(files, lambda checkpoint: checkpoint)
         ballast.unlink()
         done = poetgen(*train, "--resume", cwd=disk)
         assert done.returncode == 0, done.stderr

@@ -13,7 +13,6 @@ from poetgen.networks.torch_products import packs, product_with
 from poetgen.networks.torch_recurrence import GRU, LSTM, RNN
 from poetgen.networks.torch_training import Dropout, cross_entropies, summed_cross_entropy
 from poetgen.training import torch_engine
-from poetgen.training.engine import model_config_of
 from tests.tiny import tiny_batch
 
 B, T, E, H, V = 3, 7, 4, 5, 11
@@ -131,7 +130,7 @@ def test_nothing_is_packed_that_onednn_cannot_multiply():
 
 
 def test_auto_takes_bfloat16_where_the_cpu_promises_it_and_a_step_works(monkeypatch):
-    model_config = model_config_of(TrainConfig(), V)
+    model_config = TrainConfig().shape(V)
     for flags, works, expected in (
         (True, True, torch.bfloat16),
         (True, False, torch.float32),
@@ -161,13 +160,13 @@ def test_where_the_library_fails_the_run_is_in_float32_and_says_so(arch, where, 
         monkeypatch.setattr(precision, "multiplies_bfloat16", lambda: False)
     before = torch.get_rng_state()
     config = TrainConfig(arch=arch, hidden_size=H, embedding_dim=E, threads=1)
-    engine = torch_engine.TorchEngine(config, model_config_of(config, V))
+    engine = torch_engine.TorchEngine(config, config.shape(V))
     assert engine.precision == "float32"
     assert "bfloat16" in engine.remark
     # And a trial that works draws nothing from the run's chance.
     monkeypatch.undo()
     torch.set_rng_state(before)
-    precision.takes_a_step(model_config_of(config, V))
+    precision.takes_a_step(config.shape(V))
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -251,7 +250,7 @@ def test_a_step_on_a_device_never_waits_for_it(far_device, arch, output):
     config = TrainConfig(
         arch=arch, precision="float32", hidden_size=H, embedding_dim=E, accumulate=2, output=output
     )
-    engine = torch_engine.TorchEngine(config, model_config_of(config, V))
+    engine = torch_engine.TorchEngine(config, config.shape(V))
     rng = np.random.default_rng(5)
     for padding in (0, 3):
         loss = engine.train_step(tiny_batch([T - padding, *[T] * (B - 1)], V, rng), 0.01)

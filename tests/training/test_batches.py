@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from poetgen.corpus.corpus import Poems
 from poetgen.corpus.vocabulary import END, NUM_SPECIAL, PAD, START
-from poetgen.training.batches import assemble, iter_batches, plan_batches
+from poetgen.training.batches import Batch, assemble, iter_batches, plan_batches
 from tests.real_data import needs_tang
+from tests.tiny import tiny_batch
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=30).map(np.array)
 BUDGETS = st.integers(2, 120)
@@ -152,3 +153,21 @@ def test_less_than_two_percent_of_the_tang_batches_is_padding(tang_corpus, seed)
     assert num_poems == len(train)
     assert targets == train.num_targets
     assert 1 - targets / steps < 0.02
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=6), st.integers(0, 5))
+def test_a_batch_knows_how_many_targets_it_has(lengths, seed):
+    batch = tiny_batch(lengths, 1000, np.random.default_rng(seed))
+    assert batch.num_targets == np.count_nonzero(batch.targets != PAD)
+    assert batch.num_padded == np.count_nonzero(batch.targets == PAD)
+    assert batch.targets.shape == batch.inputs.shape == (len(lengths), batch.width)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.uint32, np.int64])
+def test_ids_of_any_type_keep_their_numbers(dtype):
+    largest = np.iinfo(np.uint8).max
+    stream = np.array([1, 2, largest, 3], dtype)
+    inputs, targets = Batch(stream, np.array([0, 1]), np.array([3, 2])).read()
+    # The last token of a row is an input, too, if a longer row makes room for it.
+    assert inputs.tolist() == [[1, 2, largest], [2, largest, 3]]
+    assert targets.tolist() == [[2, largest, 3], [largest, 3, PAD]]

@@ -17,14 +17,15 @@ from poetgen.networks.model_file import load_model
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.networks.torch_model import LanguageModel, build
 from poetgen.networks.torch_stepper import TorchStepper
-from poetgen.training.counters import Counters
-from poetgen.training.engine import make_engine, model_config_of
-from poetgen.training.evaluate import evaluate
+from poetgen.training.engine import make_engine
+from poetgen.training.evaluation import evaluate
 from poetgen.training.events import Progress, Sampled, Validated
 from poetgen.training.numpy_engine import NumpyEngine
 from poetgen.training.optimizers import FlatOptimizer, clip
+from poetgen.training.progress import Counters
 from poetgen.training.torch_engine import TorchEngine, make_optimizer
 from tests import runs
+from tests.runs import events_of
 from tests.tiny import tiny_batch, tiny_corpus
 
 OPTIMIZERS = ["adamw", "adam", "sgd", "rmsprop", "adagrad"]
@@ -97,7 +98,7 @@ def test_gradients_are_clipped_as_torch_clips_them(gradient, max_norm, max_value
 
 def test_a_gradient_that_is_no_number_is_not_made_one_by_clipping():
     config = dataclasses.replace(TINY, grad_clip_value=0.1)
-    engine = TorchEngine(config, model_config_of(config, 17))
+    engine = TorchEngine(config, config.shape(17))
     before = engine.weights()
     engine.model.output_bias.register_hook(lambda gradient: gradient * math.inf)
     loss = engine.train_step(tiny_batch([4, 3], 17, np.random.default_rng(0)), 0.1)
@@ -120,7 +121,7 @@ def test_both_engines_learn_the_same_from_the_same_batches(arch, kind, optimizer
     config = dataclasses.replace(
         TINY, arch=arch, num_layers=2, optimizer=optimizer, grad_clip_value=0.05, **KINDS[kind]
     )
-    model_config = model_config_of(config, 17)
+    model_config = config.shape(17)
     engines = TorchEngine(config, model_config), NumpyEngine(config, model_config)
     torch_engine, numpy_engine = engines
     numpy_engine.restore(
@@ -154,7 +155,7 @@ def test_lower_precision_changes_little(kind):
     losses = []
     for precision in ("float32", "bfloat16"):
         config = dataclasses.replace(TINY, precision=precision, **KINDS[kind])
-        machine = TorchEngine(config, model_config_of(config, 17))
+        machine = TorchEngine(config, config.shape(17))
         for batch in batches(5, 17, np.random.default_rng(0)):
             loss = machine.train_step(batch, 0.01)
         assert {w.dtype for w in machine.weights().values()} == {np.dtype(np.float32)}
@@ -166,7 +167,7 @@ def test_lower_precision_changes_little(kind):
 @pytest.mark.parametrize("engine", ["torch", "numpy"])
 def test_a_snapshot_is_a_copy_and_restoring_it_repeats_the_steps(engine):
     config = dataclasses.replace(TINY, engine=engine, dropout=0.4, num_layers=2)
-    machine = make_engine(config, model_config_of(config, 17))
+    machine = make_engine(config, config.shape(17))
     some = list(batches(6, 17, np.random.default_rng(0)))
     for batch in some[:3]:
         machine.train_step(batch, 0.01)
@@ -186,7 +187,7 @@ def test_a_gradient_without_limits_is_left_as_it_is():
     for limits in ({"grad_clip": 0.0}, {"grad_clip": None}, {"grad_clip": 1e-3}):
         for engine in ("torch", "numpy"):
             config = dataclasses.replace(TINY, optimizer="sgd", engine=engine, **limits)
-            machine = make_engine(config, model_config_of(config, 17))
+            machine = make_engine(config, config.shape(17))
             for batch in batches(4, 17, np.random.default_rng(0)):
                 losses[engine, limits["grad_clip"]] = float(machine.train_step(batch, 0.5))
     for engine in ("torch", "numpy"):
@@ -208,12 +209,12 @@ def test_the_flags_shape_the_model():
     config = dataclasses.replace(
         TINY, one_hot=True, output="gumbel", gumbel_tau=2.0, softmax_temperature=3.0
     )
-    assert model_config_of(config, 17) == ModelConfig(
+    assert config.shape(17) == ModelConfig(
         arch="gru", vocab_size=17, embedding_dim=17, hidden_size=12, tied=False, one_hot=True,
         output="gumbel", gumbel_tau=2.0, softmax_temperature=3.0,
     )  # fmt: skip
-    assert model_config_of(TINY, 17).tied
-    assert not model_config_of(dataclasses.replace(TINY, tied=False), 17).tied
+    assert TINY.shape(17).tied
+    assert not dataclasses.replace(TINY, tied=False).shape(17).tied
 
 
 # Whole runs.
@@ -225,7 +226,7 @@ def test_numpy_trains_a_model_that_either_engine_runs(corpus, tmp_path, arch, ki
     trainer = trainer_of(
         corpus, tmp_path, arch=arch, engine="numpy", epochs=4, dropout=0.2, **KINDS[kind]
     )
-    events = list(trainer.run())
+    events = events_of(trainer)
     losses = [event.loss for event in events if isinstance(event, Progress)]
     assert losses[-1] < losses[0] - 0.15
     assert any(isinstance(event, Sampled) and event.poems for event in events)
@@ -245,7 +246,7 @@ def test_numpy_trains_a_model_that_either_engine_runs(corpus, tmp_path, arch, ki
 @pytest.mark.parametrize("kind", KINDS)
 def test_torch_trains_a_model_that_numpy_runs(corpus, tmp_path, kind):
     trainer = trainer_of(corpus, tmp_path, arch="lstm", **KINDS[kind])
-    list(trainer.run())
+    events_of(trainer)
     model = load_model(tmp_path / "m.safetensors")
     network = NumpyModel(model.config, model.weights)
     again = evaluate(network, corpus.splits["validation"], corpus.vocabulary)
@@ -256,7 +257,7 @@ def test_a_numpy_run_is_a_function_of_its_seed(corpus, tmp_path):
     runs = []
     for seed in (3, 3, 4):
         trainer = trainer_of(corpus, tmp_path, engine="numpy", seed=seed, dropout=0.3)
-        list(trainer.run())
+        events_of(trainer)
         runs.append(trainer.engine.weights())
     for name, weights in runs[0].items():
         np.testing.assert_array_equal(weights, runs[1][name])
@@ -264,7 +265,7 @@ def test_a_numpy_run_is_a_function_of_its_seed(corpus, tmp_path):
 
 
 def test_a_network_measures_as_the_model_does_and_in_parts(corpus, monkeypatch):
-    model = LanguageModel(model_config_of(TINY, len(corpus.vocabulary)), dropout=0.5)
+    model = LanguageModel(TINY.shape(len(corpus.vocabulary)), dropout=0.5)
     weights = {name: w.detach().numpy() for name, w in model.named_parameters()}
     found = []
     for rows in (1, 7, 1024):
@@ -287,7 +288,7 @@ def test_a_loss_that_is_no_number_is_an_error_and_not_a_warning(corpus, tmp_path
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with pytest.raises(DivergedError):
-            list(trainer.run())
+            events_of(trainer)
 
 
 # The classic's measure.
@@ -319,7 +320,7 @@ def test_one_strip_read_in_sequence_tells_the_smoothed_loss(corpus, tmp_path, ch
         corpus, tmp_path, engine="numpy", one_hot=True, seq_len=9, max_tokens=900,
         optimizer="adagrad", learning_rate=0.1, schedule="constant", **changes,
     )  # fmt: skip
-    told = [event for event in trainer.run() if isinstance(event, Progress)]
+    told = [event for event in events_of(trainer) if isinstance(event, Progress)]
     assert all((event.smooth_loss is not None) == is_told for event in told)
     if is_told:
         begin = math.log(len(corpus.vocabulary)) * 9

@@ -21,7 +21,7 @@ from poetgen.training.checkpoint import load_checkpoint
 from poetgen.training.processes import ALONE, joined
 from poetgen.training.run_files import RunFiles
 from tests.command import ENVIRONMENT, assert_two_line_error, begin, poetgen, wait_until
-from tests.runs import assert_equal_weights, trainer_of
+from tests.runs import assert_equal_weights, events_of, trainer_of
 from tests.synthetic import write_poems
 from tests.tiny import tiny_corpus
 
@@ -126,7 +126,7 @@ def test_an_interrupted_run_of_two_goes_on_as_two_and_not_as_one(workplace):
     go_on = ["train", "few", "--name", stopped.name, "--resume"]
     assert_two_line_error(poetgen(*go_on, cwd=workplace), "2 processes", "--nproc-per-node 2")
     said = ranks(*go_on, cwd=workplace)[0].stderr
-    assert f"Going on after step {step:,}." in said
+    assert f"Continuing after step {step:,}." in said
     ranks(*more, "--name", whole.name, cwd=workplace)
     assert_equal_weights(load_model(stopped.model).weights, load_model(whole.model).weights)
     assert losses_of(workplace, stopped.name) == losses_of(workplace, whole.name)
@@ -202,7 +202,7 @@ def test_a_batch_in_parts_teaches_what_it_teaches_as_a_whole(tmp_path, arch, bat
     weights = []
     for parts in (1, 2, 5):
         trainer = trainer_of(corpus, tmp_path / str(parts), accumulate=parts, **settings)
-        list(trainer.run())
+        events_of(trainer)
         weights.append(trainer.engine.weights())
     for found in weights[1:]:
         for name, expected in weights[0].items():

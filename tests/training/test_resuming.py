@@ -19,18 +19,16 @@ from poetgen.networks.model_file import load_model, save_model
 from poetgen.tensor_file import Kind, load_sealed, save_sealed
 from poetgen.training import trainer as trainer_module
 from poetgen.training.checkpoint import (
+    KIND,
     load_checkpoint,
-    load_latest,
     save_checkpoint,
     use_latest,
 )
-from poetgen.training.course import Course
 from poetgen.training.events import Progress, SetBack, Validated
+from poetgen.training.progress import DataOrder
 from poetgen.training.run_files import RunFiles
-from tests.runs import TINY, assert_equal_weights, of_kind, trainer_of
+from tests.runs import TINY, assert_equal_weights, events_of, kill_after, of_kind, trainer_of
 from tests.tiny import tiny_corpus
-
-KIND = Kind(key="poetgen-checkpoint", version=1, noun="checkpoint")
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -55,7 +53,7 @@ def run_in_parts(corpus, folder, stops, **changes):
         # A new process would know nothing of the old one's random numbers.
         torch.manual_seed(1000 + number)
         trainer = (resumed if number else trainer_of)(corpus, folder, **changes)
-        events = list(trainer.run(lambda t=trainer, stop=stop: t.counters.step >= stop))
+        events = events_of(trainer, lambda t=trainer, stop=stop: t.counters.step >= stop)
         assert events[-1].reason == ("done" if stop == math.inf else "interrupted")
         assert stop == math.inf or stop <= events[-1].step < trainer.total_steps
         if number:
@@ -102,7 +100,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(corpus, tmp_path, arch, engi
 
 def test_the_metrics_are_what_the_events_told(corpus, tmp_path):
     trainer = trainer_of(corpus, tmp_path)
-    events = list(trainer.run())
+    events = events_of(trainer)
     records = metrics_of(trainer.files)
     validated = [record for record in records if "validation" in record]
     assert [record["step"] for record in validated] == [e.step for e in of_kind(events, Validated)]
@@ -120,10 +118,10 @@ def test_what_is_planned_by_the_epoch_does_not_depend_on_where_a_run_goes_on():
     corpus = tiny_corpus(60, seed=8)
     settings = {"batching": "sequential", "seq_len": 16, "batch_size": 1}
     config = dataclasses.replace(TINY, epochs=12, **settings)
-    walker, courses = Course(corpus, config), []
+    walker, courses = DataOrder(corpus, config), []
     while walker.counters.epoch < config.epochs:
         if walker.counters.next_batch == 0:
-            courses.append(Course(corpus, config))
+            courses.append(DataOrder(corpus, config))
             courses[-1].go_to(dataclasses.replace(walker.counters), walker.total_steps)
         walker.advance(walker.next_batch())
     # Epochs begin at other places, and some of them are shorter.
@@ -133,7 +131,7 @@ def test_what_is_planned_by_the_epoch_does_not_depend_on_where_a_run_goes_on():
 
 def test_a_run_that_has_no_time_leaves_a_model_all_the_same(corpus, tmp_path):
     trainer = trainer_of(corpus, tmp_path, max_minutes=0.0)
-    assert list(trainer.run())[-1].step == 0
+    assert events_of(trainer)[-1].step == 0
     assert load_model(trainer.files.model).metrics["validation"] == trainer.best.as_dict()
 
 
@@ -141,7 +139,7 @@ def test_a_run_that_has_no_time_leaves_a_model_all_the_same(corpus, tmp_path):
 def interrupted(corpus, tmp_path):
     """A run that was stopped on its way; its checkpoint is there."""
     trainer = trainer_of(corpus, tmp_path, batch_tokens=64)
-    list(trainer.run(lambda: trainer.counters.step >= 3))
+    events_of(trainer, lambda: trainer.counters.step >= 3)
     assert trainer.files.checkpoint.exists()
     return trainer
 
@@ -184,7 +182,7 @@ def test_a_run_from_before_a_setting_was_there_goes_on_with_its_default(interrup
     assert load_checkpoint(interrupted.files.checkpoint).state.training == interrupted.config
     trainer = go_on(interrupted, corpus)
     assert trainer.counters.step == interrupted.counters.step
-    assert list(trainer.run())[-1].reason == "done"
+    assert events_of(trainer)[-1].reason == "done"
 
 
 def test_a_run_is_not_resumed_on_a_changed_corpus(interrupted, corpus):
@@ -214,12 +212,12 @@ def test_a_run_is_not_resumed_with_a_model_of_another_shape(interrupted, corpus,
 
 def test_a_best_model_that_is_gone_is_written_again(corpus, tmp_path):
     trainer = trainer_of(corpus, tmp_path)
-    list(trainer.run(lambda: trainer.best is not None))
+    events_of(trainer, lambda: trainer.best is not None)
     trainer.files.model.unlink()
     again = trainer_of(corpus, tmp_path)
     (remark,) = again.resume(load_checkpoint(again.files.checkpoint))
-    assert "m.safetensors is gone" in remark
-    list(again.run())
+    assert "m.safetensors is missing" in remark
+    events_of(again)
     assert load_model(again.files.model).metrics["validation"] == again.best.as_dict()
 
 
@@ -240,14 +238,14 @@ def test_of_a_damaged_checkpoint_the_previous_one_is_used(interrupted, corpus, h
     files = interrupted.files
     expected = load_checkpoint(files.previous).state.counters.step
     damage(files.checkpoint, how)
-    checkpoint, remark = load_latest(files)
+    checkpoint, remark = use_latest(files, lambda checkpoint: checkpoint)
     assert checkpoint.state.counters.step == expected
     assert str(files.checkpoint) in remark
     # It is the latest from now on: the next save must not put the damaged one in its place.
-    assert load_latest(files)[1] is None
+    assert use_latest(files, lambda checkpoint: checkpoint)[1] is None
     trainer = trainer_of(corpus, files.folder, batch_tokens=64)
     trainer.resume(checkpoint)
-    assert list(trainer.run())[-1].reason == "done"
+    assert events_of(trainer)[-1].reason == "done"
 
 
 @pytest.mark.parametrize("how", ["cut", "flip", "empty", "gone"])
@@ -256,7 +254,7 @@ def test_two_damaged_checkpoints_are_refused(interrupted, how):
     damage(files.checkpoint, how)
     files.previous.write_bytes(b"nothing")
     with pytest.raises(ModelError) as caught:
-        load_latest(files)
+        use_latest(files, lambda checkpoint: checkpoint)
     assert "m.checkpoint" in caught.value.problem
     assert "previous" not in caught.value.problem
 
@@ -282,7 +280,7 @@ def test_a_crash_while_saving_leaves_a_whole_checkpoint(interrupted, corpus, mon
         with pytest.raises(KeyboardInterrupt):
             save_checkpoint(checkpoint, files)
     monkeypatch.undo()
-    found = load_latest(files)[0].state.counters.num_tokens
+    found = use_latest(files, lambda checkpoint: checkpoint)[0].state.counters.num_tokens
     assert found == num_tokens + (moment == "after")
 
 
@@ -290,9 +288,9 @@ def test_half_a_line_of_metrics_is_cut_off(interrupted, corpus):
     with interrupted.files.metrics.open("a") as file:
         file.write('{"step": 3, "lo')
     trainer = go_on(interrupted, corpus)
-    list(trainer.run())
+    events_of(trainer)
     whole = trainer_of(corpus, interrupted.files.folder, batch_tokens=64)
-    list(whole.run())
+    events_of(whole)
     assert metrics_of(trainer.files) == metrics_of(whole.files)
 
 
@@ -306,7 +304,7 @@ def stopped(request, corpus, tmp_path_factory):
         corpus, tmp_path_factory.mktemp("run"), engine=request.param, arch="lstm",
         batching="sequential", seq_len=8, batch_size=4,
     )  # fmt: skip
-    list(trainer.run(lambda: trainer.counters.step > trainer._course.steps_per_epoch + 3))
+    events_of(trainer, lambda: trainer.counters.step > trainer.order.steps_per_epoch + 3)
     assert trainer.best is not None
     return trainer
 
@@ -446,7 +444,7 @@ def test_a_checkpoint_of_a_newer_format_is_refused_and_not_replaced(interrupted,
 @pytest.mark.parametrize("kept", ["model", "metrics"])
 def test_the_checkpoint_of_another_run_is_refused(interrupted, corpus, tmp_path, kept):
     other = trainer_of(corpus, tmp_path / "other", batch_tokens=64, seed=4)
-    list(other.run(lambda: other.counters.step >= 10))
+    events_of(other, lambda: other.counters.step >= 10)
     shutil.copy(other.files.checkpoint, interrupted.files.checkpoint)
     # One of the two is enough to tell.
     {"model": interrupted.files.metrics, "metrics": interrupted.files.model}[kept].unlink()
@@ -461,7 +459,7 @@ def test_the_checkpoint_of_another_run_is_refused(interrupted, corpus, tmp_path,
 def measured(corpus, tmp_path):
     """A run that was stopped when it had a best model."""
     trainer = trainer_of(corpus, tmp_path / "measured", batch_tokens=64)
-    list(trainer.run(lambda: trainer.counters.step > 20))
+    events_of(trainer, lambda: trainer.counters.step > 20)
     assert trainer.best is not None
     return trainer
 
@@ -472,7 +470,7 @@ def test_a_model_that_is_not_the_best_of_this_run_is_refused(measured, corpus, t
     model = load_model(path)
     if what == "other run":
         other = trainer_of(corpus, tmp_path / "other")
-        list(other.run(lambda: other.best is not None))
+        events_of(other, lambda: other.best is not None)
         shutil.copy(other.files.model, path)
     elif what == "no run":
         save_model(dataclasses.replace(model, training={}), path)
@@ -498,12 +496,12 @@ def test_a_model_that_was_saved_when_the_run_was_killed_is_its_own(corpus, tmp_p
 
     monkeypatch.setattr("poetgen.training.trainer.save_model", kill)
     with pytest.raises(KeyboardInterrupt):
-        list(trainer.run())
+        events_of(trainer)
     monkeypatch.undo()
     again = trainer_of(corpus, tmp_path)
     assert again.resume(load_checkpoint(again.files.checkpoint)) == []
     assert again.best is None
-    assert list(again.run())[-1].reason == "done"
+    assert events_of(again)[-1].reason == "done"
 
 
 def test_a_damaged_best_model_is_written_again(measured, corpus):
@@ -514,7 +512,7 @@ def test_a_damaged_best_model_is_written_again(measured, corpus):
     trainer = trainer_of(corpus, measured.files.folder, batch_tokens=64)
     (remark,) = trainer.resume(load_checkpoint(measured.files.checkpoint))
     assert "m.safetensors is damaged" in remark
-    assert list(trainer.run())[-1].reason == "done"
+    assert events_of(trainer)[-1].reason == "done"
     assert load_model(path).metrics["validation"] == trainer.best.as_dict()
 
 
@@ -540,7 +538,7 @@ def test_damaged_lines_of_the_metrics_are_told_and_the_others_are_kept(measured,
     (remark,) = trainer.resume(load_checkpoint(files.checkpoint))
     assert str(files.metrics) in remark
     assert remark.endswith(f" {len(bad)}.")
-    next(trainer.run())
+    kill_after(trainer, lambda event: True)
     assert files.metrics.read_bytes().splitlines() == lines
 
 
@@ -548,8 +546,8 @@ def test_metrics_that_are_gone_are_told(measured, corpus):
     measured.files.metrics.unlink()
     trainer = trainer_of(corpus, measured.files.folder, batch_tokens=64)
     (remark,) = trainer.resume(load_checkpoint(measured.files.checkpoint))
-    assert "m.metrics.jsonl is gone" in remark
-    list(trainer.run())
+    assert "m.metrics.jsonl is missing" in remark
+    events_of(trainer)
     assert metrics_of(trainer.files)[0]["step"] > measured.counters.step
 
 
@@ -558,9 +556,8 @@ def test_metrics_that_are_gone_are_told(measured, corpus):
 
 def test_a_loss_that_is_no_number_is_an_error_in_the_end(corpus, tmp_path):
     trainer = trainer_of(corpus, tmp_path, learning_rate=1e30, grad_clip=None, warmup=0.0)
-    events = []
     with pytest.raises(DivergedError):
-        events.extend(trainer.run())
+        trainer.run()
     # Nothing that is no number was ever saved.
     checkpoint = load_checkpoint(trainer.files.checkpoint)
     assert all(np.isfinite(array).all() for array in checkpoint.arrays.values())
@@ -575,8 +572,7 @@ def test_a_run_whose_last_step_spoils_it_is_not_finished(corpus, tmp_path, engin
     trainer = trainer_of(corpus, tmp_path, engine=engine, **settings)
     events = []
     with pytest.raises(DivergedError) as caught:
-        events.extend(trainer.run())
-    assert trainer.finished is None
+        trainer.run(events.append)
     assert not of_kind(events, Validated)
     assert "best" not in caught.value.advice
     assert load_checkpoint(trainer.files.checkpoint).state.counters.step == 0
@@ -584,11 +580,12 @@ def test_a_run_whose_last_step_spoils_it_is_not_finished(corpus, tmp_path, engin
 
 def test_a_run_whose_time_is_up_ends_though_its_last_validation_was_quick(corpus, tmp_path):
     trainer = trainer_of(corpus, tmp_path, epochs=9, max_minutes=60.0)
-    # Until one is measured, a validation is thought to take longer than the run may.
-    trainer._pace._expect_validation = lambda counters: (
-        1e5 if trainer._pace.validation_seconds is None and counters.step else 0.0
+    # Until one is measured, a validation is expected to take longer than the run may.
+    read = trainer.timer.read
+    trainer.timer.read = lambda counters: read(counters)._replace(
+        limit=3600.0 if counters.validated_step >= 0 or not counters.step else 1e-9
     )
-    events = list(trainer.run())
+    events = events_of(trainer)
     assert events[-1].reason == "time"
     assert len(of_kind(events, Validated)) == 1
 
@@ -604,7 +601,7 @@ def test_a_validation_that_is_no_number_is_a_set_back(corpus, tmp_path, monkeypa
 
     monkeypatch.setattr(trainer_module, "evaluate", fail_at_the_end)
     trainer = trainer_of(corpus, tmp_path)
-    events = list(trainer.run())
+    events = events_of(trainer)
     (setback,) = of_kind(events, SetBack)
     assert setback.failed_step == trainer.total_steps > setback.step
     assert events[-1].reason == "done"
@@ -617,7 +614,7 @@ def test_a_validation_that_is_no_number_is_a_set_back(corpus, tmp_path, monkeypa
 @pytest.mark.parametrize("what", ["loss", "gradient"])
 def test_a_step_that_fails_is_not_taken(corpus, tmp_path, engine, what):
     trainer = trainer_of(corpus, tmp_path, engine=engine)
-    batch = trainer._course.next_batch()
+    batch = trainer.order.next_batch()
     # The loss, or only its gradient, is infinite for these weights.
     arrays = trainer.engine.snapshot()
     names = {"torch": "model.output_bias", "numpy": "weights"}
@@ -644,7 +641,7 @@ def test_a_run_that_diverges_once_goes_back_and_on_with_half_the_rate(corpus, tm
         return math.nan if len(rates) == 25 else train_step(batch, rate)
 
     trainer.engine.train_step = fail_once
-    events = list(trainer.run())
+    events = events_of(trainer)
     (setback,) = of_kind(events, SetBack)
     assert setback.step < 25 <= setback.failed_step
     assert setback.rate_factor == trainer.counters.rate_factor == 0.5
@@ -661,7 +658,7 @@ def test_a_run_that_diverges_once_goes_back_and_on_with_half_the_rate(corpus, tm
 
 def test_a_run_ends_when_it_gets_no_better(corpus, tmp_path):
     settings = {"arch": "rnn", "learning_rate": 0.3, "epochs": 40, "patience": 3}
-    events = list(trainer_of(corpus, tmp_path, **settings).run())
+    events = events_of(trainer_of(corpus, tmp_path, **settings))
     validated = of_kind(events, Validated)
     assert events[-1].reason == "patience"
     assert [event.is_best for event in validated[-4:]] == [True, False, False, False]
@@ -674,12 +671,10 @@ def test_a_run_ends_when_it_gets_no_better(corpus, tmp_path):
 def test_a_run_killed_after_its_last_validation_ends_there_when_it_goes_on(corpus, tmp_path):
     settings = {"arch": "rnn", "learning_rate": 0.3, "epochs": 40, "patience": 3}
     whole = trainer_of(corpus, tmp_path / "whole", **settings)
-    ended = list(whole.run())[-1]
+    ended = events_of(whole)[-1]
     killed = trainer_of(corpus, tmp_path / "killed", **settings)
-    for event in killed.run():
-        if isinstance(event, Validated) and event.step == ended.step:
-            break
-    last = list(resumed(corpus, tmp_path / "killed", **settings).run())[-1]
+    kill_after(killed, lambda event: isinstance(event, Validated) and event.step == ended.step)
+    last = events_of(resumed(corpus, tmp_path / "killed", **settings))[-1]
     assert (last.reason, last.step) == (ended.reason, ended.step) == ("patience", ended.step)
     assert metrics_of(killed.files) == metrics_of(whole.files)
 
@@ -688,32 +683,29 @@ def test_the_last_step_is_validated_once_even_if_the_run_is_killed_after_that(co
     # 39 steps, validated after every 19, and so once more at the end.
     settings = {"batch_tokens": 64, "epochs": 1}
     trainer = trainer_of(corpus, tmp_path, **settings)
-    assert trainer.total_steps % (trainer._course.steps_per_epoch // 2)
-    for event in trainer.run():
-        if isinstance(event, Validated) and event.step == trainer.total_steps:
-            break
+    assert trainer.total_steps % (trainer.order.steps_per_epoch // 2)
+    kill_after(trainer, lambda e: isinstance(e, Validated) and e.step == trainer.total_steps)
     again = resumed(corpus, tmp_path, **settings)
-    assert not of_kind(again.run(), Validated)
-    assert again.finished.reason == "done"
+    events = events_of(again)
+    assert not of_kind(events, Validated)
+    assert events[-1].reason == "done"
     steps = [record["step"] for record in metrics_of(trainer.files) if "validation" in record]
     assert steps == sorted(set(steps))
 
 
 def test_a_run_killed_at_its_end_whose_model_is_gone_measures_and_saves_it_again(corpus, tmp_path):
     trainer = trainer_of(corpus, tmp_path, epochs=1)
-    for event in trainer.run():
-        if isinstance(event, Validated) and event.step == trainer.total_steps:
-            break
+    kill_after(trainer, lambda e: isinstance(e, Validated) and e.step == trainer.total_steps)
     trainer.files.model.unlink()
     again = resumed(corpus, tmp_path, epochs=1)
-    assert [event.is_best for event in of_kind(again.run(), Validated)] == [True]
+    assert [event.is_best for event in of_kind(events_of(again), Validated)] == [True]
     assert_equal_weights(again.engine.weights(), trainer.engine.weights())
     assert load_model(again.files.model).metrics["validation"] == trainer.best.as_dict()
 
 
 def test_setting_the_clock_changes_nothing(corpus, tmp_path, monkeypatch):
     plain = trainer_of(corpus, tmp_path / "plain")
-    list(plain.run())
+    events_of(plain)
     real, calls = time.time, []
 
     def jumping():
@@ -722,7 +714,7 @@ def test_setting_the_clock_changes_nothing(corpus, tmp_path, monkeypatch):
 
     monkeypatch.setattr(time, "time", jumping)
     trainer = trainer_of(corpus, tmp_path / "jumps", max_minutes=5.0)
-    events = list(trainer.run())
+    events = events_of(trainer)
     assert events[-1].reason == "done"
     assert 0 < events[-1].elapsed_seconds < 1e7
     assert trainer.counters.step == plain.counters.step

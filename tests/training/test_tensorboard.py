@@ -7,8 +7,8 @@ import pytest
 
 from poetgen.errors import SettingError
 from poetgen.training.events import Progress, Sampled, Validated
-from poetgen.training.tensorboard import TensorBoardLog
-from tests.runs import of_kind, trainer_of
+from poetgen.training.logs import TensorBoardLog
+from tests.runs import events_of, of_kind, trainer_of
 from tests.tiny import tiny_corpus
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -33,7 +33,7 @@ class Writer:
 
 def show_all(trainer, log):
     """Run, and let every event be written."""
-    events = list(trainer.run())
+    events = events_of(trainer)
     for event in events:
         log.show(event)
     log.close()

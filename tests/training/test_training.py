@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from poetgen.cli.display import TrainingDisplay
-from poetgen.comparison.race import run_contender
-from poetgen.config import ModelConfig, PrepareConfig, RaceConfig
+from poetgen.comparison.race import compare
+from poetgen.config import ModelConfig, PrepareConfig, TrainConfig
 from poetgen.corpus.corpus import encode_poems
 from poetgen.corpus.prepare import prepare
 from poetgen.corpus.vocabulary import END, PAD, UNK, Vocabulary
@@ -26,11 +26,10 @@ from poetgen.networks.model_file import load_model
 from poetgen.networks.torch_model import LanguageModel, weights_of
 from poetgen.networks.torch_stepper import TorchStepper
 from poetgen.training import trainer as trainer_module
-from poetgen.training.evaluate import evaluate
-from poetgen.training.events import Finished, Progress, Sampled, Started, Validated
-from poetgen.training.samples import guess_line, sample_poems
-from poetgen.training.schedule import learning_rate_at
-from tests.runs import assert_equal_weights, of_kind, trainer_of
+from poetgen.training.evaluation import evaluate, guess_line, sample_poems
+from poetgen.training.events import Progress, Sampled, Started, Trained, Validated
+from poetgen.training.progress import learning_rate_at
+from tests.runs import assert_equal_weights, events_of, of_kind, trainer_of
 from tests.tiny import tiny_corpus
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -93,10 +92,13 @@ def told(request, corpus, tmp_path_factory):
     """A trainer that is done, its events, and its weights at each validation."""
     trainer = trainer_of(corpus, tmp_path_factory.mktemp("run"), arch=request.param, epochs=EPOCHS)
     events, snapshots = [], {}
-    for event in trainer.run():
+
+    def watch(event):
         events.append(event)
         if isinstance(event, Validated):
             snapshots[event.step] = trainer.engine.weights()
+
+    assert trainer.run(watch) is events[-1]
     return trainer, events, snapshots
 
 
@@ -112,11 +114,10 @@ def test_events_arrive_in_order(told):
     trainer, events, _ = told
     started, finished = events[0], events[-1]
     assert isinstance(started, Started)
-    assert isinstance(finished, Finished)
-    assert len(of_kind(events, Started)) == len(of_kind(events, Finished)) == 1
+    assert isinstance(finished, Trained)
+    assert len(of_kind(events, Started)) == len(of_kind(events, Trained)) == 1
     assert of_kind(events, Sampled)
     assert finished.reason == "done"
-    assert trainer.finished is finished
     assert started.num_parameters == num_parameters(trainer.model_config)
     assert started.resumed_at_step == 0
     assert started.total_steps == EPOCHS * started.steps_per_epoch == finished.step
@@ -185,10 +186,13 @@ def test_a_later_and_worse_model_does_not_replace_the_best(corpus, tmp_path, mon
     monkeypatch.setattr(trainer_module, "evaluate", scripted)
     trainer = trainer_of(corpus, tmp_path, epochs=2)
     kept, validated = {}, []
-    for event in trainer.run():
+
+    def watch(event):
         if isinstance(event, Validated):
             validated.append(event)
             kept[event.step] = trainer.engine.weights()
+
+    trainer.run(watch)
     assert [step for step, event in enumerate(validated) if event.is_best] == [0, 1]
     assert len(validated) >= 4
     best = validated[1]
@@ -210,7 +214,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(corpus, tm
     weights = []
     for seed in (3, 3, 4):
         trainer = trainer_of(corpus, tmp_path, arch=arch, seed=seed)
-        list(trainer.run())
+        events_of(trainer)
         weights.append(trainer.engine.weights())
     assert_equal_weights(weights[1], weights[0])
     for name, w in weights[0].items():
@@ -227,7 +231,7 @@ def test_every_training_poem_is_read_once_an_epoch(corpus, tmp_path):
             seen.extend(tuple(i for i in row if i not in (END, PAD)) for row in inputs[0].tolist())
 
     trainer.engine.model.embedding.register_forward_pre_hook(watch)
-    list(trainer.run())
+    events_of(trainer)
     train = corpus.splits["train"]
     poems = sorted(tuple(train[number][:-1].tolist()) for number in range(len(train)))
     size = len(poems)
@@ -241,7 +245,7 @@ def test_a_run_ends_in_its_time_and_leaves_a_model(corpus, tmp_path, monkeypatch
     ticks = itertools.count()
     monkeypatch.setattr(time, "monotonic", lambda: next(ticks) / 100)
     trainer = trainer_of(corpus, tmp_path, epochs=100_000, max_minutes=0.1)
-    events = list(trainer.run())
+    events = events_of(trainer)
     assert events[-1].reason == "time"
     assert 5 < events[-1].elapsed_seconds < 7
     assert events[-1].step > 0
@@ -254,7 +258,7 @@ def test_a_run_ends_in_its_time_and_leaves_a_model(corpus, tmp_path, monkeypatch
 def test_a_run_of_max_tokens_reads_about_so_many(corpus, tmp_path):
     train = corpus.splits["train"]
     trainer = trainer_of(corpus, tmp_path, epochs=9, max_tokens=3 * train.num_targets)
-    epochs = of_kind(list(trainer.run()), Progress)[-1].epoch
+    epochs = of_kind(events_of(trainer), Progress)[-1].epoch
     assert epochs == pytest.approx(3)
 
 
@@ -383,30 +387,36 @@ def words():
     return dataclasses.replace(corpus, meta={**corpus.meta, "prose": False})
 
 
-def shown(event, **terminal):
-    """What the display shows of an event, on a terminal or elsewhere, colours left out."""
+def shown(events, **terminal):
+    """What the display shows of events, on a terminal or elsewhere, colours left out."""
     console = Console(file=io.StringIO(), width=100, highlight=False, **terminal)
-    with TrainingDisplay(console, "m") as display:
-        display.show(event)
+    with TrainingDisplay(console) as display:
+        for event in events:
+            display.show(event)
     return re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", console.file.getvalue())
 
 
 @pytest.mark.parametrize("terminal", [{"force_terminal": True}, {}], ids=["terminal", "pipe"])
 def test_words_are_shown_as_a_printer_sets_them(words, tmp_path, terminal):
-    sample = of_kind(trainer_of(words, tmp_path, max_tokens=100).run(), Sampled)[-1]
+    started, *events = events_of(trainer_of(words, tmp_path, max_tokens=100))
+    sample = of_kind(events, Sampled)[-1]
     assert len(sample.line) == len(sample.guess)
     assert {"But", "before", "the", ",", "\n", "("} <= set(sample.line)
     thing = sample.line[3]
-    perfect = shown(dataclasses.replace(sample, guess=sample.line), **terminal)
+    perfect = shown([started, dataclasses.replace(sample, guess=sample.line)], **terminal)
     assert perfect.count(f"But before the {thing}, ") == 2
     assert perfect.count(f"(the {thing}) rose!") == 2
 
 
 def test_a_race_on_words_is_shown_too(words, tmp_path):
-    config = RaceConfig(budget=100, hidden_size=8, embedding_dim=4, device="cpu")
-    (*events, result) = run_contender("gru", words, config, "But", tmp_path)
-    assert "But before the" in "".join(shown(e, force_terminal=True) for e in events)
-    assert result.poem.startswith("But")
+    settings = TrainConfig(hidden_size=8, embedding_dim=4, device="cpu")
+    events = []
+    comparison = compare(
+        ["gru"], corpus=words, budget=100, settings=settings, start="But",
+        folder=tmp_path / "race", on_event=lambda _, event: events.append(event),
+    )  # fmt: skip
+    assert "But before the" in shown(events, force_terminal=True)
+    assert comparison.results[0].poem.startswith("But")
 
 
 # Devices.

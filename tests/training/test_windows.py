@@ -18,6 +18,7 @@ from poetgen.training.events import Validated
 from poetgen.training.run_files import RunFiles
 from poetgen.training.trainer import Trainer
 from tests.real_data import CORPORA, TIME_MACHINE
+from tests.runs import events_of
 
 SIZES = {
     "length": st.integers(40, 300),
@@ -119,7 +120,7 @@ def test_prose_is_learned_and_an_interrupted_run_goes_on_exactly(prose, tmp_path
             if files.checkpoint.exists():
                 trainer.resume(load_checkpoint(files.checkpoint))
             wanted = lambda t=trainer, stop=stop: stop is not None and t.counters.step >= stop  # noqa: E731
-            events = list(trainer.run(wanted))
+            events = events_of(trainer, wanted)
         finals.append((trainer.engine.model.state_dict(), events))
     for key, w in finals[0][0].items():
         assert torch.equal(w, finals[1][0][key]), key

@@ -1,0 +1,127 @@
+"""How well a network predicts poems it has not seen, and what it writes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from poetgen.characters import STARTS
+from poetgen.config import SampleConfig
+from poetgen.corpus.corpus import Corpus, Poems
+from poetgen.corpus.vocabulary import NUM_SPECIAL, PAD, Vocabulary
+from poetgen.generation.decode import Stepper, generate, poem_rngs
+from poetgen.training.batches import iter_batches
+
+# Large enough to be fast, small enough for any memory.
+_EVALUATION_TOKENS = 4096
+_SAMPLING = SampleConfig(temperature=0.8, max_chars=64)
+_LINE_TOKENS = 24
+_SAMPLE_EVERY_SECONDS = 60.0
+# As wide on a screen as a Chinese character.
+_NO_TOKEN = "＿"
+
+
+class Measurable(Protocol):
+    """A network whose predictions can be measured."""
+
+    def losses(
+        self, inputs: NDArray[np.int64], targets: NDArray[np.int64], pad: int
+    ) -> NDArray[np.float64]:
+        """Return the loss in nats of every target (B, T) that is not ``pad``, (N,)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Cross-entropy on a split, with its unit.
+
+    Per token: every token of every poem once, its end included; an unknown character is a
+    target like any other. Per hanzi: punctuation and ends are left out of loss and count.
+    """
+
+    loss_per_token: float
+    perplexity_per_token: float
+    perplexity_per_hanzi: float | None
+    num_tokens: int
+    num_hanzi: int
+
+    def as_dict(self) -> dict[str, float | int | None]:
+        """Return the metrics as plain values for JSON."""
+        return asdict(self)
+
+
+def evaluate(
+    network: Measurable,
+    poems: Poems,
+    vocabulary: Vocabulary,
+    before_batch: Callable[[], object] = lambda: None,
+) -> Metrics:
+    """Return the metrics of ``network`` on all ``poems``."""
+    is_hanzi = vocabulary.hanzi_mask()
+    loss = hanzi_loss = 0.0
+    num_tokens = num_hanzi = 0
+    for batch in iter_batches(poems, _EVALUATION_TOKENS):
+        before_batch()
+        inputs, targets = batch.read()
+        losses = network.losses(inputs, targets, PAD)
+        hanzi = is_hanzi[targets[targets != PAD]]
+        loss += float(losses.sum())
+        hanzi_loss += float(losses[hanzi].sum())
+        num_tokens += len(losses)
+        num_hanzi += int(hanzi.sum())
+    return Metrics(
+        loss_per_token=loss / num_tokens,
+        perplexity_per_token=_exp(loss / num_tokens),
+        perplexity_per_hanzi=_exp(hanzi_loss / num_hanzi) if num_hanzi else None,
+        num_tokens=num_tokens,
+        num_hanzi=num_hanzi,
+    )
+
+
+def _exp(loss: float) -> float:
+    return math.exp(loss) if loss < 700 else math.inf
+
+
+# A diverging model is shown, too; the training loop reports it.
+@np.errstate(all="ignore")
+def sample_poems(network: Stepper[Any], corpus: Corpus, seed: int) -> list[str]:
+    """Return one poem from each of the eight fixed starts that the vocabulary has.
+
+    The same seed gives the same draws, so that poems at different steps differ by what
+    was learned and not by chance. For a corpus without these characters, three poems
+    start freely.
+    """
+    starts = [start for start in STARTS if start in corpus.vocabulary] or [""] * 3
+    poems = []
+    for number, start in enumerate(starts):
+        rngs = poem_rngs(seed, 1, first=number)
+        (token_ids,) = generate(network, corpus.vocabulary.encode(start), _SAMPLING, rngs)
+        poems.append(corpus.vocabulary.decode(token_ids))
+    return poems
+
+
+@np.errstate(all="ignore")
+def guess_line(network: Stepper[Any], corpus: Corpus, number: int) -> tuple[list[str], list[str]]:
+    """Return the tokens of a held-out line and, in each place, the model's first choice."""
+    poems = corpus.splits["validation"]
+    # A step that shares no factor with most sizes visits all poems.
+    token_ids = np.asarray(poems[number * 7919 % len(poems)][: _LINE_TOKENS + 1], np.int64)
+    likeliest = []
+    state = network.start(1)
+    for token_id in token_ids[:-1]:
+        logits, state = network.step(np.array([token_id]), state)
+        likeliest.append(int(logits[0].argmax()))
+    return _spell(corpus, token_ids[1:].tolist()), _spell(corpus, likeliest)
+
+
+def _spell(corpus: Corpus, token_ids: list[int]) -> list[str]:
+    return [corpus.vocabulary.token(i) if i >= NUM_SPECIAL else _NO_TOKEN for i in token_ids]
+
+
+def sample_interval(last_sample_seconds: float) -> float:
+    """Return the seconds until the next samples: few at the start, when most is learned."""
+    return min(_SAMPLE_EVERY_SECONDS, 5.0 + max(0.0, last_sample_seconds) / 2)
