@@ -1,18 +1,19 @@
-"""Batches: of whole poems of like length, or of windows on a long stream of tokens.
+"""Batches: of whole poems of similar length, or of windows on a long stream of tokens.
 
-Each way of batching gives an epoch as a list of batches that are put together only when
-asked for, so that a run can go on in the middle of an epoch.
+An epoch is a sequence of batches that are cut only on access, so that a run can resume in
+the middle of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol, overload
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from poetgen.arrays import IntArray
 from poetgen.config import TrainConfig
 from poetgen.corpus.corpus import Corpus, Poems
 from poetgen.corpus.vocabulary import PAD
@@ -20,14 +21,14 @@ from poetgen.corpus.vocabulary import PAD
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Rows of a stream of tokens, which stays where it is until they are read.
+    """Rows of a stream of tokens, which are not copied until they are read.
 
-    Row b begins at ``starts[b]`` and has ``lengths[b]`` targets: each token's is the one
-    after it. ``starts`` and ``lengths`` are of shape (B,); the rows are as wide, T, as the
-    longest.
+    Row b starts at ``starts[b]`` and has ``lengths[b]`` targets: the target of a token is the
+    next one. ``starts`` and ``lengths`` have the shape (B,); the width T of the rows is that
+    of the longest.
     """
 
-    stream: NDArray[np.integer[Any]]
+    stream: IntArray
     starts: NDArray[np.int64]
     lengths: NDArray[np.int64]
 
@@ -38,26 +39,26 @@ class Batch:
 
     @property
     def num_targets(self) -> int:
-        """How many targets there are, padding not counted."""
+        """The number of targets, without padding."""
         return int(self.lengths.sum())
 
     @property
     def num_padded(self) -> int:
-        """How many places of the rows have no target."""
+        """The number of places without a target."""
         return len(self.lengths) * self.width - self.num_targets
 
     @property
     def inputs(self) -> NDArray[np.int64]:
-        """The inputs alone, as ``read`` gives them."""
+        """The inputs of ``read``."""
         return self.read()[0]
 
     @property
     def targets(self) -> NDArray[np.int64]:
-        """The targets alone, as ``read`` gives them."""
+        """The targets of ``read``."""
         return self.read()[1]
 
     def read(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Gather inputs and targets, token ids (B, T), PAD after the end of the shorter rows.
+        """Return inputs and targets, token ids (B, T), with PAD after the end of shorter rows.
 
         ``targets[b, t]`` follows ``inputs[b, t]``, or is PAD.
         """
@@ -69,9 +70,9 @@ class Batch:
 
 
 def part_of(batch: Batch, number: int, num_parts: int) -> Batch:
-    """Give every ``num_parts``-th row of a batch, from row ``number`` on.
+    """Return every ``num_parts``-th row of a batch, from row ``number`` on.
 
-    A part that gets no row is one row without targets, which teaches nothing.
+    A part without rows is one row without targets, which has no gradient.
     """
     rows = slice(number, None, num_parts)
     if number < len(batch.starts):
@@ -82,7 +83,7 @@ def part_of(batch: Batch, number: int, num_parts: int) -> Batch:
 def plan_batches(
     lengths: NDArray[np.int64], batch_tokens: int, rng: np.random.Generator | None
 ) -> list[NDArray[np.int64]]:
-    """Group poems into batches of at most ``batch_tokens`` steps, padding included.
+    """Return groups of poems for batches of at most ``batch_tokens`` steps, padding included.
 
     Poems are sorted by length, equal lengths in random order, cut into groups, and the
     groups are shuffled; a poem longer than the budget is a batch of its own. Without
@@ -110,7 +111,7 @@ def plan_batches(
 
 
 def assemble(poems: Poems, indices: NDArray[np.int64]) -> Batch:
-    """Make one batch of the poems ``indices``."""
+    """Return one batch of the poems ``indices``."""
     starts = poems.offsets[indices]
     # The last token of a poem has no target.
     return Batch(poems.tokens, starts, poems.offsets[indices + 1] - starts - 1)
@@ -129,31 +130,31 @@ class Batching(Protocol):
 
     @property
     def carries_state(self) -> bool:
-        """Whether each batch continues the one before it, so that the state is carried on."""
+        """Whether each batch continues the one before it, so that the state is carried over."""
 
     def epoch(self, rng: np.random.Generator) -> Epoch:
-        """Cut one pass over the data, in an order drawn from ``rng``."""
+        """Return one pass over the data, in an order drawn from ``rng``."""
 
 
-class Epoch(Sequence[Batch]):
-    """One pass over the data: batches that are assembled when they are asked for."""
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """One pass over the data: ``size`` batches, cut by ``get``, with ``num_targets`` in all."""
 
-    def __init__(self, size: int, num_targets: int, get: Callable[[int], Batch]) -> None:
-        """Hold ``size`` batches with ``num_targets`` targets in all."""
-        self.num_targets = num_targets
-        self._size, self._get = size, get
+    size: int
+    num_targets: int
+    get: Callable[[int], Batch]
 
     def __len__(self) -> int:
-        return self._size
+        """Return the number of batches."""
+        return self.size
 
-    @overload
-    def __getitem__(self, index: int) -> Batch: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Batch]: ...
-    def __getitem__(self, index: int | slice) -> Batch | Sequence[Batch]:
-        if isinstance(index, slice):
-            return [self._get(i) for i in range(*index.indices(self._size))]
-        return self._get(range(self._size)[index])
+    def __getitem__(self, index: int) -> Batch:
+        """Return batch ``index``."""
+        return self.get(range(self.size)[index])
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield the batches in their order."""
+        return map(self.get, range(self.size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,27 +166,22 @@ class PoemBatching:
     carries_state: bool = False
 
     def epoch(self, rng: np.random.Generator) -> Epoch:
-        """Group poems of like length, in random order."""
+        """Return groups of poems of similar length, in random order."""
         groups = plan_batches(self.poems.lengths, self.batch_tokens, rng)
         return Epoch(len(groups), self.poems.num_targets, lambda i: assemble(self.poems, groups[i]))
 
 
 def _draw_offset(room: int, seq_len: int, rng: np.random.Generator) -> int:
-    """Draw where an epoch begins, below ``seq_len`` and such that a batch is left."""
+    """Draw where an epoch starts, below ``seq_len`` and so that a batch is left."""
     return int(rng.integers(max(1, min(seq_len, room))))
-
-
-def _windows(length: int, seq_len: int, offset: int) -> int:
-    """Count the windows of ``seq_len`` steps in a stream, one token left for the target."""
-    return max(0, (length - 1 - offset) // seq_len)
 
 
 @dataclass(frozen=True, slots=True)
 class RandomBatching:
     """Windows of ``seq_len`` steps in random order, ``batch_size`` of them in a batch.
 
-    Every epoch begins at another random offset below ``seq_len``, so that the cuts fall
-    elsewhere; what is left over at the ends is not seen in that epoch.
+    Every epoch starts at another random offset below ``seq_len``, so that it is cut in other
+    places; the rest at both ends is not read in that epoch.
     """
 
     poems: Poems
@@ -194,12 +190,12 @@ class RandomBatching:
     carries_state: bool = False
 
     def epoch(self, rng: np.random.Generator) -> Epoch:
-        """Cut the stream into windows and shuffle them."""
+        """Return windows on the stream in random order."""
         stream = self.poems.tokens
         offset = _draw_offset(len(stream) - self.seq_len, self.seq_len, rng)
-        starts = offset + self.seq_len * rng.permutation(
-            _windows(len(stream), self.seq_len, offset)
-        )
+        # The last token of the stream is a target only.
+        num_windows = max(0, (len(stream) - 1 - offset) // self.seq_len)
+        starts = offset + self.seq_len * rng.permutation(num_windows)
         size = self.batch_size
         return Epoch(
             -(-len(starts) // size),
@@ -210,10 +206,10 @@ class RandomBatching:
 
 @dataclass(frozen=True, slots=True)
 class SequentialBatching:
-    """``batch_size`` long strips side by side, read on window by window.
+    """``batch_size`` long strips side by side, read window by window.
 
-    Row b of a batch goes on exactly where row b of the batch before it ended, so the state
-    is carried over. Every epoch begins at another random offset below ``seq_len``.
+    Row b of a batch starts exactly where row b of the batch before it ended, so the state
+    is carried over. Every epoch starts at another random offset below ``seq_len``.
     """
 
     poems: Poems
@@ -222,7 +218,7 @@ class SequentialBatching:
     carries_state: bool = True
 
     def epoch(self, rng: np.random.Generator) -> Epoch:
-        """Cut the stream into strips."""
+        """Return windows that follow each other in the strips."""
         stream = self.poems.tokens
         offset = _draw_offset(len(stream) - self.batch_size * self.seq_len, self.seq_len, rng)
         strip = (len(stream) - 1 - offset) // self.batch_size
@@ -240,7 +236,7 @@ def _windows_at(poems: Poems, starts: NDArray[np.int64], seq_len: int) -> Batch:
 
 
 def pick_batching(corpus: Corpus, config: TrainConfig) -> Batching:
-    """Choose how the training split is cut: as asked, else by the kind of text."""
+    """Return how to cut the training split: as asked, else by the kind of text."""
     poems = corpus.splits["train"]
     kind = config.batching or ("sequential" if corpus.is_prose else "poems")
     if kind == "poems":

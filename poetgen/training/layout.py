@@ -1,4 +1,4 @@
-"""What the arrays of a snapshot have to be, so that an engine can go back to it."""
+"""The names, types and shapes of the arrays of a snapshot, checked before it is restored."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from poetgen.tensor_file import Arrays
 
 # Type and shape of each array of a snapshot, by its name.
 Layout = Mapping[str, tuple[str, tuple[int, ...]]]
-# Of these there may be more: a device that is not used any more had its random state, too.
+# Others of these are allowed: the random state of a device that is not used any more.
 RANDOM = "random."
 
 
 def check_layout(arrays: Arrays, layout: Layout) -> None:
-    """See to it that ``arrays`` may be those of a snapshot.
+    """Check that ``arrays`` have the layout of a snapshot.
 
     Raises:
         ValueError: one is missing, unknown, or of another type or shape.

@@ -24,7 +24,7 @@ from poetgen.training.layout import Layout
 from poetgen.training.optimizers import FlatOptimizer, clip
 from poetgen.training.threads import Threads, at_first
 
-# What is drawn from the seed; the order of the data is drawn from (seed, epoch).
+# Streams of random numbers of one seed; the order of the data is drawn from (seed, epoch).
 _WEIGHTS, _DROPOUT = 1, 2
 
 
@@ -66,10 +66,10 @@ class NumpyEngine:
         self._state: States | None = None
         self.threads = Threads(config.threads, at_first(_num_blas_threads), _set_blas_threads)
 
-    # A loss that is no number any more is told by the loop, in its own words.
+    # A loss that is NaN or infinite is reported by the training loop.
     @np.errstate(all="ignore")
     def train_step(self, batch: Batch, rate: float) -> float:
-        """Learn from one batch; give its mean loss per token before the step.
+        """Learn from one batch; return its mean loss per token before the step.
 
         If it or the gradient is not finite, nothing is learned and the loss is NaN.
         """
@@ -89,7 +89,7 @@ class NumpyEngine:
         return loss
 
     def forget(self) -> None:
-        """Let the next batch begin with an empty state."""
+        """Let the next batch start with an empty state."""
         self._state = None
 
     def losses(
@@ -99,15 +99,15 @@ class NumpyEngine:
         return self.network().losses(inputs, targets, pad)
 
     def network(self) -> NumpyModel:
-        """Give the model as it is now, for reading."""
+        """Return the model as it is now."""
         return NumpyModel(self._model_config, self._weights)
 
     def weights(self) -> Weights:
-        """Copy the weights, by name, as float32."""
+        """Return a copy of the weights, by name, as float32."""
         return {name: w.copy() for name, w in self._weights.items()}
 
     def snapshot(self) -> Arrays:
-        """Copy weights, optimizer and carried state."""
+        """Return a copy of weights, optimizer and carried state."""
         arrays: Arrays = {
             "weights": self._flat.copy(),
             "optimizer.num_steps": np.array([self._optimizer.num_steps]),
@@ -136,7 +136,7 @@ class NumpyEngine:
         """Go back to a snapshot.
 
         Raises:
-            ValueError: the optimizer has taken no such number of steps.
+            ValueError: the number of steps of the optimizer is negative.
         """
         if arrays["optimizer.num_steps"][0] < 0:
             raise ValueError("the number of steps is below zero")

@@ -12,7 +12,7 @@ import numpy as np
 from poetgen.config import Optimizer
 from poetgen.networks.cells import Array
 
-# The second is lower than is common: on small data the rate should follow sooner.
+# The second is lower than usual: on small data the step size should adapt sooner.
 BETAS = (0.9, 0.99)
 # RMSprop's share of the old mean square.
 ALPHA = 0.99
@@ -28,10 +28,10 @@ _SLOTS: dict[Optimizer, tuple[str, ...]] = {
 
 
 class FlatOptimizer:
-    """One optimizer and what it remembers: an array as long as the weights for each slot."""
+    """An optimizer and its state: one array as long as the weights for each slot."""
 
     def __init__(self, kind: Optimizer, weights: Array, weight_decay: float = 0.0) -> None:
-        """Remember nothing yet; ``weight_decay`` is AdamW's alone."""
+        """Start with an empty state; only AdamW uses ``weight_decay``."""
         self.kind = kind
         self.weight_decay = weight_decay
         self.num_steps = 0
@@ -57,7 +57,7 @@ class FlatOptimizer:
                 weights -= rate * gradient / (np.sqrt(square) + _ADAGRAD_EPSILON)
 
     def _adam(self, gradient: Array, rate: float) -> Array:
-        """M / √v, both running means, and both corrected for having begun at zero."""
+        """Return m / √v of both running means, each with the correction for its start at zero."""
         mean, square = self.slots["mean"], self.slots["square"]
         first, second = BETAS
         mean += (1 - first) * (gradient - mean)
@@ -71,7 +71,7 @@ class FlatOptimizer:
 
 
 def clip(gradient: Array, max_norm: float | None, max_value: float | None) -> None:
-    """Shorten ``gradient`` (N,) in place: each number to ±``max_value``, then the norm."""
+    """Clip ``gradient`` (N,) in place: each number to ±``max_value``, then the norm."""
     if max_value is not None:
         np.clip(gradient, -max_value, max_value, out=gradient)
     if max_norm:

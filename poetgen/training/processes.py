@@ -1,6 +1,6 @@
-"""Several processes that train one model: who is who, and how they agree.
+"""Several processes that train one model: their ranks, and how they agree.
 
-``torchrun`` starts the processes and tells each of them, in its environment, its rank and
+``torchrun`` starts the processes and passes each of them, in its environment, its rank and
 their number. The first one decides, measures and writes; the others compute their share.
 """
 
@@ -22,13 +22,13 @@ from poetgen.networks.torch_extra import need_torch
 Value = TypeVar("Value")
 
 # The others wait while the first one validates.
-_PATIENCE = timedelta(hours=1)
-_MEETING_PLACE = ("MASTER_ADDR", "MASTER_PORT")
+_TIMEOUT = timedelta(hours=1)
+_ADDRESS = ("MASTER_ADDR", "MASTER_PORT")
 
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """One process among its kind: its rank, below ``size``, and its rank on its machine."""
+    """One of ``size`` processes: its rank among all, and its rank on its machine."""
 
     rank: int = 0
     size: int = 1
@@ -36,13 +36,13 @@ class Processes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the one that decides and writes."""
+        """Whether this is the process that decides and writes."""
         return self.rank == 0
 
     def from_first(self, get: Callable[[], Value]) -> Value:
-        """Let the first process get a value, and give it to all.
+        """Return to every process the value that ``get`` returns in the first one.
 
-        If it fails there, it fails everywhere: the others end when the first one is gone.
+        If it fails there, it fails everywhere: the others end when the first one has ended.
         """
         if self.size == 1:
             return get()
@@ -54,7 +54,7 @@ class Processes:
         return value
 
     def gather(self, value: Value) -> list[Value]:
-        """Give everyone's values to everyone, by rank."""
+        """Return the values of all processes, by rank, to each of them."""
         if self.size == 1:
             return [value]
         import torch.distributed as dist
@@ -69,13 +69,13 @@ ALONE = Processes()
 
 @contextmanager
 def joined(device: Device) -> Iterator[Processes]:
-    """Meet the other processes, if ``torchrun`` started more than one.
+    """Connect to the other processes, if ``torchrun`` started more than one.
 
     Raises:
         DeviceError: the device asked for is not there, or not for every process.
         SettingError: torch is not installed, or the environment is not as ``torchrun`` makes it.
-        PoetgenError: the processes do not find one another, or another one has died while
-            this one waited for it.
+        PoetgenError: the processes cannot connect, or another one died while this one
+            waited for it.
     """
     processes = this_process()
     if processes.size == 1:
@@ -87,11 +87,11 @@ def joined(device: Device) -> Iterator[Processes]:
 
     backend = _pick_backend(device, processes)
     try:
-        dist.init_process_group(backend, timeout=_PATIENCE)
+        dist.init_process_group(backend, timeout=_TIMEOUT)
     except dist.DistError as error:
-        meeting_place = ":".join(os.environ[name] for name in _MEETING_PLACE)
+        address = ":".join(os.environ[name] for name in _ADDRESS)
         raise PoetgenError(
-            f"The {processes.size} processes do not meet at {meeting_place}: {error}.",
+            f"The {processes.size} processes cannot connect at {address}: {error}.",
             "Start them all with torchrun, at an address that all of them can reach.",
         ) from error
     try:
@@ -104,8 +104,8 @@ def joined(device: Device) -> Iterator[Processes]:
             "Its own error says why. The run can go on from its checkpoint with --resume.",
         ) from error
     finally:
-        # A model shared by the processes holds their connection, in a circle. If that lives on
-        # until Python ends, its threads want Python then, and the process aborts.
+        # The shared model holds the connection in a reference cycle. If it is not collected
+        # before Python exits, its threads call into Python then, and the process aborts.
         gc.collect()
         dist.destroy_process_group()
 
@@ -116,13 +116,13 @@ def this_process() -> Processes:
     A variable that is empty counts as unset.
 
     Raises:
-        SettingError: a variable is missing, no number, or contradicts another one.
+        SettingError: a variable is missing, not a number, or contradicts another one.
     """
     size = _read_number("WORLD_SIZE", 1, sys.maxsize, default="1")
     if size == 1:
         return ALONE
-    if not all(os.environ.get(name) for name in _MEETING_PLACE):
-        raise _wrong_environment(f"WORLD_SIZE is {size}, but {' or '.join(_MEETING_PLACE)} is not")
+    if not all(os.environ.get(name) for name in _ADDRESS):
+        raise _wrong_environment(f"WORLD_SIZE is {size}, but {' or '.join(_ADDRESS)} is not")
     _read_number("MASTER_PORT", 0, 65535)
     rank = _read_number("RANK", 0, size - 1)
     return Processes(rank, size, _read_number("LOCAL_RANK", 0, size - 1, default="0"))
@@ -136,21 +136,21 @@ def _read_number(name: str, low: int, high: int, default: str = "") -> int:
         number = low - 1
     if low <= number <= high:
         return number
-    raise _wrong_environment(f"{name} is {text!r}, and no whole number from {low} to {high}")
+    raise _wrong_environment(f"{name} is {text!r}, not a whole number from {low} to {high}")
 
 
 def _wrong_environment(problem: str) -> SettingError:
     return SettingError(
         f"In the environment, {problem}.",
-        "Start several processes with torchrun, which says all of it; for one, unset WORLD_SIZE.",
+        "Start several processes with torchrun, which sets all of it; for one, unset WORLD_SIZE.",
     )
 
 
 def _pick_backend(device: Device, processes: Processes) -> str:
-    """Choose what the processes talk through, and this one's GPU.
+    """Return the backend of the connection; select the GPU of this process.
 
     Raises:
-        DeviceError: the device is not there, or this process finds no GPU of its own.
+        DeviceError: the device is missing, or there is no GPU for this process.
     """
     import torch
 
@@ -164,14 +164,14 @@ def _pick_backend(device: Device, processes: Processes) -> str:
             f"Process {processes.local_rank} of this machine has no GPU: there are {num_gpus}.",
             f"Start at most {num_gpus} with torchrun --nproc-per-node, or give --device cpu.",
         )
-    # Before anything is sent, or all processes of a machine would meet on its first GPU.
+    # Before anything is sent, or all processes of a machine would use its first GPU.
     torch.cuda.set_device(processes.local_rank)
-    # Plain values go through the host, and so may a run that was begun on the CPU.
+    # Plain values go through the host.
     return "cpu:gloo,cuda:nccl"
 
 
 def _is_about_others(error: RuntimeError) -> bool:
-    """Tell a broken connection from a fault of our own."""
+    """Return whether an error is about a broken connection, not a bug in poetgen."""
     import torch.distributed as dist
 
     words = ["gloo", "closed by peer", "connection reset", "broken pipe", "remote process exited"]

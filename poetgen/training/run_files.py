@@ -1,4 +1,4 @@
-"""The files of one training run, and the lock that keeps two runs from sharing them."""
+"""The files of one training run, and the lock that keeps other runs from writing them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LOCK_SUFFIX = ".lock"
 _PREVIOUS_SUFFIX = f"{CHECKPOINT_SUFFIX}.previous"
 _METRICS_SUFFIX = ".metrics.jsonl"
 _TENSORBOARD_SUFFIX = ".tensorboard"
-# All that a run leaves, what can be resumed first.
+# All files of a run; those that can be resumed first.
 SUFFIXES = (
     CHECKPOINT_SUFFIX,
     _PREVIOUS_SUFFIX,
@@ -27,13 +27,13 @@ SUFFIXES = (
     _METRICS_SUFFIX,
     _TENSORBOARD_SUFFIX,
 )
-# What a system says of a lock that somebody has; EACCES on Windows and on some Unix systems.
+# The errors for a lock that another process holds; EACCES on Windows and some Unix systems.
 _HELD_BY_ANOTHER = (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES)
 
 
 @dataclass(frozen=True, slots=True)
 class RunFiles:
-    """Where a run of this name, in this folder, keeps what it writes."""
+    """The paths that a run of this name writes in this folder."""
 
     folder: Path
     name: str
@@ -50,12 +50,12 @@ class RunFiles:
 
     @property
     def previous(self) -> Path:
-        """The checkpoint before the latest, should that be damaged."""
+        """The checkpoint before the latest, in case that is damaged."""
         return self._path(_PREVIOUS_SUFFIX)
 
     @property
     def metrics(self) -> Path:
-        """What was measured on the way."""
+        """The metrics measured during the run."""
         return self._path(_METRICS_SUFFIX)
 
     @property
@@ -65,27 +65,27 @@ class RunFiles:
 
     @property
     def lock(self) -> Path:
-        """There, and held, while a process trains under this name."""
+        """The lock file, which exists while a process trains under this name."""
         return self._path(LOCK_SUFFIX)
 
     def present(self) -> list[Path]:
-        """List what a new run would replace; an empty file holds nothing that could be lost."""
+        """Return what a new run would replace; an empty file has nothing to lose."""
         paths = [path for suffix in SUFFIXES if (path := self._path(suffix)).exists()]
         return [path for path in paths if path.is_dir() or path.stat().st_size]
 
     def clear_leftovers(self) -> None:
-        """Delete the half-written files of a process that was killed; only under the lock."""
+        """Delete half-written files of a killed process; call it under the lock only."""
         for path in (self.model, self.checkpoint, self.metrics):
             for leftover in unfinished(path):
                 leftover.unlink(missing_ok=True)
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock while the block runs; a process that dies lets go of it.
+        """Hold the lock while the block runs; the system releases it if the process dies.
 
         Raises:
             ExistsError: another process holds it.
-            PoetgenError: this folder's file system gives no locks.
+            PoetgenError: the file system of this folder has no locks.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         while True:
@@ -103,7 +103,7 @@ class RunFiles:
                     f"Another training writes to {self.model} at this moment.",
                     "Wait for it, stop it, or give another --name.",
                 ) from error
-            # The one who held it before may have deleted the file in between.
+            # The process that held it before may have deleted the file in between.
             if self.lock.exists() and os.path.samestat(os.fstat(handle), self.lock.stat()):
                 break
             os.close(handle)
@@ -123,10 +123,10 @@ class RunFiles:
 
 
 def _lock(handle: int) -> None:
-    """Lock an open file for this process alone.
+    """Lock an open file for this process.
 
     Raises:
-        OSError: another process has done so.
+        OSError: another process holds the lock.
     """
     if sys.platform == "win32":
         import msvcrt

@@ -1,9 +1,9 @@
-"""How many threads compute: one for each core that other programs leave free.
+"""The number of threads that compute: one for each core that other programs leave free.
 
-Threads that share a product wait for each other at its end, and they wait actively, because
-the next product is microseconds away. If another program has one of the cores, most of the
-time goes into waiting: on two cores, training beside one busy process falls to a tenth and
-less, where a single thread still reaches half the speed.
+Threads that share a matrix product spin at its end until all are done, because the next one
+starts microseconds later. If another program uses one of the cores, most of the time is
+spent spinning: on two cores, training beside one busy process falls to a tenth and less,
+where a single thread still reaches half the speed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CALM_READINGS = 3
 
 
 class Reading(NamedTuple):
-    """A time, and the CPU time that all programs, and that this one, had until then."""
+    """A time, and the CPU time used until then by all programs and by this one."""
 
     now: float
     all_seconds: float
@@ -42,10 +42,10 @@ class Threads:
         read: Callable[[], Reading | None] | None = None,
         cores: int | None = None,
     ) -> None:
-        """Begin with ``wanted`` threads for good; if that is None, with ``most``, to follow.
+        """Use ``wanted`` threads; if that is None, start with ``most`` and follow the load.
 
-        The number is set by ``set_number``. It stays at ``most`` where the user has set one
-        in the environment, and where the system does not tell of its load.
+        ``set_number`` sets the number. It stays at ``most`` if the user has set one in the
+        environment, or if the system does not report its load.
         """
         self.number = wanted or most
         self._most, self._set_number = most, set_number
@@ -57,7 +57,7 @@ class Threads:
         set_number(self.number)
 
     def follow(self) -> None:
-        """Look at the load, at most once a second, and set the number that fits it."""
+        """Set the number of threads that fits the load, read at most once a second."""
         last = self._last
         if last is None or time.monotonic() - last.now < _INTERVAL_SECONDS:
             return
@@ -75,10 +75,10 @@ class Threads:
 
 @functools.cache
 def at_first(get: Callable[[], int]) -> int:
-    """Return what ``get`` returned when it was first asked.
+    """Return what ``get`` returned at its first call in this process.
 
-    For the number of threads that a library has of its own accord: after a training, which
-    may have followed the load, it has the last one that was set.
+    For a library's own default number of threads: after a training that followed the load,
+    the library has the number that was set last.
     """
     return get()
 
@@ -92,15 +92,15 @@ def fitting_number(earlier: Reading, later: Reading, cores: int, most: int) -> i
 
 
 def num_cores() -> int:
-    """Count the cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def read_cpu_times() -> Reading | None:
-    """Read the CPU times of the cores that this process may use; None where Linux is not.
+    """Return the CPU times of the cores that this process may use; None except on Linux.
 
-    What runs with lower priority (nice) counts like all else: Linux weighs whole sessions
-    against each other, and only within one does the priority of a process matter.
+    Processes with lower priority (nice) count like all others: Linux balances whole sessions
+    against each other, and the priority of a process matters only within its session.
     """
     if not hasattr(os, "sched_getaffinity") or not _STAT.is_file():
         return None

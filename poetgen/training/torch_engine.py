@@ -31,7 +31,7 @@ from poetgen.training.threads import Threads, at_first
 
 
 class _Learner(torch.nn.Module):
-    """The model as DistributedDataParallel wants it: a forward pass that ends in the loss."""
+    """The model as DistributedDataParallel needs it: a forward pass that returns the loss."""
 
     def __init__(self, model: LanguageModel) -> None:
         super().__init__()
@@ -48,10 +48,10 @@ class _Learner(torch.nn.Module):
 
 
 class TorchEngine:
-    """A torch model and its optimizer; weights are float32, products what the device likes.
+    """A torch model and its optimizer; weights are float32, products in the chosen precision.
 
-    A batch is worked through in parts: one for each process, and ``accumulate`` of those one
-    after the other in each. Every part has its own rows, and its own state of them.
+    A batch is processed in parts: ``accumulate`` parts, one after the other, in each process.
+    Every part has its own rows, and its own carried state.
     """
 
     name: EngineName = "torch"
@@ -84,7 +84,7 @@ class TorchEngine:
         self._learner: torch.nn.Module = _Learner(self.model)
         if processes.size > 1:
             self._learner = torch.nn.parallel.DistributedDataParallel(self._learner)
-            # The same weights, but not the same dropout.
+            # The same weights, but other dropout masks.
             torch.manual_seed(config.seed + processes.rank)
         self.optimizer = make_optimizer(config, self.model, self.device)
         self._num_parts = processes.size * config.accumulate
@@ -93,21 +93,21 @@ class TorchEngine:
         self._states: dict[int, TorchState] = {}
 
     def train_step(self, batch: Batch, rate: float) -> torch.Tensor:
-        """Learn from one batch; give its mean loss per token, still on the device.
+        """Learn from one batch; return its mean loss per token, still on the device.
 
         If it or the gradient is not finite, nothing is learned and the loss is NaN.
         """
         self.optimizer.zero_grad(set_to_none=True)
         loss = torch.zeros((), device=self.device)
         for part in self._parts:
-            # The gradients of the processes meet once, in the last part.
-            meet = part == self._parts[-1] or self._processes.size == 1
-            with contextlib.nullcontext() if meet else self._learner.no_sync():  # type: ignore[operator]
+            # The gradients of the processes are averaged once, in the last part.
+            sync = part == self._parts[-1] or self._processes.size == 1
+            with contextlib.nullcontext() if sync else self._learner.no_sync():  # type: ignore[operator]
                 loss += self._learn(part, part_of(batch, part, self._num_parts), batch.num_targets)
         if self._processes.size > 1:
             torch.distributed.all_reduce(loss)
         norm = self._clip()
-        # On a GPU, looking would mean to wait; there the loop finds out, and goes back.
+        # On a GPU this check would synchronise; there the loop finds out, and goes back.
         if self.device == "cpu" and not (math.isfinite(loss) and math.isfinite(norm)):
             return torch.tensor(math.nan)
         for group in self.optimizer.param_groups:
@@ -120,7 +120,7 @@ class TorchEngine:
         inputs, wanted, places = self._read(part)
         with self._autocast():
             loss, state = self._learner(inputs, wanted, places, self._states.get(number))
-        # Gradients of several processes are averaged, and a sum is wanted.
+        # Gradients of several processes are averaged, but the sum is needed.
         (loss * (self._processes.size / num_targets)).backward()
         self._states[number] = detach(state)
         share: torch.Tensor = loss.detach() / num_targets
@@ -150,7 +150,7 @@ class TorchEngine:
         return tensor.to(self.device)
 
     def _clip(self) -> torch.Tensor:
-        """Shorten the gradients as the settings want; give their norm before that."""
+        """Clip the gradients as the settings say; return their norm before that."""
         config, weights = self._config, list(self.model.parameters())
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         before = norm = torch.nn.utils.get_total_norm(gradients)
@@ -162,7 +162,7 @@ class TorchEngine:
         return before
 
     def forget(self) -> None:
-        """Let the next batch begin with an empty state."""
+        """Let the next batch start with an empty state."""
         self._states = {}
 
     def losses(
@@ -170,15 +170,15 @@ class TorchEngine:
     ) -> NDArray[np.float64]:
         """Return the loss in nats of every target (B, T) that is not ``pad``, (N,).
 
-        Products are in the precision of training, so that reading is quick, too.
+        Products are in the precision of training, for speed.
         """
         with self._autocast():
             return TorchStepper(self.model).losses(inputs, targets, pad)
 
     def network(self) -> Stepper[Any]:
-        """Return the model as it is now, for writing."""
+        """Return the model as it is now, for generation."""
         if self.device == "cpu":
-            # Token by token, numpy is many times quicker.
+            # Token by token, numpy is many times faster.
             return NumpyModel(self.model.config, self.weights())
         return TorchStepper(self.model)
 
@@ -186,11 +186,11 @@ class TorchEngine:
         return torch.autocast(self.device, self._dtype, enabled=self._dtype != torch.float32)
 
     def weights(self) -> Weights:
-        """Copy the weights, by name, as float32."""
+        """Return a copy of the weights, by name, as float32."""
         return weights_of(self.model)
 
     def snapshot(self) -> Arrays:
-        """Copy weights, optimizer, carried state and the random states of all processes."""
+        """Return a copy of weights, optimizer, carried state and all random states."""
         arrays: Arrays = {f"model.{name}": w for name, w in self.weights().items()}
         for index, slots in self.optimizer.state_dict()["state"].items():
             for slot, value in slots.items():
@@ -214,7 +214,7 @@ class TorchEngine:
         }
 
     def layout(self, has_learned: bool, carried: Batch | None) -> Layout:
-        """Return the layout of a snapshot of as many processes and parts as there are now."""
+        """Return the layout of a snapshot of the present number of processes and parts."""
         layout = {f"model.{name}": _spec(weight) for name, weight in self.model.named_parameters()}
         slots = _slots_of(self._config, self.device) if has_learned else {}
         for index, weight in enumerate(self.model.parameters()):
@@ -235,7 +235,7 @@ class TorchEngine:
         """Go back to a snapshot, which has the layout of this engine and model.
 
         Raises:
-            ValueError: its random state is none.
+            ValueError: its random state is invalid.
         """
         weights: dict[str, torch.Tensor] = {}
         slots: dict[int, dict[str, torch.Tensor]] = {}
@@ -266,7 +266,7 @@ class TorchEngine:
             if self.device == "cuda" and f"{random}.cuda" in arrays:
                 torch.cuda.set_rng_state(torch.from_numpy(np.array(arrays[f"{random}.cuda"])))
         except (RuntimeError, TypeError) as error:
-            raise ValueError(f"{random} is no random state") from error
+            raise ValueError(f"{random} is not a random state") from error
 
 
 def _spec(tensor: torch.Tensor) -> tuple[str, tuple[int, ...]]:
@@ -275,7 +275,7 @@ def _spec(tensor: torch.Tensor) -> tuple[str, tuple[int, ...]]:
 
 
 def _slots_of(config: TrainConfig, device: str) -> Layout:
-    """Return the layout of what the optimizer remembers of a weight that is not a scalar."""
+    """Return the layout of the optimizer's state for a weight that is not a scalar."""
     one = torch.nn.ParameterList([torch.zeros(1, 1, device=device)])
     optimizer = make_optimizer(config, one, device)
     for weight in one:
@@ -290,7 +290,7 @@ def _slots_of(config: TrainConfig, device: str) -> Layout:
 def make_optimizer(
     config: TrainConfig, model: torch.nn.Module, device: str
 ) -> torch.optim.Optimizer:
-    """Build the optimizer asked for, with the constants of ``optimizers``."""
+    """Return the optimizer asked for, with the constants of ``optimizers``."""
     weights, rate = model.parameters(), config.learning_rate
     match config.optimizer:
         case "adamw":
