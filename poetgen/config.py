@@ -1,7 +1,6 @@
-"""Settings: frozen dataclasses, each field declared once with its help and range.
+"""Settings: frozen dataclasses, each field declared once with its default, help and range.
 
-The command line builds its flags from these declarations, so that a default, a range and
-a sentence of help stand in one place only.
+The command line builds its flags from these declarations.
 """
 
 from __future__ import annotations
@@ -38,8 +37,8 @@ Output = Literal["softmax", "gumbel"]
 Optimizer = Literal["adamw", "adam", "sgd", "rmsprop", "adagrad"]
 Schedule = Literal["cosine", "constant"]
 
-# The highest of what is only counted. Every whole number has a bound: beyond it no array can be
-# made, or nobody would see the end.
+# The highest value of a count. Every whole number has a bound: no array could be larger, or no
+# run end before it.
 _MANY = 10**12
 
 ARCHS: tuple[Arch, ...] = ("rnn", "gru", "lstm")
@@ -53,7 +52,7 @@ def setting(
     max: float | None = None,
     flag: str | None = None,
 ) -> Any:
-    """Declare one field: its default, the help a user reads, its closed range.
+    """Declare a field: its default, the help that users read, its closed range.
 
     ``flag`` replaces the spelling that follows from the field's name (``temperature`` is
     ``--temp``).
@@ -62,7 +61,7 @@ def setting(
 
 
 def flag_of(name: str, flag: str | None) -> str:
-    """Spell the command-line flag of a field."""
+    """Return the command-line flag of a field."""
     return flag or "--" + name.replace("_", "-")
 
 
@@ -73,7 +72,7 @@ class Settings:
         """Check every field that declares a range.
 
         Raises:
-            SettingError: a value lies outside, or is not a number at all (NaN).
+            SettingError: a value is outside its range, NaN or infinite.
         """
         for declared in fields(self):  # type: ignore[arg-type]
             value = getattr(self, declared.name)
@@ -84,8 +83,11 @@ class Settings:
             inside = (low is None or value >= low) and (high is None or value <= high)
             if not inside or value == math.inf:
                 flag = flag_of(declared.name, declared.metadata["flag"])
-                bounds = f"{'…' if low is None else low} to {'…' if high is None else high}"
-                raise SettingError(f"{flag} {value} is out of range.", f"Give a value in {bounds}.")
+                if high is None:
+                    bounds = f"of at least {low}"
+                else:
+                    bounds = f"of at most {high}" if low is None else f"from {low} to {high}"
+                raise SettingError(f"{flag} {value} is out of range.", f"Give a value {bounds}.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,12 +96,12 @@ class PrepareConfig(Settings):
 
     format: Format = setting("auto", "How the source is written; auto looks at the content.")
     encoding: str | None = setting(
-        None, "Encoding of the source, such as gb18030 or big5; without it, what the bytes say."
+        None, "Encoding of the source, such as gb18030 or big5; by default detected from the bytes."
     )
     script: Script = setting("simplified", "Convert Chinese characters with OpenCC, or keep them.")
     tokens: TokenKind = setting("char", "One token is a character, or (spaced text) a word.")
     letters_only: bool = setting(
-        False, "Lower all letters and write everything else as blanks, as textbooks do."
+        False, "Lower all letters and replace everything else by blanks, as textbooks do."
     )
     near_duplicates: NearDuplicates = setting(
         "keep", "Whether to drop poems that differ from another in at most one place in ten."
@@ -108,7 +110,7 @@ class PrepareConfig(Settings):
     authors: str | None = setting(None, "Keep poems of these authors only, with commas between.")
     min_count: int | None = setting(
         None,
-        "Characters seen fewer times in training are unknown; without it, 3 in a corpus of "
+        "Characters seen fewer times in training are unknown; by default 3 in a corpus of "
         "500,000 characters or more, else 1.",
         min=1,
         max=_MANY,
@@ -183,21 +185,23 @@ class TrainConfig(ShapeConfig):
         0.35, "Share of activations switched off in training.", min=0, max=0.95
     )
     epochs: int = setting(8, "Passes over the training poems.", min=1, max=_MANY)
-    max_minutes: float | None = setting(None, "End the run in this time; fractions work.", min=0)
+    max_minutes: float | None = setting(
+        None, "End the run within this time; may be a fraction.", min=0
+    )
     max_tokens: int | None = setting(
         None, "End the run after this many training tokens.", min=1, max=_MANY
     )
     batching: BatchingKind | None = setting(
         None,
         "Whole poems, or windows on the stream of tokens, in random order or one after the "
-        "other; without it, poems for verse and sequential for running prose.",
+        "other; by default poems for verse and sequential for running prose.",
     )
     batch_tokens: int = setting(
         1024, "Tokens in a batch of poems, padding included.", min=2, max=100_000_000
     )
     accumulate: int = setting(
         1,
-        "Parts to work through a batch in, one after the other; more need less memory.",
+        "Split a batch into this many parts, computed one after the other, to save memory.",
         min=1,
         max=1_000,
     )
@@ -205,16 +209,18 @@ class TrainConfig(ShapeConfig):
     seq_len: int = setting(64, "Steps in a window.", min=1, max=1_000_000)
     optimizer: Optimizer = setting("adamw", "How a step follows from the gradient.")
     learning_rate: float = setting(3e-3, "Peak rate of the optimizer.", min=0)
-    schedule: Schedule = setting("cosine", "How the rate goes on after its rise.")
-    warmup: float = setting(0.05, "Share of the run in which the rate rises.", min=0, max=1)
-    weight_decay: float = setting(0.01, "AdamW's pull of the weights towards zero.", min=0)
+    schedule: Schedule = setting("cosine", "The learning rate after its warmup.")
+    warmup: float = setting(
+        0.05, "Share of the run in which the learning rate rises.", min=0, max=1
+    )
+    weight_decay: float = setting(0.01, "AdamW's decay of the weights towards zero.", min=0)
     grad_clip: float | None = setting(1.0, "Largest norm of the gradient; 0 sets no limit.", min=0)
     grad_clip_value: float | None = setting(
-        None, "Cut every number of the gradient to this size.", min=0
+        None, "Clip every number of the gradient to this size.", min=0
     )
     patience: int | None = setting(
         None,
-        "End the run when so many validations in a row were no better than the best.",
+        "End the run after this many validations in a row without a new best.",
         min=1,
         max=_MANY,
     )
@@ -224,8 +230,8 @@ class TrainConfig(ShapeConfig):
     seed: int = setting(0, "Makes the run reproducible.", min=0, max=2**63 - 1)
     threads: int | None = setting(
         None,
-        "Threads that compute; without it, and without OMP_NUM_THREADS, one for each core that "
-        "other programs leave free.",
+        "Threads that compute; by default OMP_NUM_THREADS, or one for each core that other "
+        "programs leave free.",
         min=1,
         max=1024,
     )
@@ -243,21 +249,29 @@ class SampleConfig(Settings):
     """How the next token is chosen."""
 
     temperature: float = setting(
-        0.8, "Below 1 safer, above 1 bolder; 0 always takes the likeliest.", min=0, flag="--temp"
+        0.8,
+        "Below 1 safer, above 1 bolder; 0 always takes the most likely token.",
+        min=0,
+        flag="--temp",
     )
-    top_k: int | None = setting(None, "Choose among the k likeliest only.", min=1, max=_MANY)
+    top_k: int | None = setting(
+        None, "Choose among the k most likely tokens only.", min=1, max=_MANY
+    )
     top_p: float | None = setting(
-        None, "Choose among the likeliest that together have this probability.", min=0, max=1
+        None,
+        "Choose among the most likely tokens that together have this probability (nucleus).",
+        min=0,
+        max=1,
     )
     min_p: float | None = setting(
         None,
-        "Choose among those at least this many times as likely as the likeliest.",
+        "Choose among tokens with at least this share of the highest probability.",
         min=0,
         max=1,
     )
     repetition_penalty: float | None = setting(
         None,
-        "Above 1, makes what was already written less likely; punctuation is exempt.",
+        "Above 1, makes tokens that were already written less likely; punctuation is exempt.",
         min=1,
         max=100,
     )
@@ -268,11 +282,11 @@ class SampleConfig(Settings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchConfig(Settings):
-    """How whole poems are chosen, other than token by token."""
+    """How whole poems are searched for, in place of sampling token by token."""
 
     beam: int | None = setting(
         None,
-        "Search for the likeliest poem, keeping this many beginnings; no chance.",
+        "Search for the most likely poem, keeping this many candidates; not random.",
         min=1,
         max=100_000,
     )

@@ -136,11 +136,11 @@ def test_a_refusal_names_the_flag_as_the_user_typed_it_and_the_range():
     with pytest.raises(SettingError) as error:
         SampleConfig(temperature=-0.5)
     assert error.value.problem == "--temp -0.5 is out of range."
-    assert error.value.advice == "Give a value in 0 to …."
+    assert error.value.advice == "Give a value of at least 0."
     with pytest.raises(SettingError) as error:
         TrainConfig(dropout=2)
     assert str(error.value) == error.value.problem == "--dropout 2 is out of range."
-    assert error.value.advice == "Give a value in 0 to 0.95."
+    assert error.value.advice == "Give a value from 0 to 0.95."
 
 
 def test_a_flag_is_spelled_like_its_field():
