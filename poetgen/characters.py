@@ -64,6 +64,11 @@ def printable(text: str) -> str:
     )
 
 
+def unix_newlines(text: str) -> str:
+    r"""Return ``text`` with ``\n`` in place of each ``\r\n`` and each other ``\r``."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def without_surrogates(text: str) -> str:
     """Write U+FFFD for every half of a character that stands alone; no file can hold one."""
     try:

@@ -11,7 +11,15 @@ import re
 import unicodedata
 from typing import Literal, NamedTuple
 
-from poetgen.characters import HAN, LINE_MARKS, full_width, hanzi_only, mostly_han, punctuated
+from poetgen.characters import (
+    HAN,
+    LINE_MARKS,
+    full_width,
+    hanzi_only,
+    mostly_han,
+    punctuated,
+    unix_newlines,
+)
 
 Reason = Literal[
     "empty",
@@ -60,7 +68,7 @@ _VERSE = re.compile(f"[{HAN}]{{1,{MAX_LINE_HANZI}}}")
 _NUMBER = re.compile(r"^\s*\d{1,5}\s*[.．、)）]")
 _NOT_LETTERS = re.compile(r"[^a-z\n]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-_LINE_ENDS = re.compile(r"\r\n|[\r\x85\u2028\u2029]")
+_LINE_SEPARATORS = re.compile(r"[\x85\u2028\u2029]")
 # Marks of direction, soft hyphens, byte order marks, selectors of a glyph: no reader sees them.
 _INVISIBLE = re.compile(
     r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u180b-\u180f\u200b\u200e\u200f"
@@ -100,7 +108,8 @@ def letters_only(text: str) -> str:
 
 
 def _clean_plain(text: str) -> Cleaned:
-    text = _CONTROL.sub("", _LINE_ENDS.sub("\n", text).replace("\t", " "))
+    text = _LINE_SEPARATORS.sub("\n", unix_newlines(text))
+    text = _CONTROL.sub("", text.replace("\t", " "))
     text = "\n".join(re.sub(" +", " ", line).strip() for line in text.strip().split("\n"))
     if not text:
         return Cleaned(None, "empty")

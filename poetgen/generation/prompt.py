@@ -6,7 +6,7 @@ import sys
 import unicodedata
 from pathlib import Path
 
-from poetgen.characters import LINE_MARKS, STARTS, full_width, mostly_han
+from poetgen.characters import LINE_MARKS, STARTS, full_width, mostly_han, unix_newlines
 from poetgen.corpus.tokens import split_tokens
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import PromptError, SourceError
@@ -37,7 +37,7 @@ def read_start(path: Path) -> str:
         ) from error
     except SourceError as error:
         raise PromptError(error.problem, "Write the start as a text in UTF-8.") from error
-    return text.replace("\r\n", "\n").replace("\r", "\n").removesuffix("\n")
+    return unix_newlines(text).removesuffix("\n")
 
 
 def name_of(path: Path) -> str:

@@ -6,9 +6,8 @@ import json
 import re
 from collections.abc import Callable
 
-from poetgen.characters import mostly_han
+from poetgen.characters import mostly_han, unix_newlines
 from poetgen.config import Format
-from poetgen.reading.lines import with_plain_newlines
 from poetgen.reading.model import RawPoem
 from poetgen.reading.plain import split_title, split_title_author
 from poetgen.reading.tables import is_table
@@ -27,7 +26,7 @@ def detect_format(text: str) -> Format:
         return "chinese-poetry"
     if _JSON_OBJECT.match(head):
         return _kind_of_objects(text)
-    head = with_plain_newlines(head)
+    head = unix_newlines(head)
     if is_table(head, ",") or is_table(head, ";"):
         return "csv"
     if is_table(head, "\t"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from poetgen import limits
+from poetgen.characters import unix_newlines
 from poetgen.errors import SourceError
 
 
@@ -14,7 +15,7 @@ def lines_of(text: str, name: str) -> list[str]:
             more than of any collection.
     """
     limits.ensure_few(num_lines_of(text), name, "lines")
-    lines = with_plain_newlines(text).split("\n")
+    lines = unix_newlines(text).split("\n")
     if len(text) > limits.MAX_LINE_CHARS:
         for number, line in enumerate(lines, start=1):
             if len(line) > limits.MAX_LINE_CHARS:
@@ -23,11 +24,6 @@ def lines_of(text: str, name: str) -> list[str]:
                     f"Break it into lines of {limits.MAX_LINE_CHARS:,} characters at most.",
                 )
     return lines
-
-
-def with_plain_newlines(text: str) -> str:
-    r"""Write every end of a line as \n."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def num_lines_of(text: str) -> int:

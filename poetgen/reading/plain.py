@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from poetgen.characters import END_MARKS, LINE_MARKS, full_width, mostly_han
+from poetgen.characters import END_MARKS, LINE_MARKS, full_width, mostly_han, unix_newlines
 from poetgen.errors import SourceError
-from poetgen.reading.lines import lines_of, with_plain_newlines
+from poetgen.reading.lines import lines_of
 from poetgen.reading.model import RawPoem
 
 _TITLED = re.compile(r"([^:：，。？！；]{1,80})[:：](\S.*)")
@@ -68,7 +68,7 @@ def read_plain(text: str, name: str) -> list[RawPoem]:
     Raises:
         SourceError: a line is too long.
     """
-    text = with_plain_newlines(text).strip()
+    text = unix_newlines(text).strip()
     lines = lines_of(text, name)
     if _BLANK_LINE.search(text):
         poems = _BLANK_LINE.split(text)
