@@ -169,8 +169,6 @@ def _detect(data: bytes, name: str, place: int) -> str:
             f"{name} mixes encodings: it is UTF-8 in part, but byte {place} (line {line}) is not.",
             "Write the whole file in one encoding.",
         )
-    if is_enough and possible == [best] and best == _second_opinion(samples[best], list(samples)):
-        return best
     known = " or ".join(_CANDIDATES[encoding] for encoding in possible)
     raise SourceError(
         f"{name} is not UTF-8: byte {place} (line {line}) cannot be read"
@@ -187,14 +185,6 @@ def _evidence(data: bytes, encoding: str) -> _Evidence:
         num_common = 0 if _CONTROL.search(text) else num_common + len(_ASCII.findall(text))
         num_telling = len(text)
     return _Evidence(num_common, num_telling)
-
-
-def _second_opinion(sample: bytes, candidates: list[str]) -> str | None:
-    # It knows much about languages, but takes short verse in GB18030 for UTF-16.
-    from charset_normalizer import from_bytes
-
-    best = from_bytes(sample, cp_isolation=[name.replace("-", "_") for name in candidates]).best()
-    return None if best is None else best.encoding.replace("_", "-")
 
 
 def _refuse_mixture(data: bytes, name: str, encoding: str) -> None:
