@@ -9,9 +9,9 @@
 What an input holds is told from its content, never from its name alone.
 """
 
-from poetgen.reading.document import list_passed_over, read_document, read_poems
+from poetgen.reading.documents import Document, Input, RawPoem
+from poetgen.reading.formats import list_passed_over, read_document, read_poems
 from poetgen.reading.inputs import find_files, find_inputs
-from poetgen.reading.model import Document, Input, RawPoem
 
 __all__ = [
     "Document",

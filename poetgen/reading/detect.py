@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from poetgen.characters import mostly_han, unix_newlines
 from poetgen.config import Format
-from poetgen.reading.model import RawPoem
+from poetgen.reading.documents import RawPoem
 from poetgen.reading.plain import split_title, split_title_author
 from poetgen.reading.tables import is_table
 

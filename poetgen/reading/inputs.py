@@ -15,7 +15,7 @@ from poetgen import limits
 from poetgen.characters import printable
 from poetgen.errors import SourceError
 from poetgen.reading.archives import Archive, Member, Open, as_archive
-from poetgen.reading.model import Input
+from poetgen.reading.documents import Input
 
 STANDARD_INPUT = Path("-")
 # In a folder or an archive; a file that is named itself may be called anything.

@@ -10,9 +10,9 @@ from poetgen import limits
 from poetgen.characters import punctuated, without_surrogates
 from poetgen.errors import SourceError
 from poetgen.reading.companions import companion_kind
+from poetgen.reading.documents import RawPoem
 from poetgen.reading.fields import TEXTS, fields_of, listed
 from poetgen.reading.lines import lines_of
-from poetgen.reading.model import RawPoem
 
 # Book, part, chapter, section, poem; what is deeper is no book.
 _MAX_DEPTH = 12

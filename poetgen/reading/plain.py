@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 from poetgen.characters import END_MARKS, LINE_MARKS, full_width, mostly_han, unix_newlines
 from poetgen.errors import SourceError
+from poetgen.reading.documents import RawPoem
 from poetgen.reading.lines import lines_of
-from poetgen.reading.model import RawPoem
 
 _TITLED = re.compile(r"([^:：，。？！；]{1,80})[:：](\S.*)")
 _DOUBLE_COLON = re.compile(r"::|：：")

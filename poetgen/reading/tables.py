@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 from poetgen import limits
 from poetgen.errors import SourceError
+from poetgen.reading.documents import RawPoem
 from poetgen.reading.fields import TEXTS, fields_of, listed
 from poetgen.reading.lines import lines_of
-from poetgen.reading.model import RawPoem
 
 # By these a table is told from a text with commas.
 _LINES_LOOKED_AT = 50

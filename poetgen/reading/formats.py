@@ -15,6 +15,7 @@ from poetgen.errors import SourceError
 from poetgen.foreign.tang_npz import read_tang_npz
 from poetgen.reading.archives import ZIP_MAGIC, as_archive
 from poetgen.reading.detect import detect_format
+from poetgen.reading.documents import Document, Input, RawPoem
 from poetgen.reading.encodings import decode
 from poetgen.reading.inputs import find_inputs
 from poetgen.reading.json_poems import (
@@ -24,7 +25,6 @@ from poetgen.reading.json_poems import (
     read_json_lines,
 )
 from poetgen.reading.lines import num_lines_of
-from poetgen.reading.model import Document, Input, RawPoem
 from poetgen.reading.plain import (
     is_prose,
     read_plain,
