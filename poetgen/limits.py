@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from poetgen.characters import unix_newlines
 from poetgen.errors import SourceError
 
 # Of one input, and of one whole tar archive, after unpacking.
@@ -29,7 +30,7 @@ MAX_MEMBERS = 100_000
 GZIP_MAGIC = b"\x1f\x8b"
 
 _CHUNK_BYTES = 2**20
-# What the unpackers of Python let through over broken data, each in its own way.
+# What Python's unpackers raise over damaged data, each in its own way.
 UNPACKING_ERRORS = (
     zipfile.BadZipFile,
     tarfile.TarError,
@@ -53,7 +54,7 @@ def read_all(stream: _Readable, name: str) -> bytes:
     """Read ``stream`` to its end.
 
     Raises:
-        SourceError: it has more than ``MAX_BYTES``; hardly anything beyond them is read.
+        SourceError: it has more than ``MAX_BYTES``; reading stops there.
         OSError: it cannot be read.
     """
     content = io.BytesIO()
@@ -65,35 +66,62 @@ def read_all(stream: _Readable, name: str) -> bytes:
 
 
 def unzipped(data: bytes, name: str) -> bytes:
-    """Unpack ``data`` if it is packed with gzip, and else give it as it is.
+    """Return ``data``, unpacked if it is packed with gzip.
 
     Raises:
         SourceError: it is damaged, or larger than ``MAX_BYTES`` when unpacked.
     """
     if not data.startswith(GZIP_MAGIC):
         return data
-    with damage_named(name), gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
+    with damage_reported(name), gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
         return read_all(stream, name)
 
 
 @contextmanager
-def damage_named(name: str) -> Iterator[None]:
-    """Turn whatever is raised over a broken archive into one clear error.
+def damage_reported(name: str) -> Iterator[None]:
+    """Raise whatever an unpacker raises over the damaged archive ``name`` as one clear error.
 
     Raises:
-        SourceError: the archive is broken.
+        SourceError: the archive is damaged.
     """
     try:
         yield
     except UNPACKING_ERRORS as error:
         raise SourceError(
             f"{name} is damaged: {str(error) or type(error).__name__}.",
-            "Fetch it or pack it again.",
+            "Download it or pack it again.",
         ) from error
 
 
+def split_lines(text: str, name: str) -> list[str]:
+    r"""Split ``text`` at \n, \r\n and \r, and at no other character.
+
+    Raises:
+        SourceError: there are more than ``MAX_POEMS`` lines, or one has more than
+            ``MAX_LINE_CHARS`` characters.
+    """
+    ensure_few(count_lines(text), name, "lines")
+    lines = unix_newlines(text).split("\n")
+    if len(text) > MAX_LINE_CHARS:
+        for number, line in enumerate(lines, start=1):
+            if len(line) > MAX_LINE_CHARS:
+                raise SourceError(
+                    f"Line {number} of {name} has {len(line):,} characters.",
+                    f"Break it into lines of at most {MAX_LINE_CHARS:,} characters.",
+                )
+    return lines
+
+
+def count_lines(text: str) -> int:
+    """Return the number of lines, blank ones included, without splitting ``text``."""
+    newlines = text.count("\n")
+    if "\r" in text:
+        newlines += text.count("\r") - text.count("\r\n")
+    return newlines + (not text.endswith(("\n", "\r")))
+
+
 def ensure_few(num_poems: int, name: str, what: str = "poems") -> None:
-    """See to it that there are not too many poems, or lines of poems.
+    """Ensure that there are not too many poems, or lines of poems.
 
     Raises:
         SourceError: there are more than ``MAX_POEMS``.
@@ -105,7 +133,7 @@ def ensure_few(num_poems: int, name: str, what: str = "poems") -> None:
 
 
 def too_large(name: str) -> SourceError:
-    """Say that there is more than is read."""
+    """Return the error about an input of more than ``MAX_BYTES``."""
     return SourceError(
         f"{name} holds more than {MAX_BYTES:,} bytes.", "Split it into several files."
     )

@@ -33,7 +33,7 @@ from poetgen.corpus.split import (
 from poetgen.corpus.vocabulary import build_vocabulary, count_tokens
 from poetgen.errors import SettingError, SourceError
 from poetgen.limits import ensure_few
-from poetgen.reading import RawPoem, find_inputs, list_passed_over, read_document
+from poetgen.reading import RawPoem, describe_ignored, find_inputs, read_document
 
 # From this many training tokens on, one seen once or twice teaches nothing.
 _LARGE_CORPUS_TOKENS = 500_000
@@ -169,7 +169,7 @@ def prepare(
         )
     inputs = find_inputs(sources)
     sieve = _Sieve(config, has_form, [] if dropped is None else dropped)
-    provenance, passed_over, skipped = [], [], []
+    provenance, ignored, skipped = [], [], []
     num_read = 0
     for done, input in enumerate(inputs, start=1):
         try:
@@ -179,8 +179,8 @@ def prepare(
                 raise
             skipped.append(error.problem)
         else:
-            if document.passed_over is not None:
-                passed_over.append((document.name, document.passed_over))
+            if document.ignored_as is not None:
+                ignored.append(document)
             else:
                 num_read += len(document.poems)
                 ensure_few(num_read, "This collection")
@@ -198,7 +198,7 @@ def prepare(
         on_file(done, len(inputs))
     _ensure_held_out(sieve, skipped)
     return Prepared(
-        _build(name, sieve, provenance), sieve.dropped, skipped + list_passed_over(passed_over)
+        _build(name, sieve, provenance), sieve.dropped, skipped + describe_ignored(ignored)
     )
 
 

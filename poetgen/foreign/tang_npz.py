@@ -38,7 +38,7 @@ def read_tang_npz(data: bytes, name: str) -> list[str]:
     Raises:
         SourceError: it is damaged, has other arrays, or its pickle holds more than data.
     """
-    with limits.damage_named(name), zipfile.ZipFile(io.BytesIO(data)) as archive:
+    with limits.damage_reported(name), zipfile.ZipFile(io.BytesIO(data)) as archive:
         names = tuple(member.removesuffix(".npy") for member in archive.namelist())
         if not {"data", "ix2word"} <= set(names):
             there = printable(", ".join(names)[:200]) or "none"

@@ -1,25 +1,25 @@
-"""Read poems out of files, archives and standard input, however they are written.
+"""Read poems out of files, archives and standard input, whatever their format and encoding.
 
 ::
 
-    find_inputs   what the user names -> inputs      inputs, archives, limits
-    read_document an input -> its poems              encodings, detect, and one module
-                                                     for each family of formats
+    find_inputs    what the user names -> inputs     inputs, archives, limits
+    read_document  an input -> its poems             formats, encodings, and a module for each
+                                                     family of formats
 
-What an input holds is told from its content, never from its name alone.
+What an input holds is detected from its content, never from its name alone.
 """
 
 from poetgen.reading.documents import Document, Input, RawPoem
-from poetgen.reading.formats import list_passed_over, read_document, read_poems
+from poetgen.reading.formats import describe_ignored, read_document, read_poems
 from poetgen.reading.inputs import find_files, find_inputs
 
 __all__ = [
     "Document",
     "Input",
     "RawPoem",
+    "describe_ignored",
     "find_files",
     "find_inputs",
-    "list_passed_over",
     "read_document",
     "read_poems",
 ]

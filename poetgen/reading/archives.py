@@ -1,4 +1,4 @@
-"""Archives: zip and tar, told by their first bytes, read in memory and never extracted."""
+"""Archives: zip and tar, recognised by their first bytes, read in memory, never extracted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import islice
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from poetgen import limits
 from poetgen.characters import printable
@@ -30,32 +30,19 @@ class Member:
     """A file in an archive; ``refusal`` says why it must not be read, if so."""
 
     name: str
-    place: Any
+    info: Any
     refusal: str | None
-
-
-class _Opened(Protocol):
-    """An archive that is open."""
-
-    def members(self) -> Iterator[Member]:
-        """List the files in it."""
-
-    def read(self, place: Any, name: str) -> bytes:
-        """Unpack one of them."""
-
-    def close(self) -> None:
-        """Let it go."""
 
 
 class Archive:
     """The files of one archive, which is open only from the first to the last of them."""
 
-    def __init__(self, name: str, open: Open, kind: Callable[[IO[bytes], str], _Opened]) -> None:
+    def __init__(self, name: str, open: Open, kind: type[_Zip] | type[_Tar]) -> None:
         """Remember how to open the archive ``name``."""
         self.name = name
         self._open = open
         self._kind = kind
-        self._opened: _Opened | None = None
+        self._opened: _Zip | _Tar | None = None
 
     def members(self) -> list[Member]:
         """List the files in the archive.
@@ -64,7 +51,7 @@ class Archive:
             SourceError: it is damaged, or has too many members.
         """
         with (
-            limits.damage_named(self.name),
+            limits.damage_reported(self.name),
             closing(self._kind(self._open(), self.name)) as opened,
         ):
             found = list(islice(opened.members(), limits.MAX_MEMBERS + 1))
@@ -76,7 +63,7 @@ class Archive:
         return found
 
     def read(self, member: Member, *, last: bool) -> bytes:
-        """Unpack one file; after the ``last`` one the archive is let go.
+        """Unpack one file; after the ``last`` one the archive is closed.
 
         Raises:
             SourceError: the file is refused, damaged or too large.
@@ -84,28 +71,24 @@ class Archive:
         name = f"{self.name}/{printable(member.name)}"
         try:
             if member.refusal is not None:
-                raise SourceError(f"{name} {member.refusal}.", "Pack the archive anew without it.")
-            with limits.damage_named(name):
+                raise SourceError(f"{name} {member.refusal}.", "Pack the archive again without it.")
+            with limits.damage_reported(name):
                 self._opened = self._opened or self._kind(self._open(), self.name)
-                content = self._opened.read(member.place, name)
+                return limits.unzipped(self._opened.read(member.info, name), name)
         except SourceError:
-            self._close()
+            last = True
             raise
-        if last:
-            self._close()
-        return content
-
-    def _close(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
-            self._opened = None
+        finally:
+            if last and self._opened is not None:
+                self._opened.close()
+                self._opened = None
 
 
 def as_archive(name: str, open: Open) -> Archive | None:
-    """Tell by its first bytes whether there is an archive, and of which kind.
+    """Return the archive in a file, if its first bytes say that it is one.
 
-    A file packed with gzip is one only if there is a tar archive in it, and an ``.npz`` is
-    none: it is one file to its users.
+    A file packed with gzip is an archive only if it holds a tar. An ``.npz`` is not one: to
+    its users it is a single file.
 
     Raises:
         OSError: it cannot be opened.
@@ -122,12 +105,12 @@ def as_archive(name: str, open: Open) -> Archive | None:
 
 
 def _is_npz(stream: IO[bytes]) -> bool:
-    """Return whether a zip archive is one of numpy's: all in it are arrays."""
+    """Return whether all files of a zip archive are arrays of numpy."""
     try:
         with zipfile.ZipFile(stream) as archive:
             names = archive.namelist()
     except limits.UNPACKING_ERRORS:
-        return False  # and whoever reads it learns why
+        return False  # reading it will say why
     return bool(names) and all(name.endswith(".npy") for name in names)
 
 
@@ -136,7 +119,7 @@ def _unzipped_head(stream: IO[bytes]) -> bytes:
         with gzip.GzipFile(fileobj=stream) as unpacked:
             return unpacked.read(_TAR_BLOCK_BYTES)
     except limits.UNPACKING_ERRORS:
-        return b""  # and whoever reads it learns why
+        return b""  # reading it will say why
 
 
 def _begins_tar(head: bytes) -> bool:
@@ -159,52 +142,50 @@ class _Zip:
     def members(self) -> Iterator[Member]:
         for info in self._zip.infolist():
             if not info.is_dir():
-                yield Member(info.filename, info, self._refusal(info))
+                yield Member(info.filename, info, _refusal_in_zip(info))
 
-    def _refusal(self, info: zipfile.ZipInfo) -> str | None:
-        if info.flag_bits & 1:
-            return "is encrypted"
-        # The other two are rare, and hard to keep within bounds.
-        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            return "is not packed with deflate, the usual method"
-        if stat.S_ISLNK(info.external_attr >> 16):
-            return "is a link"
-        return _refusal_of_name(info.filename)
-
-    def read(self, place: zipfile.ZipInfo, name: str) -> bytes:
-        if place.file_size > limits.MAX_BYTES:
+    def read(self, info: zipfile.ZipInfo, name: str) -> bytes:
+        if info.file_size > limits.MAX_BYTES:
             raise limits.too_large(name)
-        with self._zip.open(place) as stream:
+        with self._zip.open(info) as stream:
             return limits.read_all(stream, name)
 
 
 class _Tar:
     def __init__(self, stream: IO[bytes], name: str) -> None:
-        # In memory, because a packed tar cannot be read here and there.
+        # In memory, because a packed tar allows no random access.
         with stream:
             self._data = limits.unzipped(limits.read_all(stream, name), name)
 
     def members(self) -> Iterator[Member]:
         with tarfile.open(fileobj=io.BytesIO(self._data), mode="r:") as archive:
             for info in archive:
-                if not info.isdir():
-                    yield Member(info.name, info, self._refusal(info))
+                if info.isfile() and not info.issparse():
+                    yield Member(info.name, info, _refusal_of_name(info.name))
+                elif not info.isdir():
+                    yield Member(info.name, info, "is a link or a device")
 
-    def _refusal(self, info: tarfile.TarInfo) -> str | None:
-        if not info.isfile() or info.issparse():
-            return "is a link or a device"
-        return _refusal_of_name(info.name)
-
-    def read(self, place: tarfile.TarInfo, name: str) -> bytes:
-        content = self._data[place.offset_data : place.offset_data + place.size]
-        if len(content) != place.size:
-            raise EOFError("it ends in the middle")
+    def read(self, info: tarfile.TarInfo, name: str) -> bytes:
+        content = self._data[info.offset_data : info.offset_data + info.size]
+        if len(content) != info.size:
+            raise EOFError("it is cut off")
         return content
 
     def close(self) -> None:
         self._data = b""
 
 
+def _refusal_in_zip(info: zipfile.ZipInfo) -> str | None:
+    if info.flag_bits & 1:
+        return "is encrypted"
+    # The other two methods are rare, and hard to keep within bounds.
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "is not packed with deflate, the usual method"
+    if stat.S_ISLNK(info.external_attr >> 16):
+        return "is a link"
+    return _refusal_of_name(info.filename)
+
+
 def _refusal_of_name(name: str) -> str | None:
-    # Nothing is written by these names; but who packs such ones means no good.
+    # Nothing is written under these names, but whoever packs such a name means harm.
     return "has a path that leads out of the archive" if _OUTSIDE.match(name) else None

@@ -1,4 +1,4 @@
-"""What goes in and what comes out: an input, a document, a poem as its source has it."""
+"""An input, the document that is read from it, and a poem as its source has it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ class RawPoem(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """One text that can be read: a file, a member of an archive, standard input.
+    """One text to be read: a file, a member of an archive, standard input.
 
-    ``read`` gives its bytes, unpacked, and raises SourceError where that cannot be done.
-    ``found`` tells that it came to light in a folder or an archive; what the user named
-    has to hold poems, while what lies beside poems may also be something else.
+    ``read`` returns its bytes, unpacked, or raises SourceError. ``found`` marks an input that
+    was found in a folder or an archive: only there a file without poems may be ignored.
     """
 
     name: str
@@ -33,12 +32,12 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The poems of one input, and what was learnt about it on the way.
+    """The poems of one input, and how it was read.
 
-    ``sha256`` is that of the unpacked bytes. ``num_lines`` counts the lines of a text,
-    blank ones included. ``encoding`` is empty and ``num_lines`` 0 where there is no text.
-    ``passed_over`` says what an input holds that belongs to a collection of poems without
-    being poems, such as "a list of authors"; then there are no poems.
+    ``sha256`` is that of the unpacked bytes. ``num_lines`` counts the lines of a text, blank
+    ones included. For an ``.npz``, ``encoding`` is empty and ``num_lines`` is 0.
+    ``ignored_as`` says what a file is that belongs to a collection but has no poems, such as
+    "a list of authors".
     """
 
     name: str
@@ -48,4 +47,4 @@ class Document:
     num_lines: int = 0
     poems: list[RawPoem] = field(default_factory=list)
     prose: bool = False
-    passed_over: str | None = None
+    ignored_as: str | None = None

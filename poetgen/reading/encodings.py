@@ -1,4 +1,4 @@
-"""From bytes to text: UTF-8, UTF-16, GB18030 or Big5, told by what the bytes say."""
+"""From bytes to text: UTF-8, UTF-16, GB18030 or Big5, detected from the bytes themselves."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Each with what an error calls it.
+# Each with its name in an error.
 _CANDIDATES = {
     "utf-8": "UTF-8",
     "gb18030": "GB18030",
@@ -27,13 +27,13 @@ _CANDIDATES = {
     "utf-16-be": "UTF-16",
 }
 _SAMPLE_BYTES = 2**16
-# Of a Chinese text in the right encoding about half the characters are common ones; in a
-# wrong one they come up by chance, one in fifty.
-_FEWEST_COMMON = 3
+# In the right encoding about half the characters of a Chinese text are common ones; in a
+# wrong one they occur by chance, one in fifty.
+_MIN_COMMON = 3
 _CERTAIN_SHARE = 0.2
 _CERTAIN_RATIO = 2.5
 _POSSIBLE_SHARE = 0.1
-# By these no line of the Tang poems is taken for one in another encoding.
+# With these thresholds no line of the Tang poems is taken for one in another encoding.
 _FOREIGN_CHARS, _FOREIGN_SHARE, _OWN_SHARE = 8, 0.5, 0.1
 
 # The commonest characters of Tang poems and of modern prose, in both scripts, and marks.
@@ -62,32 +62,31 @@ class Decoded(NamedTuple):
 
 
 class _Evidence(NamedTuple):
-    """Of the characters that can tell an encoding from another, how many are common."""
+    """How many characters of a text are common ones, of those that differ by encoding."""
 
     num_common: int
-    num_telling: int
+    num_chars: int
 
     @property
     def share(self) -> float:
-        return self.num_common / self.num_telling if self.num_telling else 0.0
+        return self.num_common / self.num_chars if self.num_chars else 0.0
 
 
 def decode(data: bytes, name: str, encoding: str | None = None) -> Decoded:
     """Turn the bytes of the input ``name`` into text.
 
     A byte order mark decides; then whether the bytes are UTF-8, which hardly happens by
-    chance; then in which encoding they have the characters that are common in Chinese.
+    chance; then the encoding in which they have the common characters of Chinese.
     ``encoding`` overrules all of this.
 
     Raises:
-        SourceError: these are not the bytes of a text, or it cannot be told in which
-            encoding, or not all of them are in the same one.
+        SourceError: the bytes are not text, or their encoding is in doubt, or they mix several.
     """
     if encoding is not None:
-        return _as_told(data, name, encoding)
+        return _decode_strictly(data, name, _known_encoding(encoding))
     for mark, marked in _BOMS:
         if data.startswith(mark):
-            return _strictly(data, name, marked)
+            return _decode_strictly(data, name, marked)
     place = data.find(b"\x00")
     if place < 0:
         try:
@@ -97,10 +96,10 @@ def decode(data: bytes, name: str, encoding: str | None = None) -> Decoded:
     found = _detect(data, name, place)
     if found in ("gb18030", "big5"):
         _refuse_mixture(data, name, found)
-    return _strictly(data, name, found)
+    return _decode_strictly(data, name, found)
 
 
-def _as_told(data: bytes, name: str, encoding: str) -> Decoded:
+def _known_encoding(encoding: str) -> str:
     try:
         known = codecs.lookup(encoding).name
         "a".encode(known)  # which only an encoding of text can do
@@ -109,15 +108,11 @@ def _as_told(data: bytes, name: str, encoding: str) -> Decoded:
             f"There is no text encoding {encoding!r}.",
             "Give --encoding utf-8, utf-16, gb18030, big5 or another one that Python knows.",
         ) from error
-    return _strictly(data, name, known)
+    return known
 
 
-def _strictly(data: bytes, name: str, encoding: str) -> Decoded:
-    """Decode ``data``, of which every byte must be right.
-
-    Raises:
-        SourceError: one is not; it is named, and the line that it is in.
-    """
+def _decode_strictly(data: bytes, name: str, encoding: str) -> Decoded:
+    """Decode ``data``, or name the first byte that is not valid, and its line."""
     try:
         text = data.decode(encoding)
     except UnicodeDecodeError as error:
@@ -128,7 +123,7 @@ def _strictly(data: bytes, name: str, encoding: str) -> Decoded:
         raise SourceError(
             f"{name} is not {encoding.upper()} throughout: byte {error.start} (line {line}) "
             "cannot be read.",
-            "Write the whole file in one encoding; give --encoding if it is another one.",
+            "Save the whole file in one encoding, or name another one with --encoding.",
         ) from error
     except ValueError as error:
         raise SourceError(
@@ -138,24 +133,18 @@ def _strictly(data: bytes, name: str, encoding: str) -> Decoded:
 
 
 def _detect(data: bytes, name: str, place: int) -> str:
-    """Find the encoding of bytes that are not UTF-8 at ``place``.
-
-    Raises:
-        SourceError: none can be singled out.
-    """
+    """Return the encoding of bytes that are not UTF-8 at ``place``, unless it is in doubt."""
     has_nul = data[place] == 0
-    line_start = data.rfind(b"\n", 0, place) + 1
-    samples = {
-        # UTF-16 has two bytes a character, counted from the beginning of the file.
-        encoding: data[0 if encoding.startswith("utf-16") else line_start :][:_SAMPLE_BYTES]
-        for encoding in _CANDIDATES
-        if encoding.startswith("utf-16") or not has_nul
-    }
-    evidence = {encoding: _evidence(sample, encoding) for encoding, sample in samples.items()}
-    shares = {encoding: found.share for encoding, found in evidence.items()}
-    best, second, *_ = sorted(shares, key=lambda encoding: -shares[encoding])
-    is_enough = evidence[best].num_common >= _FEWEST_COMMON
-    if is_enough and shares[best] >= max(_CERTAIN_SHARE, _CERTAIN_RATIO * shares[second]):
+    evidence = {}
+    for encoding in _CANDIDATES:
+        wide = encoding.startswith("utf-16")
+        if wide or not has_nul:
+            # UTF-16 has two bytes a character, counted from the beginning of the file.
+            start = 0 if wide else data.rfind(b"\n", 0, place) + 1
+            evidence[encoding] = _evidence(data[start : start + _SAMPLE_BYTES], encoding)
+    best, second = sorted(evidence, key=lambda encoding: -evidence[encoding].share)[:2]
+    certain = max(_CERTAIN_SHARE, _CERTAIN_RATIO * evidence[second].share)
+    if evidence[best].num_common >= _MIN_COMMON and evidence[best].share >= certain:
         return best
     if has_nul:
         raise SourceError(
@@ -163,36 +152,32 @@ def _detect(data: bytes, name: str, place: int) -> str:
             "Give a text file with poems, an archive of such files, or an .npz.",
         )
     line = data.count(b"\n", 0, place) + 1
-    possible = [encoding for encoding in (best, second) if shares[encoding] >= _POSSIBLE_SHARE]
+    possible = [one for one in (best, second) if evidence[one].share >= _POSSIBLE_SHARE]
     if "utf-8" in possible:
         raise SourceError(
             f"{name} mixes encodings: it is UTF-8 in part, but byte {place} (line {line}) is not.",
-            "Write the whole file in one encoding.",
+            "Save the whole file in one encoding.",
         )
     known = " or ".join(_CANDIDATES[encoding] for encoding in possible)
     raise SourceError(
         f"{name} is not UTF-8: byte {place} (line {line}) cannot be read"
         + (f"; it could be {known}." if known else ", and no other encoding fits."),
-        f"Give --encoding {' or --encoding '.join(possible) or 'NAME'} if you know that it is.",
+        f"If you know the encoding, give --encoding {' or --encoding '.join(possible) or 'NAME'}.",
     )
 
 
 def _evidence(data: bytes, encoding: str) -> _Evidence:
     text = data.decode(encoding, "replace")
-    num_common, num_telling = len(_COMMON.findall(text)), len(_NOT_ASCII.findall(text))
-    if encoding.startswith("utf-16"):
-        # Here letters and line breaks are telling too, for half of their bits are zero.
-        num_common = 0 if _CONTROL.search(text) else num_common + len(_ASCII.findall(text))
-        num_telling = len(text)
-    return _Evidence(num_common, num_telling)
+    num_common = len(_COMMON.findall(text))
+    if not encoding.startswith("utf-16"):
+        return _Evidence(num_common, len(_NOT_ASCII.findall(text)))
+    # Here letters and line breaks are evidence too, for half of their bits are zero.
+    num_common += len(_ASCII.findall(text))
+    return _Evidence(0 if _CONTROL.search(text) else num_common, len(text))
 
 
 def _refuse_mixture(data: bytes, name: str, encoding: str) -> None:
-    """See to it that no line makes sense only in another encoding than the file's.
-
-    Raises:
-        SourceError: one does.
-    """
+    """Ensure that no line makes sense only in another encoding than that of the file."""
     others = [other for other in ("utf-8", "gb18030", "big5") if other != encoding]
     for number, line in enumerate(io.BytesIO(data), start=1):
         if line.isascii() or _evidence(line, encoding).share >= _OWN_SHARE:
@@ -200,12 +185,12 @@ def _refuse_mixture(data: bytes, name: str, encoding: str) -> None:
         for other in others:
             found = _evidence(line, other)
             if (
-                found.num_telling >= _FOREIGN_CHARS
+                found.num_chars >= _FOREIGN_CHARS
                 and found.share >= _FOREIGN_SHARE
                 and "\ufffd" not in line.decode(other, "replace")
             ):
                 raise SourceError(
                     f"{name} mixes encodings: line {number} is {_CANDIDATES[other]}, other "
                     f"lines are {_CANDIDATES[encoding]}.",
-                    "Write the whole file in one encoding.",
+                    "Save the whole file in one encoding.",
                 )

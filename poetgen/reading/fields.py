@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from poetgen.characters import printable
 
@@ -12,7 +13,7 @@ TEXTS = (
     *("paragraphs", "content", "para", "text", "poem", "body", "lines", "verses", "verse"),
     *("正文", "内容", "內容", "原文", "诗文", "詩文", "诗句", "詩句", "诗歌", "詩歌", "诗", "詩"),
 )
-# The first one that is not empty; a 词 has the name of its tune where it has no title.
+# The first one that is not empty; a 词 without a title goes by the name of its tune.
 _TITLES = (
     *("title", "rhythmic", "chapter", "name"),
     *("题目", "題目", "标题", "標題", "诗题", "詩題", "诗名", "詩名", "题", "題"),
@@ -21,9 +22,9 @@ _AUTHORS = ("author", "poet", "writer", "作者", "诗人", "詩人")
 
 
 class Fields(NamedTuple):
-    """The fields of one kind of record; ``text`` is None where none is known."""
+    """The names of the fields of one kind of record; ``texts`` has at most one."""
 
-    text: str | None
+    texts: tuple[str, ...]
     titles: tuple[str, ...]
     authors: tuple[str, ...]
 
@@ -31,16 +32,22 @@ class Fields(NamedTuple):
 # Millions of records have the same few sets of fields.
 @lru_cache(maxsize=256)
 def fields_of(names: tuple[str, ...]) -> Fields:
-    """Tell by their names what fields hold; case and blanks around do not matter."""
+    """Return what each field holds, by its name; case and surrounding blanks do not matter."""
     by_role = {name.strip().lower(): name for name in reversed(names)}
 
     def known(roles: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(by_role[role] for role in roles if role in by_role)
 
-    return Fields(next(iter(known(TEXTS)), None), known(_TITLES), known(_AUTHORS))
+    return Fields(known(TEXTS)[:1], known(_TITLES), known(_AUTHORS))
+
+
+def first_text(record: Mapping[str, Any], names: Iterable[str]) -> str:
+    """Return the first value under ``names`` that is a text and not empty, else ""."""
+    values = (record[name] for name in names)
+    return next((value for value in values if value and isinstance(value, str)), "")
 
 
 def listed(names: tuple[str, ...]) -> str:
-    """List names of fields in an error: the first few, shortened."""
+    """List names of fields for an error: the first twelve, shortened."""
     shown = [printable(name[:30]) or "''" for name in names[:12]]
     return ", ".join([*shown, "…"] if len(names) > 12 else shown) or "none"

@@ -1,20 +1,22 @@
-"""From one input to its poems."""
+"""From the bytes of one input to its poems: detect how they are written, and read them."""
 
 from __future__ import annotations
 
 import hashlib
 import io
+import json
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 
 from poetgen import limits
+from poetgen.characters import mostly_han, unix_newlines
 from poetgen.config import Format
 from poetgen.errors import SourceError
 from poetgen.foreign.tang_npz import read_tang_npz
 from poetgen.reading.archives import ZIP_MAGIC, as_archive
-from poetgen.reading.detect import detect_format
 from poetgen.reading.documents import Document, Input, RawPoem
 from poetgen.reading.encodings import decode
 from poetgen.reading.inputs import find_inputs
@@ -24,27 +26,34 @@ from poetgen.reading.json_poems import (
     read_chinese_poetry,
     read_json_lines,
 )
-from poetgen.reading.lines import num_lines_of
 from poetgen.reading.plain import (
     is_prose,
     read_plain,
-    read_title_author_content,
-    read_title_content,
+    read_titled,
+    split_title,
+    split_title_author,
 )
-from poetgen.reading.tables import read_csv, read_tsv
+from poetgen.reading.tables import is_table, read_table
 
 # Each takes a text and the name of its input.
 _TEXT_READERS: dict[Format, Callable[[str, str], list[RawPoem]]] = {
     "chinese-poetry": read_chinese_poetry,
     "ccpc": read_ccpc,
     "jsonl": read_json_lines,
-    "csv": read_csv,
-    "tsv": read_tsv,
-    "title-content": read_title_content,
-    "title-author-content": read_title_author_content,
+    "csv": partial(read_table, delimiters=",;"),  # Excel may write semicolons
+    "tsv": partial(read_table, delimiters="\t"),
+    "title-content": partial(read_titled, split=split_title, form="title:content"),
+    "title-author-content": partial(
+        read_titled, split=split_title_author, form="title::author::content"
+    ),
     "plain": read_plain,
     "prose": read_plain,
 }
+# How much of a text is looked at to detect its format.
+_HEAD_CHARS = 20_000
+_JSON_LIST = re.compile(r'\s*\[\s*(?:[\[\]{"]|$)')
+_JSON_OBJECT = re.compile(r'\s*\{\s*(?:["}\]]|$)')
+_FIRST_LINE = re.compile(r"\s*([^\r\n]*)\s*")
 
 
 def read_document(input: Input, format: Format = "auto", encoding: str | None = None) -> Document:
@@ -53,7 +62,7 @@ def read_document(input: Input, format: Format = "auto", encoding: str | None = 
     ``format`` and ``encoding`` overrule what the content says about itself.
 
     Raises:
-        SourceError: the input cannot be read, is empty or too large, is no text, or is not
+        SourceError: the input cannot be read, is empty or too large, is not text, or is not
             written in ``format``; the error names it, and the line or the record.
     """
     data, name = input.read(), input.name
@@ -61,16 +70,15 @@ def read_document(input: Input, format: Format = "auto", encoding: str | None = 
     is_archive = as_archive(name, partial(io.BytesIO, data)) is not None
     is_npz = data.startswith(ZIP_MAGIC) and not is_archive
     if format == "tang-npz" or (format == "auto" and is_npz):
-        return Document(
-            name, digest, "tang-npz", poems=[RawPoem(text) for text in read_tang_npz(data, name)]
-        )
+        poems = [RawPoem(text) for text in read_tang_npz(data, name)]
+        return Document(name, digest, "tang-npz", poems=poems)
     if is_archive:
         raise SourceError(f"{name} is an archive within another one.", "Unpack the outer one.")
     text, encoding = decode(data, name, encoding)
-    del data  # of a large file this is half of the memory
+    del data  # half of the memory that a large file takes
     if not text or text.isspace():
         raise SourceError(f"{name} is empty.", "Give a file with at least a few poems.")
-    wanted, num_lines = format, num_lines_of(text)
+    wanted, num_lines = format, limits.count_lines(text)
     if format == "auto":
         format = detect_format(text)
     try:
@@ -78,7 +86,7 @@ def read_document(input: Input, format: Format = "auto", encoding: str | None = 
     except NoPoemsError as error:
         if not input.found:
             raise SourceError(f"{name} holds {error} and no poems.", "Give poems.") from error
-        return Document(name, digest, format, encoding, num_lines, passed_over=str(error))
+        return Document(name, digest, format, encoding, num_lines, ignored_as=str(error))
     _ensure_bounds(poems, name)
     prose = format == "prose" or is_prose(poems)
     if prose and wanted == "auto" and format == "plain":
@@ -87,22 +95,18 @@ def read_document(input: Input, format: Format = "auto", encoding: str | None = 
 
 
 def _ensure_bounds(poems: list[RawPoem], name: str) -> None:
-    """See to it that neither the poems nor one of them fill the memory.
-
-    Raises:
-        SourceError: there are too many, or one is too long.
-    """
+    """Ensure that neither the number of poems nor one of them fills the memory."""
     limits.ensure_few(len(poems), name)
     for number, poem in enumerate(poems, start=1):
         if len(poem.text) > limits.MAX_LINE_CHARS:
             raise SourceError(
                 f"Poem {number} of {name} has {len(poem.text):,} characters.",
-                f"Part it into poems of {limits.MAX_LINE_CHARS:,} characters at most.",
+                f"Split it into poems of at most {limits.MAX_LINE_CHARS:,} characters.",
             )
 
 
 def read_poems(source: Path, format: Format = "auto") -> list[RawPoem]:
-    """Read all poems of a source, be it a file, a folder or an archive.
+    """Read all poems of a file, a folder or an archive.
 
     Raises:
         SourceError: one of its inputs cannot be read.
@@ -111,14 +115,63 @@ def read_poems(source: Path, format: Format = "auto") -> list[RawPoem]:
     return [poem for document in documents for poem in document.poems]
 
 
-def list_passed_over(documents: Iterable[tuple[str, str]]) -> list[str]:
-    """Say in a few sentences which inputs, given with what they hold, had no poems."""
+def describe_ignored(documents: Iterable[Document]) -> list[str]:
+    """Return a sentence about the documents without poems of each kind."""
     names = defaultdict(list)
-    for name, kind in documents:
-        names[kind].append(name)
+    for document in documents:
+        if document.ignored_as is not None:
+            names[document.ignored_as].append(document.name)
     return [
         f"{found[0]} holds {kind} and no poems."
         if len(found) == 1
         else f"{len(found)} files, {found[0]} to {found[-1]}, hold {kind} and no poems."
         for kind, found in names.items()
     ]
+
+
+def detect_format(text: str) -> Format:
+    """Return how ``text`` is written: JSON, a table, lines with titles, or plain."""
+    head = text[:_HEAD_CHARS]
+    if _JSON_LIST.match(head):
+        return "chinese-poetry"
+    if _JSON_OBJECT.match(head):
+        return _detect_json(text)
+    head = unix_newlines(head)
+    if is_table(head, ",") or is_table(head, ";"):
+        return "csv"
+    if is_table(head, "\t"):
+        return "tsv"
+    if _most_lines_are(head, split_title_author):
+        return "title-author-content"
+    return "title-content" if _most_lines_are(head, split_title) else "plain"
+
+
+def _detect_json(text: str) -> Format:
+    """Return which of the formats a text has that begins with an object."""
+    first = _FIRST_LINE.match(text)
+    assert first is not None
+    is_alone = first.end() == len(text)
+    if not first[1].rstrip().endswith("}") or not (is_alone or text[first.end()] == "{"):
+        return "chinese-poetry"
+    if _is_ccpc(first[1]):
+        return "ccpc"
+    return "chinese-poetry" if is_alone else "jsonl"
+
+
+def _is_ccpc(line: str) -> bool:
+    """Recognise the corpus of Tsinghua: an object whose ``content`` is 白日依山尽|黄河入海流."""
+    if len(line) > _HEAD_CHARS:
+        return False
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
+        return False  # reading it will say why
+    content = record.get("content") if isinstance(record, dict) else None
+    return isinstance(content, str) and "|" in content and mostly_han(content)
+
+
+def _most_lines_are(head: str, split: Callable[[str], RawPoem | None]) -> bool:
+    lines = [line for line in head.split("\n") if line.strip()]
+    if len(head) == _HEAD_CHARS and len(lines) > 1:
+        del lines[-1]  # it may be cut
+    return 10 * sum(split(line) is not None for line in lines) >= 9 * len(lines)

@@ -14,7 +14,7 @@ from typing import IO
 from poetgen import limits
 from poetgen.characters import printable
 from poetgen.errors import SourceError
-from poetgen.reading.archives import Archive, Member, Open, as_archive
+from poetgen.reading.archives import Open, as_archive
 from poetgen.reading.documents import Input
 
 STANDARD_INPUT = Path("-")
@@ -28,12 +28,12 @@ _NONE_FOUND = f"holds no {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file."
 def find_inputs(sources: Sequence[Path]) -> list[Input]:
     """List the inputs that ``sources`` hold, each source in turn.
 
-    A folder and an archive give all files in them, at any depth, whose suffix is one of
-    ``SUFFIXES``. An archive that cannot be read is an input that cannot be read.
+    A folder or an archive holds all files in it, at any depth, whose suffix is one of
+    ``SUFFIXES``. An archive that cannot be opened is one input; reading it raises the error.
 
     Raises:
-        SourceError: nothing is there, a folder holds no such file, or standard input is
-            wanted twice or too long.
+        SourceError: a source does not exist, a folder holds no such file, or standard input
+            is given twice or is too long.
     """
     if list(sources).count(STANDARD_INPUT) > 1:
         raise SourceError("Standard input is given twice.", "Give - only once.")
@@ -47,7 +47,7 @@ def find_files(source: Path) -> list[Path]:
     and the same folder gives the same order on every machine.
 
     Raises:
-        SourceError: nothing is there, or the folder holds no such file.
+        SourceError: the source does not exist, or the folder holds no such file.
     """
     with _readable(source.as_posix()):
         if not source.exists():
@@ -73,26 +73,23 @@ def _inputs_of(source: Path) -> Iterator[Input]:
 
 
 def _expanded(name: str, open: Open, *, found: bool = False) -> Iterator[Input]:
-    """Give the one input of a file, or the members of an archive."""
+    """Yield the one input of a file, or the members of an archive."""
     try:
         archive = as_archive(name, open)
-        members = archive.members() if archive else []
+        members = [one for one in archive.members() if _may_hold_poems(one.name)] if archive else []
+        if archive and not members:
+            raise SourceError(f"The archive {name} {_NONE_FOUND}", _ADVICE)
     except OSError:
-        archive = None  # reading it will fail in the same way, and say so
+        archive = None  # reading it will fail in the same way, and say why
     except SourceError as error:
         yield Input(name, partial(_refuse, error), found)
         return
     if archive is None:
         yield Input(name, partial(_read, name, open), found)
         return
-    members = [member for member in members if _may_hold_poems(member.name)]
-    if not members:
-        nothing = SourceError(f"The archive {name} {_NONE_FOUND}", _ADVICE)
-        yield Input(name, partial(_refuse, nothing), found)
-        return
     members.sort(key=lambda member: _natural(member.name))
     for member in members:
-        read = partial(_read_member, archive, member, member is members[-1])
+        read = partial(archive.read, member, last=member is members[-1])
         yield Input(f"{name}/{printable(member.name)}", read, found=True)
 
 
@@ -112,7 +109,7 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
 
 
 def _kept(stream: IO[bytes], name: str) -> Open:
-    """Read what can be read only once, so that it can be opened like a file."""
+    """Read a stream into memory, so that it can be opened again and again like a file."""
     with _readable(name):
         data = limits.read_all(stream, name)
     return partial(io.BytesIO, data)
@@ -121,7 +118,7 @@ def _kept(stream: IO[bytes], name: str) -> Open:
 def _opener(path: Path, name: str) -> Open:
     if path.is_file():
         return lambda: path.open("rb")
-    # What a shell puts for <(command) can be read once only.
+    # A pipe, such as a shell's <(command), can be read only once.
     with _readable(name), path.open("rb") as stream:
         return _kept(stream, name)
 
@@ -132,18 +129,13 @@ def _read(name: str, open: Open) -> bytes:
     return limits.unzipped(data, name)
 
 
-def _read_member(archive: Archive, member: Member, last: bool) -> bytes:
-    data = archive.read(member, last=last)
-    return limits.unzipped(data, f"{archive.name}/{printable(member.name)}")
-
-
 def _refuse(error: SourceError) -> bytes:
     raise error
 
 
 @contextmanager
 def _readable(name: str) -> Iterator[None]:
-    """Raise SourceError where the system does not let us read."""
+    """Raise an OSError of the block as a SourceError about ``name``."""
     try:
         yield
     except OSError as error:

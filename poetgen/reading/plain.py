@@ -1,4 +1,4 @@
-"""Poems as text: with a title before each, one a line, or parted by blank lines."""
+"""Poems as text: with a title before each, one a line, or separated by blank lines."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 from poetgen.characters import END_MARKS, LINE_MARKS, full_width, mostly_han, unix_newlines
 from poetgen.errors import SourceError
+from poetgen.limits import split_lines
 from poetgen.reading.documents import RawPoem
-from poetgen.reading.lines import lines_of
 
 _TITLED = re.compile(r"([^:：，。？！；]{1,80})[:：](\S.*)")
 _DOUBLE_COLON = re.compile(r"::|：：")
@@ -27,35 +27,22 @@ def split_title_author(line: str) -> RawPoem | None:
     return RawPoem(*(parts[place].strip() for place in (2, 0, 1))) if len(parts) == 3 else None
 
 
-def read_title_content(text: str, name: str) -> list[RawPoem]:
-    """Read a poem from each line ``title:content``.
-
-    Raises:
-        SourceError: a line is not written so, or too long.
-    """
-    return _read_lines(text, name, split_title, "title:content")
-
-
-def read_title_author_content(text: str, name: str) -> list[RawPoem]:
-    """Read a poem from each line ``title::author::content``.
-
-    Raises:
-        SourceError: a line is not written so, or too long.
-    """
-    return _read_lines(text, name, split_title_author, "title::author::content")
-
-
-def _read_lines(
-    text: str, name: str, split: Callable[[str], RawPoem | None], written: str
+def read_titled(
+    text: str, name: str, split: Callable[[str], RawPoem | None], form: str
 ) -> list[RawPoem]:
+    """Read a poem from each line with ``split``, which returns None if it is not in ``form``.
+
+    Raises:
+        SourceError: a line is not written so, or too long.
+    """
     poems = []
-    for number, line in enumerate(lines_of(text, name), start=1):
+    for number, line in enumerate(split_lines(text, name), start=1):
         if not line or line.isspace():
             continue
         poem = split(line)
         if poem is None:
             raise SourceError(
-                f"Line {number} of {name} is not written {written}.",
+                f"Line {number} of {name} is not written {form}.",
                 "Correct the line, or give --format plain if the poems have no titles.",
             )
         poems.append(poem)
@@ -69,14 +56,12 @@ def read_plain(text: str, name: str) -> list[RawPoem]:
         SourceError: a line is too long.
     """
     text = unix_newlines(text).strip()
-    lines = lines_of(text, name)
+    poems = split_lines(text, name)
     if _BLANK_LINE.search(text):
         poems = _BLANK_LINE.split(text)
-    else:
-        poems = lines
+    elif len(poems) > 1 and all(map(_may_be_verse, poems)) and mostly_han(text):
         # Verses of one poem on lines of their own, rather than one poem a line.
-        if len(poems) > 1 and all(map(_may_be_verse, poems)):
-            poems = [text] if mostly_han(text) else poems
+        poems = [text]
     return [_headed(poem.strip("\n")) for poem in poems if poem.strip()]
 
 
@@ -88,8 +73,8 @@ def _may_be_verse(line: str) -> bool:
 def _headed(text: str) -> RawPoem:
     """Take a title, and an author, off the head of a Chinese poem.
 
-    They stand on lines of their own before verses that are told by their marks, or, where
-    no line has any, by being of one length that the head has not.
+    They stand on lines of their own before verses, which are recognised by their punctuation,
+    or, if no line has any, by their one length, which the head does not have.
     """
     lines = [line.strip() for line in text.split("\n") if line.strip()]
     for size in (1, 2):

@@ -10,34 +10,14 @@ from contextlib import contextmanager
 from poetgen import limits
 from poetgen.errors import SourceError
 from poetgen.reading.documents import RawPoem
-from poetgen.reading.fields import TEXTS, fields_of, listed
-from poetgen.reading.lines import lines_of
+from poetgen.reading.fields import TEXTS, fields_of, first_text, listed
 
-# By these a table is told from a text with commas.
+# Enough to distinguish a table from a text with commas.
 _LINES_LOOKED_AT = 50
 
 
-def read_csv(text: str, name: str) -> list[RawPoem]:
-    """Read a table whose cells are parted by commas, or by semicolons as Excel may do.
-
-    Raises:
-        SourceError: no column is known to hold poems, or a row is broken.
-    """
-    header = text[: text.find("\n") + 1 or len(text)]
-    return _read(text, name, ";" if header.count(";") > header.count(",") else ",")
-
-
-def read_tsv(text: str, name: str) -> list[RawPoem]:
-    """Read a table whose cells are parted by tabs.
-
-    Raises:
-        SourceError: no column is known to hold poems, or a row is broken.
-    """
-    return _read(text, name, "\t")
-
-
 def is_table(head: str, delimiter: str) -> bool:
-    """Return whether a text begins with a header that is known, and rows as wide as it."""
+    """Return whether a text begins with a known header, and rows as wide as it."""
     lines = head.split("\n")[:_LINES_LOOKED_AT]
     try:
         rows = list(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter))
@@ -47,62 +27,59 @@ def is_table(head: str, delimiter: str) -> bool:
     fields = fields_of(tuple(header))
     if len(header) == 1:
         # The first line of a poem may well be the one word "poem".
-        return fields.text is not None and len(lines) > 1 and lines[1].startswith('"')
-    num_known = (fields.text is not None) + bool(fields.titles) + bool(fields.authors)
-    # One known name may be chance; names of columns are words, though.
-    are_words = fields.text is not None and not any(re.search(r"\s", cell) for cell in header)
-    fitting = sum(len(row) == len(header) for row in rows)
-    return (num_known >= 2 or are_words) and 2 * fitting >= len(rows) > 0
+        return bool(fields.texts) and len(lines) > 1 and lines[1].startswith('"')
+    num_known = sum(map(bool, fields))
+    # One known name may be chance, but names of columns are single words.
+    are_words = bool(fields.texts) and not any(re.search(r"\s", cell) for cell in header)
+    num_fitting = sum(len(row) == len(header) for row in rows)
+    return (num_known >= 2 or are_words) and 2 * num_fitting >= len(rows) > 0
 
 
-def _read(text: str, name: str, delimiter: str) -> list[RawPoem]:
+def read_table(text: str, name: str, delimiters: str) -> list[RawPoem]:
+    """Read a table whose cells are separated by the commonest of ``delimiters`` in its header.
+
+    Raises:
+        SourceError: no column is known to hold poems, or a row is broken.
+    """
+    header_line = text[: text.find("\n") + 1 or len(text)]
     rows = csv.reader(
-        (f"{line}\n" for line in lines_of(text, name)), delimiter=delimiter, strict=True
+        (f"{line}\n" for line in limits.split_lines(text, name)),
+        delimiter=max(delimiters, key=header_line.count),
+        strict=True,
     )
+    poems = []
     with _long_cells():
         try:
             header = next((row for row in rows if row), [])
-            places = _places(header, name)
-            return [
-                _poem(row, header, places, f"Line {rows.line_num} of {name}") for row in rows if row
-            ]
+            fields = fields_of(tuple(header))
+            if not fields.texts:
+                raise SourceError(
+                    f"{name} has no column that is known to hold poems; it has "
+                    f"{listed(tuple(header))}.",
+                    f"Call the column of the poems {listed(TEXTS)}.",
+                )
+            for row in rows:
+                if len(row) not in (0, len(header)):
+                    raise SourceError(
+                        f"Line {rows.line_num} of {name} has {len(row)} cells, but the header "
+                        f"has {len(header)}.",
+                        "Put quotation marks around cells with the separator or a line break.",
+                    )
+                if row:
+                    # Of two columns with one name the first counts.
+                    record = dict(zip(reversed(header), reversed(row), strict=True))
+                    poems.append(RawPoem(*(first_text(record, names) for names in fields)))
         except csv.Error as error:
             raise SourceError(
-                f"Line {rows.line_num} of {name} is no row of a table: {error}.",
+                f"Line {rows.line_num} of {name} is not a row of a table: {error}.",
                 'Put quotation marks around such a cell, and "" for each one in it.',
             ) from error
-
-
-def _places(header: list[str], name: str) -> tuple[int, list[int], list[int]]:
-    fields = fields_of(tuple(header))
-    if fields.text is None:
-        raise SourceError(
-            f"{name} has no column that is known to hold poems; it has {listed(tuple(header))}.",
-            f"Call the column of the poems {listed(TEXTS)}.",
-        )
-    return (
-        header.index(fields.text),
-        [header.index(title) for title in fields.titles],
-        [header.index(author) for author in fields.authors],
-    )
-
-
-def _poem(
-    row: list[str], header: list[str], places: tuple[int, list[int], list[int]], where: str
-) -> RawPoem:
-    if len(row) != len(header):
-        raise SourceError(
-            f"{where} has {len(row)} cells, but the header has {len(header)}.",
-            "Put quotation marks around cells that have the separator or a line break in them.",
-        )
-    text, titles, authors = places
-    title = next((row[place] for place in titles if row[place]), "")
-    return RawPoem(row[text], title, next((row[place] for place in authors if row[place]), ""))
+    return poems
 
 
 @contextmanager
 def _long_cells() -> Iterator[None]:
-    """Let a cell be as long as a line; the limit is the csv module's, not a reader's."""
+    """Let a cell be as long as a line; the limit belongs to the module csv, not to a reader."""
     usual = csv.field_size_limit(limits.MAX_LINE_CHARS)
     try:
         yield

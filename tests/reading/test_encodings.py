@@ -1,4 +1,4 @@
-"""From bytes to text: every encoding is told by its bytes, or the doubt is said."""
+"""From bytes to text: the encoding is detected from the bytes, or the doubt is an error."""
 
 import codecs
 import json
@@ -31,7 +31,7 @@ def tang_poems():
 @pytest.mark.parametrize(
     "text", [MOON, MOUNTAIN, MOUNTAIN[:12], f"title,text\n登鸛雀樓,{MOUNTAIN}"]
 )
-def test_a_poem_is_read_in_any_encoding_without_being_told(text, encoding):
+def test_the_encoding_of_a_poem_is_detected(text, encoding):
     decoded = decode(text.encode(encoding), "x")
     assert decoded.text == text
     assert decoded.encoding == encoding.removesuffix("-sig")
@@ -87,7 +87,7 @@ def test_ascii_stays_what_it_is_before_a_late_character():
         (b"\x80\xff" * 100, "no other encoding fits"),
     ],
 )
-def test_what_cannot_be_told_is_refused_and_encoding_is_offered(data, words):
+def test_an_encoding_that_is_in_doubt_is_refused_and_the_option_is_named(data, words):
     with pytest.raises(SourceError, match=f"^poems is not UTF-8: .*{words}") as error:
         decode(data, "poems")
     assert "--encoding" in error.value.advice
@@ -98,7 +98,7 @@ def test_a_doubt_between_two_encodings_names_them_both():
     data = "勤政樓觀樂".encode("big5") * 3
     with pytest.raises(SourceError, match="it could be GB18030 or Big5") as error:
         decode(data, "poems")
-    assert error.value.advice.startswith("Give --encoding gb18030 or --encoding big5 ")
+    assert "give --encoding gb18030 or --encoding big5." in error.value.advice
     assert decode(data, "poems", "big5").text == "勤政樓觀樂" * 3
 
 
@@ -134,7 +134,7 @@ def test_more_than_one_encoding_is_refused_by_the_place(data, words):
         b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",
     ],
 )
-def test_what_has_nuls_is_no_text(data):
+def test_bytes_with_nuls_are_not_text(data):
     place = data.index(0)
     with pytest.raises(SourceError, match=f"not a text file: byte {place} is a NUL"):
         decode(data, "poems")
@@ -149,7 +149,7 @@ def test_an_encoding_that_is_given_is_used(encoding):
 @pytest.mark.parametrize(
     "encoding", ["", "klingon", "hex", "rot13", "zlib", "a\0b", "\ud800", "../x"]
 )
-def test_an_encoding_that_is_none_is_refused(encoding):
+def test_an_unknown_encoding_is_refused(encoding):
     with pytest.raises(SourceError, match="There is no text encoding"):
         decode(b"abc", "x", encoding)
 

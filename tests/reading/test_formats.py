@@ -1,4 +1,4 @@
-"""Poems out of texts: how each format is written, how it is told, and what is refused."""
+"""Poems out of texts: how each format is written and detected, and what is refused."""
 
 import hashlib
 import json
@@ -18,12 +18,12 @@ from poetgen.errors import SourceError
 from poetgen.reading import (
     Input,
     RawPoem,
+    describe_ignored,
     find_inputs,
-    list_passed_over,
     read_document,
     read_poems,
 )
-from poetgen.reading.detect import detect_format
+from poetgen.reading.formats import detect_format
 from poetgen.reading.inputs import SUFFIXES
 from tests.real_data import SHAKESPEARE, TANG, TIME_MACHINE, needs_english, needs_tang
 
@@ -94,7 +94,7 @@ SAMPLES = {
 
 @pytest.mark.parametrize("format", SAMPLES)
 @pytest.mark.parametrize("name", ["poems", "poems.json", "poems.csv", "poems.txt", "poems.npz"])
-def test_a_format_is_told_by_its_content_whatever_the_name(format, name):
+def test_a_format_is_detected_from_the_content_whatever_the_name(format, name):
     text, poems = SAMPLES[format]
     document = read(text, name=name)
     assert (document.format, document.poems) == (format, poems)
@@ -215,7 +215,7 @@ def test_json_that_is_nested_deeply_is_refused_however_deeply():
             read(text, "chinese-poetry")
 
 
-def test_a_number_that_is_too_long_is_no_json():
+def test_a_number_that_is_too_long_is_not_json():
     with pytest.raises(SourceError, match="is not valid JSON"):
         read('[{"text": ' + "1" * 10_000 + "}]")
 
@@ -250,27 +250,28 @@ def test_json_of_another_shape_is_refused_by_the_number_of_the_record(record, pr
         ({"{不/几}": [{"font": "A", "unicode": "4E00"}], "{丷/八}": []}, "a table of rare"),
     ],
 )
-def test_what_lies_beside_the_poems_is_passed_over_and_said(companions, kind):
+def test_a_file_beside_the_poems_is_ignored_and_named(companions, kind):
     text = json.dumps(companions, ensure_ascii=False)
     document = read(text, found=True)
     assert document.poems == []
-    assert kind in document.passed_over
-    [sentence] = list_passed_over([(document.name, document.passed_over)])
-    assert sentence == f"poems.txt holds {document.passed_over} and no poems."
+    assert kind in document.ignored_as
+    sentence = f"poems.txt holds {document.ignored_as} and no poems."
+    assert describe_ignored([document, read(POEM)]) == [sentence]
     with pytest.raises(SourceError, match=f"poems.txt holds {kind}"):
         read(text)  # for the user asked for this very file
 
 
-def test_a_list_of_authors_with_a_poem_in_it_is_not_passed_over():
+def test_a_list_of_authors_with_a_poem_in_it_is_not_ignored():
     records = [{"name": "李白", "desc": "诗人"}, RECORDS[0]]
     with pytest.raises(SourceError, match="Record 0"):
         read(json.dumps(records), found=True)
 
 
-def test_many_files_that_are_passed_over_are_one_sentence():
-    names = [(f"{number}.json", "search ranks") for number in range(3)]
-    assert list_passed_over(names) == ["3 files, 0.json to 2.json, hold search ranks and no poems."]
-    assert list_passed_over([]) == []
+def test_many_files_that_are_ignored_are_one_sentence():
+    ranks = '[{"baidu": 1, "google": 2}]'
+    documents = [read(ranks, name=f"{number}.json", found=True) for number in range(3)]
+    [sentence] = describe_ignored(documents)
+    assert sentence == "3 files, 0.json to 2.json, hold search ranks and no poems."
 
 
 # --- JSON lines -----------------------------------------------------------------------------
@@ -303,7 +304,7 @@ def test_verses_of_ccpc_get_the_marks_that_it_leaves_out():
     ]
 
 
-def test_bars_in_letters_are_no_verses():
+def test_bars_in_letters_do_not_separate_verses():
     assert read(json_lines({"content": "a | b"}, {"content": "c"})).format == "jsonl"
 
 
@@ -326,7 +327,7 @@ def test_a_table_of_semicolons_is_a_csv_too():
     assert (document.format, document.poems) == ("csv", TITLED)
 
 
-def test_a_table_of_one_column_is_told_by_its_quotation_marks():
+def test_a_table_of_one_column_is_recognised_by_its_quotation_marks():
     assert read('text\n"First Citizen:\nSpeak, speak."\n').format == "csv"
     assert read("poem\nby me\n").format == "plain"
     assert read(f"poem\n{POEM}\n", "csv").poems == [RawPoem(POEM)]
@@ -345,8 +346,8 @@ def test_a_table_without_poems_is_refused_with_the_columns_that_are_there():
     [
         ("a,b,c", "Line 3 of .* has 3 cells, but the header has 2"),
         ("a", "Line 3 of .* has 1 cells"),
-        ('"a"b,c', "Line 3 of .* is no row"),
-        ('a,"b', "is no row of a table"),
+        ('"a"b,c', "Line 3 of .* is not a row"),
+        ('a,"b', "is not a row of a table"),
     ],
 )
 def test_a_broken_row_is_refused_by_its_line(row, problem):
@@ -378,7 +379,7 @@ def test_only_the_first_colon_ends_the_title():
     assert poem == RawPoem("君不见：黄河之水天上来", "君不见")
 
 
-def test_only_the_first_two_double_colons_part_a_line():
+def test_only_the_first_two_double_colons_split_a_line():
     assert read("题::人::一::二\n").poems == [RawPoem("一::二", "题", "人")]
     assert read("题：：人：：一：：二\n").poems == [RawPoem("一：：二", "题", "人")]
 
@@ -400,7 +401,7 @@ def test_one_untitled_line_in_ten_still_is_a_file_with_titles():
     assert detect_format("\n".join([*titled[:8], OTHER])) == "plain"
 
 
-def test_a_character_that_is_no_line_break_breaks_no_line():
+def test_only_cr_and_lf_break_lines():
     assert read("题:日\u2028月\x0b山\x85水").poems == [RawPoem("日\u2028月\x0b山\x85水", "题")]
 
 
@@ -419,13 +420,13 @@ def test_a_play_whose_speakers_stand_alone_is_plain():
     assert detect_format("First Citizen:\nBefore we proceed.\n\nAll:\nSpeak, speak.") == "plain"
 
 
-def test_a_text_with_commas_is_no_table():
+def test_a_text_with_commas_is_not_a_table():
     assert detect_format("Text, of all the words,\nthe best,\nis this\n") == "plain"
     assert detect_format("Poem, and poem;\nand much more than that, if you ask\nyes") == "plain"
 
 
 @pytest.mark.parametrize("blank", ["\n\n", "\n \n", "\n\u3000\t\n", "\n\n\n\n", "\r\n\r\n"])
-def test_blank_lines_part_poems(blank):
+def test_blank_lines_separate_poems(blank):
     verses = "举头望明月，\n低头思故乡。"
     assert texts(read(f"{verses}{blank}{OTHER}\n").poems) == [verses, OTHER]
 
@@ -546,7 +547,7 @@ def test_a_poem_in_lines_may_have_its_title_and_author_above_it(tmp_path, head, 
         assert clean(poem.text).text == "春眠不觉晓，处处闻啼鸟。夜来风雨声，花落知多少。"
 
 
-def test_verses_parted_by_blanks_are_a_poem_a_line(tmp_path):
+def test_verses_separated_by_blanks_are_a_poem_a_line(tmp_path):
     path = tmp_path / "poems.txt"
     path.write_text("春眠不觉晓 处处闻啼鸟\n白日依山尽　黄河入海流\n", encoding="utf-8")
     cleaned = [clean(poem.text).text for poem in read_poems(path)]

@@ -21,6 +21,7 @@ from poetgen.config import PrepareConfig
 from poetgen.corpus.prepare import prepare
 from poetgen.errors import SourceError
 from poetgen.reading import RawPoem, find_files, find_inputs, read_document
+from tests.reading.test_formats import read
 from tests.synthetic import synthetic_poem
 
 POEM = "床前明月光，疑是地上霜。"
@@ -309,8 +310,6 @@ MANY = {
 
 @pytest.mark.parametrize("kind", MANY)
 def test_more_lines_or_poems_than_any_collection_has_are_refused(monkeypatch, kind):
-    from tests.reading.test_formats import read
-
     assert read(MANY[kind]).poems
     monkeypatch.setattr(limits, "MAX_POEMS", 11)
     with pytest.raises(SourceError, match=r"holds more than 11 (lines|poems)"):
@@ -337,8 +336,6 @@ def test_many_files_do_not_fill_the_memory_either(tmp_path, monkeypatch):
 
 
 def test_json_of_too_many_values_is_refused_before_it_is_read(monkeypatch):
-    from tests.reading.test_formats import read
-
     text = json.dumps([{"text": ["日"] * 30, "more": [[], {}]}])
     assert read(text).poems
     monkeypatch.setattr(limits, "MAX_JSON_VALUES", 30)
@@ -347,8 +344,6 @@ def test_json_of_too_many_values_is_refused_before_it_is_read(monkeypatch):
 
 
 def test_a_poem_of_many_lines_is_no_longer_than_a_line_may_be(monkeypatch):
-    from tests.reading.test_formats import read
-
     monkeypatch.setattr(limits, "MAX_LINE_CHARS", 100)
     with pytest.raises(SourceError, match=r"Poem 2 of poems.txt has 2\d\d characters"):
         read("日月\n\n" + "日月山水，\n" * 40 + "\n月")
@@ -356,8 +351,6 @@ def test_a_poem_of_many_lines_is_no_longer_than_a_line_may_be(monkeypatch):
 
 def test_a_single_long_line_is_refused_by_its_number(monkeypatch):
     monkeypatch.setattr(limits, "MAX_LINE_CHARS", 1_000)
-    from tests.reading.test_formats import read
-
     line = "日" * 1_001
     for text in (
         f"月\n{line}",
