@@ -1,1 +1,1 @@
-"""Fetch pinned files: what they are, where they can come from, how they reach the cache."""
+"""Fetch corpora that have a name: which files they have, and where these can come from."""

