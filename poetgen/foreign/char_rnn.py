@@ -2,7 +2,7 @@
 
 Courses keep its parameters in a pickled dictionary: ``Wxh`` (H, V), ``Whh`` (H, H),
 ``Why`` (V, H), ``bh`` (H, 1), ``by`` (V, 1), and the table ``char_to_ix`` or ``ix_to_char``.
-Memories of Adagrad and whatever else is in it are left aside. The pickle is read as data;
+The accumulators of Adagrad and whatever else is in it are ignored. The pickle is read as data;
 nothing in it is ever executed.
 """
 
@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from poetgen.foreign.restricted_pickle import loads
 
-# A float16 holds no larger number, and model files are written in float16.
+# The largest float16, the type of model files.
 _LARGEST = 65504.0
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The parameters of the network, float32, and the token of each of its V numbers.
+    """The parameters of the network, float32, and its V tokens in the order of their numbers.
 
     ``wxh`` (H, V), ``whh`` (H, H), ``why`` (V, H), ``bh`` (H,), ``by`` (V,).
     """
@@ -70,8 +70,8 @@ def _matrix(
         raise ValueError(f"{name} has the shape {array.shape}, not {wanted}")
     with np.errstate(over="ignore"):
         matrix = array.astype(np.float32)
-    if not (np.abs(matrix) <= _LARGEST).all():  # which no NaN is
-        raise ValueError(f"{name} holds a value that is no number, or too large a one")
+    if not (np.abs(matrix) <= _LARGEST).all():  # false for NaN, too
+        raise ValueError(f"{name} has a value that is NaN, infinite or above {_LARGEST:,.0f}")
     return matrix
 
 
@@ -85,43 +85,34 @@ def _vector(parts: dict[str, Any], name: str, size: int) -> NDArray[np.float32]:
 
 def _tokens(parts: dict[str, Any], num_tokens: int) -> list[str]:
     tables = [
-        table
-        for table in (
-            _pairs(parts.get("ix_to_char"), reverse=False),
-            _pairs(parts.get("char_to_ix"), reverse=True),
-        )
-        if table is not None
+        _by_number(parts[name], is_reversed=name == "char_to_ix")
+        for name in ("ix_to_char", "char_to_ix")
+        if parts.get(name) is not None
     ]
     if not tables:
         raise ValueError("it has no table of its characters")
-    if any(table != tables[0] for table in tables):
+    if tables[0] != tables[-1]:
         raise ValueError("char_to_ix and ix_to_char contradict each other")
     if sorted(tables[0]) != list(range(num_tokens)):
         raise ValueError(f"its table does not number {num_tokens} characters from 0 on")
     return [tables[0][number] for number in range(num_tokens)]
 
 
-def _pairs(table: Any, *, reverse: bool) -> dict[int, str] | None:
-    """Read a table as one from numbers to characters."""
-    if table is None:
-        return None
+def _by_number(table: Any, *, is_reversed: bool) -> dict[int, str]:
+    """Return the characters of a table by their numbers."""
     if not isinstance(table, dict):
-        raise ValueError("its table of characters is no dictionary")
+        raise ValueError("its table of characters is not a dictionary")
     found: dict[int, str] = {}
     for key, value in table.items():
-        number, token = (value, key) if reverse else (key, value)
+        number, token = (value, key) if is_reversed else (key, value)
         if isinstance(number, bool) or not isinstance(number, int | np.integer):
-            raise ValueError("its table of characters has a number that is none")
+            raise ValueError("its table of characters has a number that is not an integer")
         if not isinstance(token, str | bytes) or int(number) in found:
-            raise ValueError("its table does not give each number one character")
+            raise ValueError("its table does not have one character for each number")
         found[int(number)] = _text(token)
     return found
 
 
 def _text(text: str | bytes) -> str:
-    """Read a string of Python 2 or 3.
-
-    Raises:
-        UnicodeDecodeError: a ValueError; bytes that are not UTF-8.
-    """
+    """Return a string of Python 2 or 3; bytes that are not UTF-8 raise a ValueError."""
     return text if isinstance(text, str) else text.decode("utf-8")

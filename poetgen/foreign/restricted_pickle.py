@@ -1,10 +1,10 @@
-"""Pickles read as data: plain values and numpy arrays, and nothing that could act.
+"""Pickles read as data: plain values and numpy arrays, and nothing that could be executed.
 
-Python's own unpickler calls whatever a pickle names. This is a small machine of its own
-that knows the opcodes of data only. A few names of numpy are recognised, but nothing of
-numpy's unpickling is used: arrays are built here, from bytes whose number has been checked
-against the shape. So a hostile pickle cannot run code, claim memory that it does not bring
-along, or crash the interpreter by what it makes numpy believe.
+Python's own unpickler calls whatever a pickle names. This is a small stack machine that knows
+only the opcodes of data. A few names of numpy are recognised, but nothing of numpy's unpickling
+is used: arrays are built here, from bytes whose number is checked against the shape. So a hostile
+pickle cannot run code, take more memory than it brings along, or crash the interpreter by what it
+makes numpy believe.
 """
 
 from __future__ import annotations
@@ -12,16 +12,24 @@ from __future__ import annotations
 import pickletools
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import prod
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
 
+# Opcodes whose argument is the value itself.
+_LITERALS = re.compile(
+    r"INT|BININT[12]?|LONG[14]?|(BIN)?FLOAT|BYTEARRAY8"
+    r"|(SHORT_)?BIN(STRING|BYTES|UNICODE)|BIN(BYTES|UNICODE)8|STRING|UNICODE"
+)
+_TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3, "TUPLE": None}
 _DTYPE = re.compile(r"[<>|=]?(?:[biufc]\d{1,2}|[SU]\d{1,6}|O8?)")
 # What a pickle may grow by: None in an array takes eight bytes and is written in one.
 _GROWTH = 16
-# Hashing a tuple may take for ever, or all of the stack; so no tuples.
+# No tuples: hashing a nested one may take forever, or all of the stack.
 _KEYS = (str, bytes, int, float, type(None))
 
 
@@ -42,57 +50,49 @@ def loads(data: bytes) -> Any:
     machine = _Machine(_GROWTH * len(data))
     try:
         for opcode, argument, _place in pickletools.genops(data):
-            if _SPELLED.fullmatch(opcode.name):
-                machine.push(argument)
+            if _LITERALS.fullmatch(opcode.name):
+                machine.stack.append(argument)
             else:
                 machine.do(opcode.name, argument)
         [value] = machine.stack
         return _plain(value)
     except DataPickleError:
         raise
-    # What the parser, an empty stack and numpy say about a stream that makes no sense.
+    # What the parser, an empty stack and numpy raise over a stream that makes no sense.
     except (ValueError, TypeError, LookupError, ArithmeticError, MemoryError) as error:
         raise DataPickleError(f"it is damaged ({error})") from error
 
 
+@dataclass(slots=True)
 class _Unfinished:
-    """A dtype or an array whose state is yet to come; ``value`` is what it is so far."""
+    """A dtype or an array whose state follows; ``value`` is what it is so far."""
 
-    __slots__ = ("finish", "value")
-
-    def __init__(self, finish: Callable[[Any], Any], value: Any = None) -> None:
-        self.finish = finish
-        self.value = value
-
-
-class _Name:
-    """A name that a pickle may hold, with the function that does here what it stands for."""
-
-    __slots__ = ("make",)
-
-    def __init__(self, make: Callable[..., Any]) -> None:
-        self.make = make
+    finish: Callable[[Any], Any]
+    value: Any = None
 
 
 class _Arguments(tuple[Any, ...]):
-    """A tuple with a name in it: good for a call, and never a value."""
+    """A tuple with a name in it: arguments of a call, never a value."""
 
     __slots__ = ()
 
 
 def _plain(value: Any) -> Any:
-    """Give the value itself, which must be one that a caller may have."""
+    """Return the value itself, which must be one that a caller may have."""
     if isinstance(value, _Unfinished):
         value = value.value
         if value is None:
             raise DataPickleError("it holds an array without content")
-    if isinstance(value, _Name | _Arguments):
+    if isinstance(value, FunctionType | _Arguments):
         raise DataPickleError("it holds more than plain values and arrays")
     return value
 
 
 class _Machine:
-    """The stack and the memo of a pickle, and how many bytes its calls may still build."""
+    """The stack and the memo of a pickle, and how many bytes its calls may still build.
+
+    On the stack, a name is the function of this module that stands for it.
+    """
 
     def __init__(self, budget: int) -> None:
         self.budget = budget
@@ -100,14 +100,8 @@ class _Machine:
         self.marks: list[int] = []
         self.memo: dict[int, Any] = {}
 
-    def push(self, value: Any) -> None:
-        self.stack.append(value)
-
-    def pop(self) -> Any:
-        return self.stack.pop()
-
     def pop_many(self, count: int | None = None) -> list[Any]:
-        """Take the upmost ``count`` values off the stack, or those above the last mark."""
+        """Take the top ``count`` values off the stack, or those above the last mark."""
         place = self.marks.pop() if count is None else len(self.stack) - count
         if not 0 <= place <= len(self.stack):
             raise IndexError("stack underflow")
@@ -116,33 +110,32 @@ class _Machine:
         return values
 
     def do(self, name: str, argument: Any) -> None:
-        """Carry out one opcode.
-
-        Raises:
-            DataPickleError: it is not one that data needs.
-        """
+        """Carry out one opcode, which must be one that data needs."""
+        stack = self.stack
         match name:
             case "PROTO" | "FRAME" | "STOP":
                 pass
             case "MARK":
-                self.marks.append(len(self.stack))
+                self.marks.append(len(stack))
             case "NONE" | "NEWTRUE" | "NEWFALSE":
-                self.push({"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[name])
+                stack.append({"NONE": None, "NEWTRUE": True, "NEWFALSE": False}[name])
             case "PUT" | "BINPUT" | "LONG_BINPUT":
-                self.memo[argument] = self.stack[-1]
+                self.memo[argument] = stack[-1]
             case "MEMOIZE":
-                self.memo[len(self.memo)] = self.stack[-1]
+                self.memo[len(self.memo)] = stack[-1]
             case "GET" | "BINGET" | "LONG_BINGET":
-                self.push(self.memo[argument])
+                stack.append(self.memo[argument])
             case "EMPTY_LIST" | "EMPTY_DICT":
-                self.push([] if name == "EMPTY_LIST" else {})
+                stack.append([] if name == "EMPTY_LIST" else {})
             case "EMPTY_TUPLE" | "TUPLE1" | "TUPLE2" | "TUPLE3" | "TUPLE":
-                self.push(_tuple(self.pop_many(_TUPLES[name])))
+                values = self.pop_many(_TUPLES[name])
+                is_call = any(isinstance(value, FunctionType) for value in values)
+                stack.append(_Arguments(values) if is_call else tuple(map(_plain, values)))
             case "LIST":
-                self.push([_plain(value) for value in self.pop_many()])
+                stack.append([_plain(value) for value in self.pop_many()])
             case "DICT":
                 pairs = self.pop_many()
-                self.push({})
+                stack.append({})
                 self.set_items(pairs)
             case "APPEND" | "APPENDS":
                 values = self.pop_many(1 if name == "APPEND" else None)
@@ -150,13 +143,16 @@ class _Machine:
             case "SETITEM" | "SETITEMS":
                 self.set_items(self.pop_many(2 if name == "SETITEM" else None))
             case "GLOBAL":
-                self.push(_name(argument))
+                stack.append(_known(argument))
             case "STACK_GLOBAL":
-                self.push(_name(" ".join(self.pop_many(2))))
+                stack.append(_known(" ".join(self.pop_many(2))))
             case "REDUCE":
-                self.reduce()
+                function, arguments = self.pop_many(2)
+                if not isinstance(function, FunctionType):
+                    raise DataPickleError(f"it would call a {type(function).__name__}")
+                stack.append(self.paid(function(*arguments)))
             case "BUILD":
-                state = self.pop()
+                state = stack.pop()
                 unfinished = self.top(_Unfinished)
                 unfinished.value = self.paid(unfinished.finish(state))
             case _:
@@ -174,12 +170,6 @@ class _Machine:
                 raise DataPickleError(f"a {type(key).__name__} is a key")
             target[key] = _plain(value)
 
-    def reduce(self) -> None:
-        name, arguments = self.pop_many(2)
-        if not isinstance(name, _Name):
-            raise DataPickleError(f"it would call a {type(name).__name__}")
-        self.push(self.paid(name.make(*arguments)))
-
     def paid(self, value: Any) -> Any:
         """Take the size of what a call has built off the budget.
 
@@ -193,16 +183,10 @@ class _Machine:
         return value
 
 
-def _tuple(values: list[Any]) -> tuple[Any, ...]:
-    if any(isinstance(value, _Name) for value in values):
-        return _Arguments(values)
-    return tuple(_plain(value) for value in values)
-
-
-def _name(name: str) -> _Name:
+def _known(name: str) -> Callable[..., Any]:
     if name not in _NAMES:
         raise DataPickleError(f"it names {name.replace(' ', '.')}")
-    return _Name(_NAMES[name])
+    return _NAMES[name]
 
 
 def _make_nothing(*_arguments: object) -> Any:
@@ -212,7 +196,7 @@ def _make_nothing(*_arguments: object) -> Any:
 def _make_bytes(text: object = "", _encoding: object = None) -> bytes:
     # Protocol 2 has no bytes of its own and writes them as the encoding of a string.
     if not isinstance(text, str):
-        raise DataPickleError("it would make bytes out of something else than a string")
+        raise DataPickleError("it would make bytes from something other than a string")
     return text.encode("latin-1")
 
 
@@ -220,9 +204,9 @@ def _make_dtype(code: Any, *_flags: object) -> _Unfinished:
     import numpy as np
 
     if not isinstance(code, str) or not _DTYPE.fullmatch(code):
-        # To spell a value that is no text may take all of the stack.
-        spelled = repr(code[:20]) if isinstance(code, str) else type(code).__name__
-        raise DataPickleError(f"it holds an array of type {spelled}")
+        # The repr of a nested value may take all of the stack.
+        shown = repr(code[:20]) if isinstance(code, str) else type(code).__name__
+        raise DataPickleError(f"it holds an array of type {shown}")
     dtype: np.dtype[Any] = np.dtype(object if "O" in code else code)
 
     def finish(state: Any) -> np.dtype[Any]:
@@ -243,9 +227,9 @@ def _make_array(*_arguments: object) -> _Unfinished:
 
 
 def _make_array_of_buffer(content: Any, dtype: Any, shape: Any, order: Any) -> Any:
-    # Of a number, bytes() would make as many zeros.
+    # From a number, bytes() would make as many zeros.
     if not isinstance(content, bytes | bytearray):
-        raise DataPickleError("it holds an array whose content is no bytes")
+        raise DataPickleError("it holds an array whose content is not bytes")
     return _filled(shape, dtype, order, bytes(content))
 
 
@@ -254,45 +238,32 @@ def _make_scalar(dtype: Any, content: Any) -> Any:
 
 
 def _filled(shape: Any, dtype: Any, order: Any, content: Any) -> np.ndarray[Any, Any]:
-    """Build an array out of its bytes, or an array of objects out of their list."""
+    """Build an array from its bytes, or an array of objects from their list."""
     import numpy as np
 
     if not isinstance(shape, tuple) or not all(type(n) is int and n >= 0 for n in shape):
         raise DataPickleError("it holds an array without a shape")
     if not isinstance(dtype, np.dtype):
         raise DataPickleError("it holds an array without a type")
-    if dtype.hasobject:
-        return _of_objects(shape, order, content)
     content = content.encode("latin-1") if isinstance(content, str) else content  # Python 2
-    if not isinstance(content, bytes) or len(content) != prod(shape) * dtype.itemsize:
+    fits = isinstance(content, list if dtype.hasobject else bytes)
+    if not fits or len(content) != prod(shape) * (1 if dtype.hasobject else dtype.itemsize):
         raise DataPickleError("it holds an array whose shape and content disagree")
-    # No string can hold such a character, and numpy does not look.
+    if dtype.hasobject:
+        array = np.empty(len(content), dtype=object)
+        for place, value in enumerate(content):
+            # Freeing nested arrays of objects takes the stack, level by level.
+            if isinstance(value, np.ndarray) and value.dtype.hasobject:
+                raise DataPickleError("it holds an array of objects within another one")
+            array[place] = value
+        return array.reshape(shape, order=order)
+    # No string can hold such a character, and numpy does not check.
     if dtype.kind == "U" and (np.frombuffer(content, dtype.byteorder + "u4") > 0x10FFFF).any():
         raise DataPickleError("it holds a string of impossible characters")
-    # A copy, because nothing can be written over bytes.
+    # A copy, because an array over bytes cannot be written to.
     return np.frombuffer(content, dtype).reshape(shape, order=order).copy(order=order)
 
 
-def _of_objects(shape: tuple[int, ...], order: Any, content: Any) -> np.ndarray[Any, Any]:
-    import numpy as np
-
-    if not isinstance(content, list) or len(content) != prod(shape):
-        raise DataPickleError("it holds an array whose shape and content disagree")
-    array = np.empty(len(content), dtype=object)
-    for place, value in enumerate(content):
-        # Freeing arrays of objects within each other takes the stack, level by level.
-        if isinstance(value, np.ndarray) and value.dtype.hasobject:
-            raise DataPickleError("it holds an array of objects within another one")
-        array[place] = value
-    return array.reshape(shape, order=order)
-
-
-# Opcodes whose argument is the value itself.
-_SPELLED = re.compile(
-    r"INT|BININT[12]?|LONG[14]?|(BIN)?FLOAT|BYTEARRAY8"
-    r"|(SHORT_)?BIN(STRING|BYTES|UNICODE)|BIN(BYTES|UNICODE)8|STRING|UNICODE"
-)
-_TUPLES = {"EMPTY_TUPLE": 0, "TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3, "TUPLE": None}
 _NAMES: dict[str, Callable[..., Any]] = {
     "numpy ndarray": _make_nothing,
     "numpy dtype": _make_dtype,

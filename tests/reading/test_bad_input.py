@@ -17,7 +17,7 @@ from poetgen.corpus.prepare import prepare
 from poetgen.errors import SourceError
 from poetgen.reading import find_inputs, read_document
 from poetgen.reading.formats import detect_format
-from tests.foreign.test_restricted_pickle import npz
+from tests.foreign.test_tang_npz import npz
 from tests.reading.test_formats import SAMPLES, read
 from tests.synthetic import synthetic_poem
 
