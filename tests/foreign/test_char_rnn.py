@@ -88,7 +88,7 @@ def assert_is_the_classic(model, parts):
 
 
 @protocols
-def test_the_model_says_what_the_classic_says(path, protocol):
+def test_the_logits_are_those_of_the_classic_network(path, protocol):
     assert_is_the_classic(load_model(written(path, snapshot(), protocol)), snapshot())
 
 
@@ -100,7 +100,7 @@ def test_keys_and_characters_may_be_bytes_and_numbers_numpys(path, protocol):
 
 
 @pytest.mark.parametrize("kind", ["<f4", ">f8", "F", "flat", "memories", "one table"])
-def test_what_does_not_matter_does_not_matter(path, kind):
+def test_types_orders_and_further_entries_do_not_matter(path, kind):
     parts = snapshot()
     if kind in ("<f4", ">f8"):
         parts |= {name: parts[name].astype(kind) for name in ("Wxh", "Whh", "Why", "bh", "by")}
@@ -222,7 +222,7 @@ def test_the_command_line_refuses_it_in_two_lines(path, tmp_path):
     assert os.listdir(tmp_path) == [path.name]
 
 
-def test_bytes_that_are_named_again_and_again_are_no_memory_bomb(path):
+def test_bytes_that_are_named_again_and_again_do_not_fill_the_memory(path):
     size = 60_000
     # One string in the memo, and for every call a few bytes that turn it into bytes anew.
     body = b"\x80\x02X" + struct.pack("<I", size) + bytes(size) + b"q\x00"

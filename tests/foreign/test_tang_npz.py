@@ -153,13 +153,13 @@ def test_an_npz_of_another_kind_is_refused(data, problem):
     assert "tang.npz" in error.value.problem
 
 
-def test_a_dictionary_that_is_in_no_array_is_read():
+def test_a_dictionary_outside_an_array_is_read():
     vocabulary = sorted(set("".join(POEMS))) + SPECIAL
     words = with_words(pickle.dumps(dict(enumerate(vocabulary))))
     assert read_npz(words).poems == read_npz(npz()).poems
 
 
-def test_the_dictionary_is_read_by_no_unpickler_of_python():
+def test_the_dictionary_is_read_without_the_unpickler_of_python():
     code = (
         "import sys, pickle\npickle.Unpickler = pickle.loads = pickle.load = None\n"
         "from pathlib import Path\nfrom poetgen.reading import read_poems\n"

@@ -117,7 +117,7 @@ def test_any_text_has_a_format(text):
     assert detect_format(text) in FORMATS
 
 
-def test_lone_surrogates_become_the_character_for_what_is_lost():
+def test_lone_surrogates_become_the_replacement_character():
     text = (
         '[{"title": "\\ud800", "author": "\\uDFFF月", "paragraphs": ["日\\ud83d\\ude00\\ud83d"]}]'
     )
@@ -144,7 +144,7 @@ def test_a_poem_with_control_characters_is_dropped_and_the_others_are_kept(tmp_p
     assert sum(prepared.corpus.meta["report"]["kept"].values()) == 30
 
 
-def test_reading_changes_no_setting_of_the_csv_module(path):
+def test_reading_restores_the_cell_limit_of_the_csv_module(path):
     before = csv.field_size_limit()
     for data in (b"title,text\na,b\n", b'title,text\na,"b\n'):
         read_anyhow(path, data, "csv")

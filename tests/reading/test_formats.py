@@ -554,5 +554,5 @@ def test_verses_separated_by_blanks_are_a_poem_a_line(tmp_path):
     assert cleaned == ["春眠不觉晓，处处闻啼鸟。", "白日依山尽，黄河入海流。"]
 
 
-def test_the_number_of_a_poem_in_a_list_is_no_part_of_it():
+def test_the_number_of_a_poem_in_a_list_is_taken_out():
     assert clean("12. 白日依山尽，黄河入海流。").text == "白日依山尽，黄河入海流。"

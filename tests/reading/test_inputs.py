@@ -95,7 +95,7 @@ def test_a_folder_gives_the_files_with_poems_at_any_depth_by_their_numbers(tmp_p
     assert names_of(tmp_path) == [f"{tmp_path.as_posix()}/{name}" for name in expected]
 
 
-def test_what_macos_adds_to_folders_and_archives_is_no_poem(tmp_path):
+def test_the_files_that_macos_adds_are_ignored(tmp_path):
     names = ["a.txt", "._a.txt", "__MACOSX/._a.txt", "__MACOSX/b.txt"]
     assert len(find_inputs([zipped(tmp_path / "a.zip", names)])) == 1
     assert len(find_inputs([in_folder(tmp_path / "folder", names)])) == 1
@@ -164,7 +164,7 @@ def test_archives_in_a_folder_and_packed_files_in_an_archive_are_unpacked(tmp_pa
     assert [poem.title for poem in poems_of(tmp_path)] == ["a.json.gz", "静夜思"]
 
 
-def test_a_packed_file_has_the_hash_of_what_is_in_it(tmp_path):
+def test_the_hash_of_a_packed_file_is_that_of_its_content(tmp_path):
     path = tmp_path / "poems.gz"
     path.write_bytes(gzip.compress(JSON))
     plain = tmp_path / "poems.json"
@@ -343,7 +343,7 @@ def test_json_of_too_many_values_is_refused_before_it_is_read(monkeypatch):
         read(text)
 
 
-def test_a_poem_of_many_lines_is_no_longer_than_a_line_may_be(monkeypatch):
+def test_a_poem_of_many_lines_is_limited_like_a_line(monkeypatch):
     monkeypatch.setattr(limits, "MAX_LINE_CHARS", 100)
     with pytest.raises(SourceError, match=r"Poem 2 of poems.txt has 2\d\d characters"):
         read("日月\n\n" + "日月山水，\n" * 40 + "\n月")
@@ -410,7 +410,7 @@ def test_standard_input_can_be_given_only_once_and_has_to_be_there(stdin, monkey
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
-def test_what_a_shell_puts_for_a_command_is_read_like_a_file(tmp_path):
+def test_a_named_pipe_is_read_like_a_file(tmp_path):
     path = tmp_path / "pipe"
     os.mkfifo(path)
     writer = threading.Thread(target=lambda: path.write_bytes(gzip.compress(JSON)))
