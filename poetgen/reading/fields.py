@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from poetgen.characters import printable
 
@@ -39,12 +38,6 @@ def fields_of(names: tuple[str, ...]) -> Fields:
         return tuple(by_role[role] for role in roles if role in by_role)
 
     return Fields(known(TEXTS)[:1], known(_TITLES), known(_AUTHORS))
-
-
-def first_text(record: Mapping[str, Any], names: Iterable[str]) -> str:
-    """Return the first value under ``names`` that is a text and not empty, else ""."""
-    values = (record[name] for name in names)
-    return next((value for value in values if value and isinstance(value, str)), "")
 
 
 def listed(names: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ from poetgen import limits
 from poetgen.characters import punctuated, without_surrogates
 from poetgen.errors import SourceError
 from poetgen.reading.documents import RawPoem
-from poetgen.reading.fields import TEXTS, fields_of, first_text, listed
+from poetgen.reading.fields import TEXTS, fields_of, listed
 
 # Book, part, chapter, section, poem; no book is deeper.
 _MAX_DEPTH = 12
@@ -134,8 +134,8 @@ def _poems_of(
     fields = fields_of(tuple(record))
     if not fields.texts:
         raise SourceError(f"{place} has no poem in its fields ({listed(tuple(record))}).", _ADVICE)
-    title = first_text(record, fields.titles) or title
-    author = first_text(record, fields.authors) or author
+    title = _first(record, fields.titles) or title
+    author = _first(record, fields.authors) or author
     [field] = fields.texts
     content = record[field]
     if content is None or isinstance(content, str):
@@ -154,3 +154,8 @@ def _poems_of(
             is_alphabetic = text and text[0] < _FIRST_CJK and max(text) < _FIRST_CJK
             return [RawPoem("\n".join(content) if is_alphabetic else text, title, author)]
     raise SourceError(f"{place} has no lines of text under {field!r}.", _ADVICE)
+
+
+def _first(record: dict[str, Any], names: tuple[str, ...]) -> str:
+    values = (record[name] for name in names)
+    return next((value for value in values if value and isinstance(value, str)), "")

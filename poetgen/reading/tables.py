@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from poetgen import limits
 from poetgen.errors import SourceError
 from poetgen.reading.documents import RawPoem
-from poetgen.reading.fields import TEXTS, fields_of, first_text, listed
+from poetgen.reading.fields import TEXTS, fields_of, listed
 
 # Enough to distinguish a table from a text with commas.
 _LINES_LOOKED_AT = 50
@@ -58,6 +58,8 @@ def read_table(text: str, name: str, delimiters: str) -> list[RawPoem]:
                     f"{listed(tuple(header))}.",
                     f"Call the column of the poems {listed(TEXTS)}.",
                 )
+            # Of text, titles and authors; for each the first cell that is not empty counts.
+            columns = [[header.index(name) for name in names] for names in fields]
             for row in rows:
                 if len(row) not in (0, len(header)):
                     raise SourceError(
@@ -66,9 +68,8 @@ def read_table(text: str, name: str, delimiters: str) -> list[RawPoem]:
                         "Put quotation marks around cells with the separator or a line break.",
                     )
                 if row:
-                    # Of two columns with one name the first counts.
-                    record = dict(zip(reversed(header), reversed(row), strict=True))
-                    poems.append(RawPoem(*(first_text(record, names) for names in fields)))
+                    cells = (next((row[i] for i in column if row[i]), "") for column in columns)
+                    poems.append(RawPoem(*cells))
         except csv.Error as error:
             raise SourceError(
                 f"Line {rows.line_num} of {name} is not a row of a table: {error}.",
