@@ -58,8 +58,8 @@ def read_table(text: str, name: str, delimiters: str) -> list[RawPoem]:
                     f"{listed(tuple(header))}.",
                     f"Call the column of the poems {listed(TEXTS)}.",
                 )
-            # Of text, titles and authors; for each the first cell that is not empty counts.
-            columns = [[header.index(name) for name in names] for names in fields]
+            # Of the text, the title, the author; of each the first cell that is not empty counts.
+            columns = [[header.index(field) for field in names] for names in fields]
             for row in rows:
                 if len(row) not in (0, len(header)):
                     raise SourceError(
