@@ -18,7 +18,7 @@ from poetgen.generation.sampling import log_softmax
 from poetgen.networks.bptt import read
 from poetgen.networks.cells import CELLS, Array
 from poetgen.networks.model import Model
-from poetgen.networks.output import logits_of, score
+from poetgen.networks.output_layer import logits_of, score
 
 # The course report's choice of when a unit responds strongly.
 STRONG = 0.5

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from poetgen.config import ModelConfig
 from poetgen.networks.cells import CELLS, Array, Cache, Cell, State
 from poetgen.networks.model import Weights
-from poetgen.networks.output import (
+from poetgen.networks.output_layer import (
     cross_entropy,
     logits_backward,
     logits_of,

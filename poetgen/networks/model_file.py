@@ -61,7 +61,7 @@ def load_model(path: Path) -> Model:
         ModelError: the file is missing, truncated, altered, or no poetgen model.
     """
     if path.suffix in SNAPSHOT_SUFFIXES:
-        from poetgen.networks.snapshot import load_snapshot
+        from poetgen.networks.char_rnn_model import load_snapshot
 
         return load_snapshot(path)
 

@@ -12,7 +12,7 @@ from poetgen.networks import bptt
 from poetgen.networks.bptt import States, embed, hidden_weights, input_share, zero_state
 from poetgen.networks.cells import CELLS, Array
 from poetgen.networks.model import Weights
-from poetgen.networks.output import logits_of, score
+from poetgen.networks.output_layer import logits_of, score
 
 Ids = NDArray[np.integer[Any]]
 

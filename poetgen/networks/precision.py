@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from poetgen.config import ModelConfig, Precision
+from poetgen.networks.torch_linear import multiplies_bfloat16
 from poetgen.networks.torch_model import LanguageModel
-from poetgen.networks.torch_products import multiplies_bfloat16
 
 
 def pick_precision(wanted: Precision, device: str, model_config: ModelConfig) -> torch.dtype:

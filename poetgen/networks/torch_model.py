@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from poetgen.config import ModelConfig
+from poetgen.networks.initialisation import SMALL
 from poetgen.networks.model import Weights
-from poetgen.networks.output import GUMBEL_FLOOR
-from poetgen.networks.start import SMALL
-from poetgen.networks.torch_products import fill_up
+from poetgen.networks.output_layer import GUMBEL_FLOOR
+from poetgen.networks.torch_linear import fill_up
+from poetgen.networks.torch_loss import Dropout, cross_entropies, summed_cross_entropy
 from poetgen.networks.torch_recurrence import GRU, LSTM, RNN
-from poetgen.networks.torch_training import Dropout, cross_entropies, summed_cross_entropy
 
 # h for RNN and GRU, (h, c) for LSTM; each of shape (L, B, H).
 TorchState = Tensor | tuple[Tensor, Tensor]

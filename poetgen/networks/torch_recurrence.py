@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from poetgen.networks.torch_products import fill_up, packs, product_with
+from poetgen.networks.torch_linear import fill_up, packs, product_with
 
 # (h,), and (h, c) of the LSTM.
 _State = tuple[Tensor, ...]

@@ -15,9 +15,9 @@ from poetgen.corpus.vocabulary import PAD
 from poetgen.errors import DeviceError, SettingError
 from poetgen.networks.bptt import States, draw_masks, loss_and_gradients
 from poetgen.networks.cells import CELLS, Array
+from poetgen.networks.initialisation import draw_weights
 from poetgen.networks.model import Weights, weight_shapes
 from poetgen.networks.numpy_model import NumpyModel
-from poetgen.networks.start import draw_weights
 from poetgen.tensor_file import Arrays
 from poetgen.training.batches import Batch
 from poetgen.training.layout import Layout

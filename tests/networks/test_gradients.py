@@ -13,11 +13,11 @@ from poetgen.corpus.vocabulary import END, PAD, START, UNK, Vocabulary
 from poetgen.errors import SettingError
 from poetgen.generation.decode import generate
 from poetgen.networks.bptt import draw_masks, loss_and_gradients, losses, zero_state
+from poetgen.networks.initialisation import draw_weights
 from poetgen.networks.model import Model, num_parameters, weight_shapes
 from poetgen.networks.model_file import _KIND, load_model, save_model
 from poetgen.networks.numpy_model import NumpyModel
-from poetgen.networks.output import cross_entropy, logits_backward, logits_of
-from poetgen.networks.start import draw_weights
+from poetgen.networks.output_layer import cross_entropy, logits_backward, logits_of
 from poetgen.networks.torch_model import LanguageModel, build, weights_of
 from poetgen.networks.torch_stepper import TorchStepper
 from poetgen.places import shipped_models

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from poetgen.networks.torch_products import product_with
+from poetgen.networks.torch_linear import product_with
 
 # Rows whose derivatives are multiplied at once, enough for the products to be quick; and,
 # within these, rows of logits at once. With 6,000 tokens 128 of them take three megabytes,

@@ -8,10 +8,10 @@ import torch
 from torch.nn import functional as F
 
 from poetgen.config import TrainConfig
-from poetgen.networks import precision, torch_products, torch_recurrence, torch_training
-from poetgen.networks.torch_products import packs, product_with
+from poetgen.networks import precision, torch_linear, torch_loss, torch_recurrence
+from poetgen.networks.torch_linear import packs, product_with
+from poetgen.networks.torch_loss import Dropout, cross_entropies, summed_cross_entropy
 from poetgen.networks.torch_recurrence import GRU, LSTM, RNN
-from poetgen.networks.torch_training import Dropout, cross_entropies, summed_cross_entropy
 from poetgen.training import torch_engine
 from tests.tiny import tiny_batch
 
@@ -108,7 +108,7 @@ def test_in_lower_precision_layers_stay_near(ours, theirs):
 @pytest.mark.parametrize("packing", [True, False])
 def test_a_product_is_the_plain_product(dtype, packing, monkeypatch):
     if not packing:
-        monkeypatch.setattr(torch_products, "packs", lambda dtype: False)
+        monkeypatch.setattr(torch_linear, "packs", lambda dtype: False)
     matrix, x, bias = draw(E, H).to(dtype), draw(B, H, seed=2), draw(E, seed=3).to(dtype)
     # Of a matrix that lies across, too, and with more rows than were announced.
     for given in (matrix, matrix.T.contiguous().T):
@@ -172,9 +172,9 @@ def test_where_the_library_fails_the_run_is_in_float32_and_says_so(arch, where, 
 
 # Several blocks of several parts, several parts, one, and a single row; and as a GPU has it.
 @pytest.mark.parametrize("num_rows", [2100, 300, 128, 1, 0])
-@pytest.mark.parametrize("rows_at_once", [torch_training._CPU_ROWS, torch_training._GPU_ROWS])
+@pytest.mark.parametrize("rows_at_once", [torch_loss._CPU_ROWS, torch_loss._GPU_ROWS])
 def test_the_summed_cross_entropy_is_torchs(num_rows, rows_at_once, monkeypatch):
-    monkeypatch.setattr(torch_training, "_CPU_ROWS", rows_at_once)
+    monkeypatch.setattr(torch_loss, "_CPU_ROWS", rows_at_once)
     rows, matrix, bias = draw(num_rows, E), draw(V, E, seed=2), draw(V, seed=3)
     targets = torch.from_numpy(np.random.default_rng(4).integers(0, V, num_rows))
     by_hand = [x.clone().requires_grad_() for x in (rows, matrix, bias)]
