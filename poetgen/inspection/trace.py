@@ -13,11 +13,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from poetgen.arrays import FloatArray as Array
 from poetgen.corpus.vocabulary import PAD, START, UNK
 from poetgen.generation.sampling import log_softmax
-from poetgen.networks.bptt import read
-from poetgen.networks.cells import CELLS, Array
+from poetgen.networks.cells import CELLS
 from poetgen.networks.model import Model
+from poetgen.networks.numpy_model import read
 from poetgen.networks.output_layer import logits_of, score
 
 # The course report's choice of when a unit responds strongly.

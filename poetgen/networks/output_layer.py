@@ -1,14 +1,13 @@
-"""From hidden states to the loss and back, in numpy: output layer, density, cross-entropy."""
+"""The output layer in numpy, forward and backward: scores, density, cross-entropy."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from poetgen.arrays import FloatArray, IntArray
 from poetgen.config import ModelConfig
-from poetgen.networks.cells import Array
 from poetgen.networks.model import Weights
 
 # Below this distance from the maximum the Gumbel density is zero in every number format,
@@ -17,16 +16,16 @@ GUMBEL_FLOOR = -40.0
 
 
 class Scored(NamedTuple):
-    """Scores (…, V), and what made them: the rows (…, E or H) before the output matrix."""
+    """Scores (…, V), and the rows (…, E or H) that the output matrix made them from."""
 
-    scores: Array
-    rows: Array
+    scores: FloatArray
+    rows: FloatArray
 
 
-def score(config: ModelConfig, weights: Weights, hidden: Array) -> Scored:
-    """Score every token: hidden (…, H) to (…, V), before the density."""
+def score(config: ModelConfig, weights: Weights, hidden: FloatArray) -> Scored:
+    """Return the score of every token, before the density, for hidden states (…, H)."""
     if config.tied:
-        rows: Array = hidden @ weights["projection.weight"].T
+        rows: FloatArray = hidden @ weights["projection.weight"].T
         matrix = weights["embedding.weight"]
     else:
         rows, matrix = hidden, weights["output.weight"]
@@ -36,29 +35,29 @@ def score(config: ModelConfig, weights: Weights, hidden: Array) -> Scored:
 
 
 def score_backward(
-    config: ModelConfig, weights: Weights, hidden: Array, rows: Array, d_scores: Array
-) -> tuple[Array, Weights]:
-    """Give the derivatives by hidden (N, H) and by the weights, for those by scores (N, V)."""
-    d_bias = d_scores.sum(axis=0)
+    config: ModelConfig,
+    weights: Weights,
+    hidden: FloatArray,
+    rows: FloatArray,
+    d_scores: FloatArray,
+) -> tuple[FloatArray, Weights]:
+    """Return the derivatives by hidden (N, H) and by the weights, given those by scores (N, V)."""
+    gradients = {"output_bias": d_scores.sum(axis=0)}
     if not config.tied:
-        return d_scores @ weights["output.weight"], {
-            "output.weight": d_scores.T @ rows,
-            "output_bias": d_bias,
-        }
+        gradients["output.weight"] = d_scores.T @ rows
+        return d_scores @ weights["output.weight"], gradients
     d_rows = d_scores @ weights["embedding.weight"]
-    return d_rows @ weights["projection.weight"], {
-        "embedding.weight": d_scores.T @ rows,
-        "projection.weight": d_rows.T @ hidden,
-        "output_bias": d_bias,
-    }
+    gradients["embedding.weight"] = d_scores.T @ rows
+    gradients["projection.weight"] = d_rows.T @ hidden
+    return d_rows @ weights["projection.weight"], gradients
 
 
-def logits_of(config: ModelConfig, scores: Array) -> Array:
-    """Turn scores (…, V) into logits, whose softmax is what the model believes.
+def logits_of(config: ModelConfig, scores: FloatArray) -> FloatArray:
+    """Return the logits for scores (…, V); their softmax is the prediction.
 
-    Scores are divided by the temperature. The density "gumbel" then takes
-    g = (−y − e^(−y)) / τ, with y the distance from the maximum, in their place: the
-    logarithm of Gumbel's density (Gumbel 1935), as a course report has it.
+    Scores are divided by the softmax temperature. The density "gumbel" then replaces them by
+    (−y − e^(−y)) / τ, with y the distance from the maximum: the logarithm of the density of
+    Gumbel 1935, as a course report uses it.
     """
     if config.softmax_temperature != 1:
         scores = scores / config.softmax_temperature
@@ -68,8 +67,8 @@ def logits_of(config: ModelConfig, scores: Array) -> Array:
     return scores
 
 
-def logits_backward(config: ModelConfig, scores: Array, d_logits: Array) -> Array:
-    """Give the derivatives by the scores (N, V), for those by the logits (N, V)."""
+def logits_backward(config: ModelConfig, scores: FloatArray, d_logits: FloatArray) -> FloatArray:
+    """Return the derivatives by the scores (N, V), given those by the logits (N, V)."""
     temperature = config.softmax_temperature
     if config.output == "gumbel":
         scaled = scores / temperature
@@ -82,15 +81,15 @@ def logits_backward(config: ModelConfig, scores: Array, d_logits: Array) -> Arra
     return d_logits if temperature == 1 else d_logits / temperature
 
 
-def cross_entropy(logits: Array, targets: NDArray[np.integer[Any]]) -> tuple[Array, Array]:
-    """Give the loss in nats of each target (N,), and its derivative by logits (N, V)."""
-    places = np.arange(len(targets))
+def cross_entropy(logits: FloatArray, targets: IntArray) -> tuple[FloatArray, FloatArray]:
+    """Return the loss in nats of each target (N,), and its derivative by logits (N, V)."""
+    rows = np.arange(len(targets))
     shifted = logits - logits.max(axis=-1, keepdims=True)
-    chosen = shifted[places, targets]
-    # In place: these are the largest arrays there are.
-    exponents: Array = np.exp(shifted, out=shifted)
+    chosen = shifted[rows, targets]
+    # In place: these are the largest arrays of all.
+    exponents: FloatArray = np.exp(shifted, out=shifted)
     totals = exponents.sum(axis=-1, keepdims=True)
-    losses: Array = np.log(totals[:, 0]) - chosen
+    losses: FloatArray = np.log(totals[:, 0]) - chosen
     exponents /= totals
-    exponents[places, targets] -= 1
+    exponents[rows, targets] -= 1
     return losses, exponents

@@ -12,7 +12,7 @@ from poetgen.config import ARCHS, ModelConfig, SampleConfig
 from poetgen.corpus.vocabulary import END, PAD, START, UNK, Vocabulary
 from poetgen.errors import SettingError
 from poetgen.generation.decode import generate
-from poetgen.networks.bptt import draw_masks, loss_and_gradients, losses, zero_state
+from poetgen.networks.bptt import draw_masks, loss_and_gradients
 from poetgen.networks.initialisation import draw_weights
 from poetgen.networks.model import Model, num_parameters, weight_shapes
 from poetgen.networks.model_file import _KIND, load_model, save_model
@@ -87,10 +87,9 @@ def assert_same(found, expected, what=""):
 def test_logits_loss_and_every_gradient_are_those_of_torch(arch, num_layers, output):
     config = config_of(arch, num_layers, output)
     weights = tiny_weights(config, 1, np.float64)
+    network = NumpyModel(config, weights)
     rng = np.random.default_rng(2)
-    state = [
-        tuple(rng.normal(size=(B, H)) for _ in layer) for layer in zero_state(config, weights, B)
-    ]
+    state = [tuple(rng.normal(size=(B, H)) for _ in layer) for layer in network.start(B)]
     inputs, targets = ragged()
     model = torch_twin(config, weights)
 
@@ -112,8 +111,7 @@ def test_logits_loss_and_every_gradient_are_those_of_torch(arch, num_layers, out
     with torch.no_grad():
         expected, _ = model(torch.from_numpy(inputs))
         alone = model.losses(torch.from_numpy(inputs), torch.from_numpy(targets), PAD)
-    assert_same(losses(config, weights, inputs, targets, PAD), alone.numpy())
-    network = NumpyModel(config, weights)
+    assert_same(network.losses(inputs, targets, PAD), alone.numpy())
     state = network.start(B)
     for t in range(T):
         logits, state = network.step(inputs[:, t], state)

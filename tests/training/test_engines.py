@@ -269,7 +269,7 @@ def test_a_network_measures_as_the_model_does_and_in_parts(corpus, monkeypatch):
     weights = {name: w.detach().numpy() for name, w in model.named_parameters()}
     found = []
     for rows in (1, 7, 1024):
-        monkeypatch.setattr("poetgen.networks.bptt._ROWS", rows)
+        monkeypatch.setattr("poetgen.networks.numpy_model.LOSS_ROWS", rows)
         network = NumpyModel(model.config, weights)
         found.append(evaluate(network, corpus.splits["validation"], corpus.vocabulary))
     found.append(evaluate(TorchStepper(model), corpus.splits["validation"], corpus.vocabulary))
