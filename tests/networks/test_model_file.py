@@ -12,9 +12,8 @@ from safetensors.numpy import save_file
 from poetgen.config import ARCHS, ModelConfig
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import ModelError
-from poetgen.networks.half import widened
 from poetgen.networks.model import Model, num_parameters
-from poetgen.networks.model_file import load_model, save_model
+from poetgen.networks.model_file import load_model, save_model, widen
 from poetgen.tensor_file import Kind, save_sealed
 from poetgen.training.checkpoint import load_checkpoint
 from tests.tiny import tiny_model, tiny_weights
@@ -230,7 +229,7 @@ def test_weights_that_are_no_numbers_are_neither_read_nor_written(bad, path):
 
 def test_every_number_of_16_bits_is_widened_exactly():
     halves = np.arange(2**16, dtype=np.uint16).view(np.float16).reshape(4, -1)
-    wide = widened(halves)
+    wide = widen(halves)
     finite = np.isfinite(halves)
     assert wide.dtype == np.float32
     exact = halves[finite].astype(np.float32)
