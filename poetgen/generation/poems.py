@@ -147,7 +147,6 @@ def load_poet(path: Path, device: Device = "auto") -> Poet:
 
     need_torch(f"--device {device}", "Or leave --device out.", DeviceError)
     from poetgen.networks.devices import pick_device
-    from poetgen.networks.torch_model import build
-    from poetgen.networks.torch_stepper import TorchStepper
+    from poetgen.networks.torch_model import TorchStepper, build
 
     return Poet(model, TorchStepper(build(model.config, model.weights, pick_device(device))))

@@ -1,19 +1,19 @@
-"""torch is an extra: whether it is there, and how to get it."""
+"""torch is an optional dependency: whether it is installed, and how to install it."""
 
 from __future__ import annotations
 
 from poetgen.errors import InputError
 
-GET_TORCH = "pip install 'poetgen[train]'"
-NO_TORCH = f"torch is not installed, so numpy computes. To get torch: {GET_TORCH}"
+_INSTALL = "pip install 'poetgen[train]'"
+NO_TORCH = f"torch is not installed, so numpy computes. To install torch: {_INSTALL}"
 
 
 def has_torch() -> bool:
-    """Return whether torch is installed; it is imported."""
+    """Return whether torch is installed; this imports it."""
     try:
         import torch  # noqa: F401
     except ModuleNotFoundError as error:
-        # Of a torch that is there, something else is missing: that is no choice of the user's.
+        # torch is installed but something that it needs is missing: a fault, not a choice.
         if error.name not in (None, "torch"):
             raise
         return False
@@ -21,12 +21,12 @@ def has_torch() -> bool:
 
 
 def need_torch(what: str, instead: str, error: type[InputError]) -> None:
-    """See to it that torch is there for ``what``; ``instead`` is a sentence on doing without.
+    """Check that torch is installed for ``what``; ``instead`` says how to do without.
 
     Raises:
         InputError: of the class ``error``; torch is not installed.
     """
     if not has_torch():
         raise error(
-            f"{what} needs torch, which is not installed.", f"Install it: {GET_TORCH}. {instead}"
+            f"{what} needs torch, which is not installed.", f"Install it: {_INSTALL}. {instead}"
         )

@@ -15,8 +15,7 @@ from poetgen.config import ARCHS, ModelConfig
 from poetgen.errors import DeviceError, DivergedError, SettingError
 from poetgen.networks.model_file import load_model
 from poetgen.networks.numpy_model import NumpyModel
-from poetgen.networks.torch_model import LanguageModel, build
-from poetgen.networks.torch_stepper import TorchStepper
+from poetgen.networks.torch_model import LanguageModel, TorchStepper, build
 from poetgen.training.engine import make_engine
 from poetgen.training.evaluation import evaluate
 from poetgen.training.events import Progress, Sampled, Validated

@@ -23,8 +23,7 @@ from poetgen.corpus.vocabulary import END, PAD, UNK, Vocabulary
 from poetgen.errors import DeviceError
 from poetgen.networks.model import num_parameters
 from poetgen.networks.model_file import load_model
-from poetgen.networks.torch_model import LanguageModel, weights_of
-from poetgen.networks.torch_stepper import TorchStepper
+from poetgen.networks.torch_model import LanguageModel, TorchStepper, weights_of
 from poetgen.training import trainer as trainer_module
 from poetgen.training.evaluation import evaluate, guess_line, sample_poems
 from poetgen.training.events import Progress, Sampled, Started, Trained, Validated
