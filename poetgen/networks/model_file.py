@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,12 +19,21 @@ from poetgen.arrays import FloatArray
 from poetgen.config import ModelConfig
 from poetgen.corpus.vocabulary import NUM_SPECIAL, Vocabulary
 from poetgen.errors import ModelError, PoetgenError
-from poetgen.networks.model import LARGEST_WEIGHT, Model, Weights, weight_shapes
+from poetgen.networks.model import (
+    LARGEST_WEIGHT,
+    CorpusRef,
+    Metrics,
+    Model,
+    Weights,
+    weight_shapes,
+)
 from poetgen.places import MODEL_KEY, SNAPSHOT_SUFFIXES
-from poetgen.plain import read_plain
+from poetgen.plain import names_of, read_plain
 from poetgen.tensor_file import Kind, Layout, all_finite, load_sealed, save_sealed
 
-_KIND = Kind(key=MODEL_KEY, version=1, noun="model file")
+T = TypeVar("T")
+
+KIND = Kind(key=MODEL_KEY, version=1, noun="model file")
 _ADVICE = "Train a model (poetgen train), or name another one with --model."
 # What poetgen writes has four; whatever shows a card goes down by calling itself.
 _MAX_CARD_LEVELS = 16
@@ -44,16 +53,25 @@ def save_model(model: Model, path: Path) -> None:
         raise ModelError(
             f"The model has weights that {path} cannot hold.", "Train with a smaller rate."
         )
-    card = {
-        "model": asdict(model.config),
-        "tokens": model.vocabulary.kind,
+    vocabulary = {"tokens": model.vocabulary.kind, "vocabulary": list(model.vocabulary.tokens)}
+    card = {"model": asdict(model.config), **vocabulary, **card_of(model)}
+    save_sealed(path, KIND, weights, card)
+
+
+def card_of(model: Model) -> dict[str, Any]:
+    """Return what a model file says about a model beside its shape and vocabulary, for JSON."""
+
+    def about(part: str, known: CorpusRef | Metrics | None) -> dict[str, Any]:
+        return {**({} if known is None else asdict(known)), **model.extra.get(part, {})}
+
+    validation = about("validation", model.validation)
+    metrics = {"validation": validation} if validation else {}
+    return {
         "script": model.script,
+        "corpus": about("corpus", model.corpus),
         "training": dict(model.training),
-        "corpus": dict(model.corpus),
-        "metrics": dict(model.metrics),
-        "vocabulary": list(model.vocabulary.tokens),
+        "metrics": {**metrics, **about("metrics", None)},
     }
-    save_sealed(path, _KIND, weights, card)
 
 
 def load_model(path: Path) -> Model:
@@ -73,7 +91,7 @@ def load_model(path: Path) -> Model:
         with _unusable(path):
             _check_layout(card, layout)
 
-    weights, card = load_sealed(path, _KIND, _ADVICE, check)
+    weights, card = load_sealed(path, KIND, _ADVICE, check)
     with _unusable(path):
         return _read(card, weights)
 
@@ -111,16 +129,31 @@ def _read(card: dict[str, Any], weights: Weights) -> Model:
     # Larger ones, which poetgen does not write, would overflow in the products.
     if not all(w.min() >= -LARGEST_WEIGHT and w.max() <= LARGEST_WEIGHT for w in weights.values()):
         raise ValueError("one of its weights is too large, or not a number")
-    about = [card[name] for name in ("training", "corpus", "metrics")]
-    if not all(isinstance(values, dict) for values in about) or not isinstance(card["script"], str):
+    script, training, metrics = card["script"], card["training"], card["metrics"]
+    if not (isinstance(script, str) and isinstance(training, dict) and isinstance(metrics, dict)):
         raise ValueError("its card is not as poetgen writes it")
+    corpus, other_corpus = _known(CorpusRef, card["corpus"])
+    validation, other_validation = _known(Metrics, metrics.pop("validation", {}))
+    extra = {"corpus": other_corpus, "metrics": metrics, "validation": other_validation}
     return Model(
-        read_plain(ModelConfig, card["model"]),
-        Vocabulary(card["vocabulary"], card["tokens"]),
-        weights,
-        card["script"],
-        *about,
+        config=read_plain(ModelConfig, card["model"]),
+        vocabulary=Vocabulary(card["vocabulary"], card["tokens"]),
+        weights=weights,
+        script=script,
+        training=training,
+        corpus=corpus,
+        validation=validation,
+        extra={part: values for part, values in extra.items() if values},
     )
+
+
+def _known(kind: type[T], values: Any) -> tuple[T | None, dict[str, Any]]:
+    """Return what ``values`` says about the fields of ``kind``, if anything, and what else."""
+    if not isinstance(values, dict):
+        raise ValueError("its card is not as poetgen writes it")
+    names = values.keys() & names_of(kind)
+    known = read_plain(kind, {name: values[name] for name in names}) if names else None
+    return known, {name: value for name, value in values.items() if name not in names}
 
 
 def _is_shallow(value: Any, levels: int) -> bool:

@@ -17,7 +17,7 @@ from poetgen.networks import torch_model
 from poetgen.networks.bptt import draw_masks, loss_and_gradients
 from poetgen.networks.initialisation import draw_weights
 from poetgen.networks.model import Model, num_parameters, weight_shapes
-from poetgen.networks.model_file import _KIND, load_model, save_model
+from poetgen.networks.model_file import KIND, load_model, save_model
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.networks.output_layer import cross_entropy, logits_backward, logits_of
 from poetgen.networks.torch_model import LanguageModel, TorchStepper, build, weights_of
@@ -342,8 +342,8 @@ def test_a_file_from_before_there_were_other_outputs_is_a_tied_softmax_model(tmp
     path = tmp_path / "m.safetensors"
     model = tiny_model("lstm")
     save_model(model, path)
-    weights, card = load_sealed(path, _KIND, "")
+    weights, card = load_sealed(path, KIND, "")
     for name in ("tied", "one_hot", "output", "softmax_temperature", "gumbel_tau"):
         del card["model"][name]
-    save_sealed(path, _KIND, weights, card)
+    save_sealed(path, KIND, weights, card)
     assert load_model(path).config == model.config
