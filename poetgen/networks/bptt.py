@@ -13,7 +13,7 @@ from poetgen.arrays import FloatArray, IntArray
 from poetgen.config import ModelConfig
 from poetgen.networks.cells import CELLS, Cell, State
 from poetgen.networks.model import Weights
-from poetgen.networks.numpy_model import LayerTape, Masks, States, dropped, read
+from poetgen.networks.numpy_model import LayerTape, Masks, NumpyModel, States, dropped
 from poetgen.networks.output_layer import (
     cross_entropy,
     logits_backward,
@@ -44,44 +44,40 @@ def draw_masks(
 
 
 def loss_and_gradients(
-    config: ModelConfig,
-    weights: Weights,
+    model: NumpyModel,
     inputs: IntArray,
     targets: IntArray,
     pad: int,
     state: States | None = None,
     masks: Masks | None = None,
 ) -> tuple[float, Weights, States]:
-    """Return the mean loss of a batch, its gradients, and the last state.
+    """Return the mean loss of a target in nats, its derivatives, and the last state.
 
     Args:
-        config: the shape of the model.
-        weights: its weights; the gradients have their precision.
+        model: its weights; the derivatives by them have their names and their precision.
         inputs: token ids (B, T).
         targets: the id after each of them (B, T), or ``pad`` where none counts.
         pad: the id of padding.
         state: the state to start from, instead of zeros; no gradient flows into it.
         masks: dropout, from ``draw_masks``.
-
-    Returns:
-        The mean loss of a target in nats, its derivative by every weight, and the state
-        after the last step.
     """
+    config, weights = model.config, model.weights
     masks = masks or [None] * (config.num_layers + 1)
-    hidden, last, tapes = read(config, weights, inputs, state, masks)
+    hidden, last, tapes = model.read(inputs, state, masks)
     ids, targets = inputs.T, targets.T
     present = targets != pad
-    rows = hidden[present]
-    scored = score(config, weights, rows)
-    losses, d_logits = cross_entropy(logits_of(config, scored.scores), targets[present])
+    chosen = hidden[present]
+    scores, rows = score(config, weights, chosen)
+    losses, d_logits = cross_entropy(logits_of(config, scores), targets[present])
     d_logits /= len(losses)
-    d_scores = logits_backward(config, scored.scores, d_logits)
-    d_rows, gradients = score_backward(config, weights, rows, scored.rows, d_scores)
+    d_scores = logits_backward(config, scores, d_logits)
+    d_chosen, gradients = score_backward(config, weights, chosen, rows, d_scores)
     d_x = np.zeros_like(hidden)
-    d_x[present] = d_rows
+    d_x[present] = d_chosen
     for layer in reversed(range(config.num_layers)):
         d_outputs = dropped(d_x, masks[layer + 1])
-        d_x = _layer_backward(config, weights, layer, tapes[layer], d_outputs, ids, gradients)
+        d_x, of_layer = _layer_backward(model, layer, tapes[layer], ids, d_outputs)
+        gradients |= of_layer
     if not config.one_hot:
         d_embedding = _sum_by_id(ids, dropped(d_x, masks[0]), config.vocab_size)
         # A tied embedding has a gradient from the output layer, too.
@@ -90,28 +86,22 @@ def loss_and_gradients(
 
 
 def _layer_backward(
-    config: ModelConfig,
-    weights: Weights,
-    layer: int,
-    tape: LayerTape,
-    d_outputs: FloatArray,
-    ids: IntArray,
-    gradients: Weights,
-) -> FloatArray:
-    """Add the gradients of a layer to ``gradients``; return the derivative by its input."""
-    u = weights[f"rnn.weight_hh_l{layer}"]
-    d_wx, d_uh = _through_time(CELLS[config.arch], u, tape, d_outputs)
+    model: NumpyModel, layer: int, tape: LayerTape, ids: IntArray, d_outputs: FloatArray
+) -> tuple[FloatArray, Weights]:
+    """Return the derivatives by a layer's input and by its weights, given those by its outputs."""
+    w, u = (model.weights[f"rnn.weight_{kind}_l{layer}"] for kind in ("ih", "hh"))
+    d_wx, d_uh = _through_time(CELLS[model.config.arch], u, tape, d_outputs)
     before = np.concatenate([tape.start[0][None], tape.outputs[:-1]])
     rows, hidden_rows = _flat(d_wx), _flat(d_uh)
-    gradients[f"rnn.weight_hh_l{layer}"] = hidden_rows.T @ _flat(before)
-    gradients[f"rnn.bias_ih_l{layer}"] = rows.sum(axis=0)
-    gradients[f"rnn.bias_hh_l{layer}"] = hidden_rows.sum(axis=0)
-    if tape.x is None:
-        gradients[f"rnn.weight_ih_l{layer}"] = _sum_by_id(ids, d_wx, config.vocab_size).T
-        return d_wx
-    gradients[f"rnn.weight_ih_l{layer}"] = rows.T @ _flat(tape.x)
-    d_x: FloatArray = d_wx @ weights[f"rnn.weight_ih_l{layer}"]
-    return d_x
+    gradients = {
+        f"rnn.weight_ih_l{layer}": _sum_by_id(ids, d_wx, model.config.vocab_size).T
+        if tape.x is None
+        else rows.T @ _flat(tape.x),
+        f"rnn.weight_hh_l{layer}": hidden_rows.T @ _flat(before),
+        f"rnn.bias_ih_l{layer}": rows.sum(axis=0),
+        f"rnn.bias_hh_l{layer}": hidden_rows.sum(axis=0),
+    }
+    return d_wx if tape.x is None else d_wx @ w, gradients
 
 
 def _through_time(

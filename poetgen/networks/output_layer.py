@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from poetgen.arrays import FloatArray, IntArray
@@ -15,15 +13,13 @@ from poetgen.networks.model import Weights
 GUMBEL_FLOOR = -40.0
 
 
-class Scored(NamedTuple):
-    """Scores (…, V), and the rows (…, E or H) that the output matrix made them from."""
+def score(
+    config: ModelConfig, weights: Weights, hidden: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return, for hidden states (…, H), the scores (…, V) before the density.
 
-    scores: FloatArray
-    rows: FloatArray
-
-
-def score(config: ModelConfig, weights: Weights, hidden: FloatArray) -> Scored:
-    """Return the score of every token, before the density, for hidden states (…, H)."""
+    And the rows (…, E or H) that the output matrix is multiplied by, for the derivative.
+    """
     if config.tied:
         rows: FloatArray = hidden @ weights["projection.weight"].T
         matrix = weights["embedding.weight"]
@@ -31,7 +27,7 @@ def score(config: ModelConfig, weights: Weights, hidden: FloatArray) -> Scored:
         rows, matrix = hidden, weights["output.weight"]
     scores = rows @ matrix.T
     scores += weights["output_bias"]  # in place: for many poems this is a large array
-    return Scored(scores, rows)
+    return scores, rows
 
 
 def score_backward(

@@ -79,7 +79,7 @@ class NumpyEngine:
         inputs, targets = batch.read()
         masks = draw_masks(self._model_config, inputs.T.shape, config.dropout, rng)
         loss, gradients, state = loss_and_gradients(
-            self._model_config, self._weights, inputs, targets, PAD, self._state, masks
+            self.network(), inputs, targets, PAD, self._state, masks
         )
         gradient = _flatten(self._model_config, gradients)
         if not (math.isfinite(loss) and np.isfinite(gradient).all()):

@@ -101,7 +101,7 @@ def test_logits_loss_and_every_gradient_are_those_of_torch(arch, num_layers, out
     logits, end = model(torch.from_numpy(inputs), torch_state(state))
     mean = torch_loss(logits, targets)
     mean.backward()
-    loss, gradients, last = loss_and_gradients(config, weights, inputs, targets, PAD, state)
+    loss, gradients, last = loss_and_gradients(network, inputs, targets, PAD, state)
 
     assert loss == pytest.approx(mean.item(), rel=1e-9)
     assert gradients.keys() == weights.keys()
@@ -141,9 +141,10 @@ def test_every_gradient_is_the_difference_that_a_small_change_makes(
         changed = weights[name].copy()
         changed[place] += change
         moved = {**weights, name: changed}
-        return loss_and_gradients(config, moved, inputs, targets, PAD, masks=masks)[0]
+        return loss_and_gradients(NumpyModel(config, moved), inputs, targets, PAD, masks=masks)[0]
 
-    _, gradients, _ = loss_and_gradients(config, weights, inputs, targets, PAD, masks=masks)
+    network = NumpyModel(config, weights)
+    _, gradients, _ = loss_and_gradients(network, inputs, targets, PAD, masks=masks)
     step = 1e-5
     for name, w in weights.items():
         # The largest, which an error would show in first, and one by chance.
@@ -159,13 +160,13 @@ def test_every_gradient_is_the_difference_that_a_small_change_makes(
 def test_windows_with_the_state_carried_on_are_torchs_and_read_as_one(arch, num_layers):
     config = config_of(arch, num_layers, "own")
     weights = tiny_weights(config, 3, np.float64)
-    model = torch_twin(config, weights)
+    network, model = NumpyModel(config, weights), torch_twin(config, weights)
     inputs, targets = np.random.default_rng(5).integers(1, V, (2, B, 3 * T))
-    whole, _, whole_end = loss_and_gradients(config, weights, inputs, targets, PAD)
+    whole, _, whole_end = loss_and_gradients(network, inputs, targets, PAD)
     state, carried, window_losses = None, None, []
     for first in range(0, 3 * T, T):
         window = inputs[:, first : first + T], targets[:, first : first + T]
-        loss, gradients, state = loss_and_gradients(config, weights, *window, PAD, state)
+        loss, gradients, state = loss_and_gradients(network, *window, PAD, state)
         model.zero_grad()
         logits, carried = model(torch.from_numpy(window[0]), carried)
         torch_loss(logits, window[1]).backward()
@@ -183,11 +184,11 @@ def test_windows_with_the_state_carried_on_are_torchs_and_read_as_one(arch, num_
 @architectures
 def test_padding_changes_no_gradient(arch, output):
     config = config_of(arch, 2, output)
-    weights = tiny_weights(config, 1, np.float64)
+    network = NumpyModel(config, tiny_weights(config, 1, np.float64))
     inputs, targets = ragged(3, (T, T))
     wider = [np.pad(ids, ((0, 0), (0, 4)), constant_values=PAD) for ids in (inputs, targets)]
-    loss, gradients, _ = loss_and_gradients(config, weights, inputs, targets, PAD)
-    wide_loss, wide_gradients, _ = loss_and_gradients(config, weights, *wider, PAD)
+    loss, gradients, _ = loss_and_gradients(network, inputs, targets, PAD)
+    wide_loss, wide_gradients, _ = loss_and_gradients(network, *wider, PAD)
     assert wide_loss == pytest.approx(loss, rel=1e-12)
     for name, gradient in gradients.items():
         assert_same(wide_gradients[name], gradient, name)
@@ -198,9 +199,9 @@ def test_gradients_have_the_precision_of_the_weights(arch):
     for dtype in (np.float32, np.float64):
         for output in OUTPUTS:
             config = config_of(arch, 2, output)
-            weights = tiny_weights(config, 1, dtype)
+            network = NumpyModel(config, tiny_weights(config, 1, dtype))
             masks = draw_masks(config, (T, B), 0.3, np.random.default_rng(0))
-            _, gradients, state = loss_and_gradients(config, weights, *ragged(), PAD, masks=masks)
+            _, gradients, state = loss_and_gradients(network, *ragged(), PAD, masks=masks)
             assert {g.dtype for g in gradients.values()} == {np.dtype(dtype)}
             assert {part.dtype for layer in state for part in layer} == {np.dtype(dtype)}
 
