@@ -13,8 +13,7 @@ from poetgen.generation.decode import generate, poem_rngs, weigh
 from poetgen.generation.poems import Poet, load_poet
 from poetgen.generation.sampling import sample
 from poetgen.networks.numpy_model import NumpyModel
-from poetgen.networks.torch_model import build
-from poetgen.networks.torch_stepper import TorchStepper
+from poetgen.networks.torch_model import TorchStepper, build
 from poetgen.places import find_model
 
 _NUM_POEMS = 256

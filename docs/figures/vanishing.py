@@ -14,7 +14,8 @@ import numpy as np
 from poetgen.config import ARCHS, ModelConfig
 from poetgen.corpus.vocabulary import PAD
 from poetgen.networks.bptt import loss_and_gradients
-from poetgen.networks.model_file import weight_shapes
+from poetgen.networks.model import weight_shapes
+from poetgen.networks.numpy_model import NumpyModel
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
@@ -38,7 +39,7 @@ def reach(config: ModelConfig, seed: int, forget_bias: float) -> np.ndarray:
     ids = 1 + rng.permutation(STEPS)[None]
     targets = np.full((1, STEPS), PAD)
     targets[0, -1] = STEPS + 1
-    _, gradients, _ = loss_and_gradients(config, weights, ids, targets, PAD)
+    _, gradients, _ = loss_and_gradients(NumpyModel(config, weights), ids, targets, PAD)
     sizes = np.linalg.norm(gradients["embedding.weight"], axis=-1)[ids[0]][::-1]
     return sizes / sizes[0]
 

@@ -143,11 +143,10 @@ def load_poet(path: Path, device: Device = "auto") -> Poet:
         # Small networks, one token at a time: a GPU would spend its time waiting, and
         # importing torch takes longer than the poem.
         return Poet(model, NumpyModel(model.config, model.weights))
-    from poetgen.networks.torch_extra import need_torch
+    from poetgen.networks.torch_optional import need_torch
 
     need_torch(f"--device {device}", "Or leave --device out.", DeviceError)
     from poetgen.networks.devices import pick_device
-    from poetgen.networks.torch_model import build
-    from poetgen.networks.torch_stepper import TorchStepper
+    from poetgen.networks.torch_model import TorchStepper, build
 
     return Poet(model, TorchStepper(build(model.config, model.weights, pick_device(device))))

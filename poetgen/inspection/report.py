@@ -11,6 +11,7 @@ import numpy as np
 from poetgen.corpus.vocabulary import END, Vocabulary
 from poetgen.inspection.trace import deciding_units, likeliest, look, strong_units
 from poetgen.networks.model import Model, num_parameters
+from poetgen.networks.model_file import card_of
 
 _NUM_NEXT = 5
 # How the end of a poem is written where tokens are listed.
@@ -84,10 +85,7 @@ def card(name: str, model: Model) -> dict[str, Any]:
         "model": name,
         **asdict(model.config),
         "parameters": num_parameters(model.config),
-        "script": model.script,
-        "corpus": dict(model.corpus),
-        "training": dict(model.training),
-        "metrics": dict(model.metrics),
+        **card_of(model),
     }
 
 

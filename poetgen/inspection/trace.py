@@ -13,12 +13,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from poetgen.arrays import FloatArray as Array
 from poetgen.corpus.vocabulary import PAD, START, UNK
 from poetgen.generation.sampling import log_softmax
-from poetgen.networks.bptt import read
-from poetgen.networks.cells import CELLS, Array
+from poetgen.networks.cells import CELLS
 from poetgen.networks.model import Model
-from poetgen.networks.output import logits_of, score
+from poetgen.networks.numpy_model import NumpyModel
+from poetgen.networks.output_layer import logits_of, score
 
 # The course report's choice of when a unit responds strongly.
 STRONG = 0.5
@@ -49,7 +50,7 @@ class Look:
 def look(model: Model, token_ids: Sequence[int]) -> Look:
     """Read token ids (T,), T at least 1, and note what happens."""
     ids = np.array([START, *token_ids], np.int64)
-    reading = read(model.config, model.weights, ids[None])
+    reading = NumpyModel(model.config, model.weights).read(ids[None])
     hidden = reading.hidden[:, 0]
     expected = _log_probabilities(model, hidden)
     probabilities = np.exp(expected)
@@ -60,7 +61,7 @@ def look(model: Model, token_ids: Sequence[int]) -> Look:
         name: np.stack([cache[place][0] for cache in caches[1:]])
         for name, place in CELLS[model.config.arch].gates.items()
     }
-    alone = read(model.config, model.weights, ids[1:, None]).hidden[0]
+    alone = NumpyModel(model.config, model.weights).read(ids[1:, None]).hidden[0]
     memory = total_variation(probabilities[1:], _probabilities(model, alone))
     return Look(ids[1:], surprise, hidden[1:], gates, probabilities[1:], memory)
 
@@ -71,7 +72,7 @@ def _probabilities(model: Model, hidden: Array) -> Array:
 
 def _log_probabilities(model: Model, hidden: Array) -> Array:
     """Give, for hidden (N, H), the logarithms of what comes next (N, V), in float64."""
-    scores = score(model.config, model.weights, hidden).scores
+    scores = score(model.config, model.weights, hidden)[0]
     logits = logits_of(model.config, np.asarray(scores, np.float64))
     logits[:, [PAD, START, UNK]] = -np.inf
     return log_softmax(logits)

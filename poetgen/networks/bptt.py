@@ -1,61 +1,26 @@
-"""The language model over sequences, with gradients by hand: backpropagation through time.
+"""Gradients of the numpy language model, by backpropagation through time.
 
-Arrays are time first, (T, B, …), so that one step is one piece of memory. All products
-that do not wait for the step before are done for all steps at once.
+Arrays are time first, (T, B, …), as in the forward pass.
 
 Source: Werbos 1990, Backpropagation through time: what it does and how to do it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
+from poetgen.arrays import FloatArray, IntArray
 from poetgen.config import ModelConfig
-from poetgen.networks.cells import CELLS, Array, Cache, Cell, State
+from poetgen.networks.cells import CELLS, Cell, State
 from poetgen.networks.model import Weights
-from poetgen.networks.output import (
+from poetgen.networks.numpy_model import LayerTape, Masks, NumpyModel, States, dropped
+from poetgen.networks.output_layer import (
     cross_entropy,
     logits_backward,
     logits_of,
     score,
     score_backward,
 )
-
-Ids = NDArray[np.integer[Any]]
-_ROWS = 1024
-
-# One state a layer.
-States = list[State]
-# What dropout multiplies with: the embedding (T, B, E), then each layer's output (T, B, H).
-# None: nothing.
-Masks = Sequence[Array | None]
-
-
-class LayerTape(NamedTuple):
-    """What one layer's derivative needs of its way forwards."""
-
-    x: Array | None  # (T, B, E or H); None where the input is one-hot
-    outputs: Array  # (T, B, H)
-    start: State
-    caches: list[Cache]
-
-
-class Reading(NamedTuple):
-    """What reading a batch gives: the last layer's outputs, the last state, the tape."""
-
-    hidden: Array  # (T, B, H), after dropout
-    state: States
-    tapes: list[LayerTape]
-
-
-def zero_state(config: ModelConfig, weights: Weights, batch_size: int) -> States:
-    """Give the state before the first token: zeros, in the precision of the weights."""
-    zeros = np.zeros((batch_size, config.hidden_size), weights["output_bias"].dtype)
-    return [(zeros,) * CELLS[config.arch].num_states] * config.num_layers
 
 
 def draw_masks(
@@ -64,9 +29,9 @@ def draw_masks(
     dropout: float,
     rng: np.random.Generator,
 ) -> Masks:
-    """Draw inverted dropout for a batch of ``shape`` (T, B), where torch has it.
+    """Draw inverted dropout for a batch of ``shape`` (T, B), in the places where torch has it.
 
-    A one-hot input is left whole: it would lose whole tokens.
+    A one-hot input is not dropped: it would lose whole tokens.
     """
     sizes = [config.embedding_dim] + [config.hidden_size] * config.num_layers
     scale = np.float32(1 / (1 - dropout))
@@ -78,154 +43,71 @@ def draw_masks(
     ]
 
 
-def read(
-    config: ModelConfig,
-    weights: Weights,
-    inputs: Ids,
-    state: States | None = None,
-    masks: Masks | None = None,
-) -> Reading:
-    """Read token ids (B, T) from ``state`` on, or from zeros."""
-    cell = CELLS[config.arch]
-    ids = inputs.T
-    state = zero_state(config, weights, len(inputs)) if state is None else state
-    masks = masks or [None] * (config.num_layers + 1)
-    x = None if config.one_hot else _dropped(embed(weights, ids), masks[0])
-    hidden = state[-1][0]
-    last: States = []
-    tapes = []
-    for layer in range(config.num_layers):
-        wx = input_share(weights, layer, ids, x)
-        tape, end = _read_layer(cell, wx, *hidden_weights(weights, layer), state[layer], x)
-        tapes.append(tape)
-        last.append(end)
-        x = hidden = _dropped(tape.outputs, masks[layer + 1])
-    return Reading(hidden, last, tapes)
-
-
-@np.errstate(all="ignore")
-def losses(
-    config: ModelConfig, weights: Weights, inputs: Ids, targets: Ids, pad: int
-) -> NDArray[np.float64]:
-    """Give the loss in nats of every target (B, T) that is not ``pad``, poem by poem (N,)."""
-    hidden = read(config, weights, inputs).hidden.transpose(1, 0, 2)
-    present = targets != pad
-    rows, wanted = hidden[present], targets[present]
-    each = np.empty(len(rows))
-    # In parts: the logits of all rows at once may not fit into memory.
-    for part in (slice(i, i + _ROWS) for i in range(0, len(rows), _ROWS)):
-        logits = logits_of(config, score(config, weights, rows[part]).scores)
-        each[part], _ = cross_entropy(logits, wanted[part])
-    return each
-
-
 def loss_and_gradients(
-    config: ModelConfig,
-    weights: Weights,
-    inputs: Ids,
-    targets: Ids,
+    model: NumpyModel,
+    inputs: IntArray,
+    targets: IntArray,
     pad: int,
     state: States | None = None,
     masks: Masks | None = None,
 ) -> tuple[float, Weights, States]:
-    """Read a batch and learn from it.
+    """Return the mean loss of a target in nats, its derivatives, and the last state.
 
     Args:
-        config: the shape of the model.
-        weights: its weights; their precision is that of the gradients.
+        model: its weights; the derivatives by them have their names and their precision.
         inputs: token ids (B, T).
-        targets: what follows each of them (B, T); ``pad`` is no target.
+        targets: the id after each of them (B, T), or ``pad`` where none counts.
         pad: the id of padding.
-        state: where to begin, instead of zeros; no gradient flows into it.
-        masks: dropout, as ``draw_masks`` gives it.
-
-    Returns:
-        The mean loss of a target in nats, its derivative by every weight, and the state
-        after the last step.
+        state: the state to start from, instead of zeros; no gradient flows into it.
+        masks: dropout, from ``draw_masks``.
     """
+    config, weights = model.config, model.weights
     masks = masks or [None] * (config.num_layers + 1)
-    hidden, last, tapes = read(config, weights, inputs, state, masks)
-    targets = targets.T
+    hidden, last, tapes = model.read(inputs, state, masks)
+    ids, targets = inputs.T, targets.T
     present = targets != pad
     chosen = hidden[present]
-    scored = score(config, weights, chosen)
-    each, d_logits = cross_entropy(logits_of(config, scored.scores), targets[present])
-    d_logits /= len(each)
-    d_scores = logits_backward(config, scored.scores, d_logits)
-    d_chosen, gradients = score_backward(config, weights, chosen, scored.rows, d_scores)
+    scores, rows = score(config, weights, chosen)
+    losses, d_logits = cross_entropy(logits_of(config, scores), targets[present])
+    d_logits /= len(losses)
+    d_scores = logits_backward(config, scores, d_logits)
+    d_chosen, gradients = score_backward(config, weights, chosen, rows, d_scores)
     d_x = np.zeros_like(hidden)
     d_x[present] = d_chosen
     for layer in reversed(range(config.num_layers)):
-        d_outputs = _dropped(d_x, masks[layer + 1])
-        d_x = _layer_backward(config, weights, layer, tapes[layer], d_outputs, inputs.T, gradients)
+        d_outputs = dropped(d_x, masks[layer + 1])
+        d_x, of_layer = _layer_backward(model, layer, tapes[layer], ids, d_outputs)
+        gradients |= of_layer
     if not config.one_hot:
-        d_embedding = _sum_by_id(inputs.T, _dropped(d_x, masks[0]), config.vocab_size)
-        # A tied embedding has learned at the output already.
+        d_embedding = _sum_by_id(ids, dropped(d_x, masks[0]), config.vocab_size)
+        # A tied embedding has a gradient from the output layer, too.
         gradients["embedding.weight"] = d_embedding + gradients.get("embedding.weight", 0)
-    return float(each.mean(dtype=np.float64)), gradients, last
-
-
-def embed(weights: Weights, ids: Ids) -> Array:
-    """Look token ids (…) up in the embedding: (…, E)."""
-    x: Array = weights["embedding.weight"][ids]
-    return x
-
-
-def input_share(weights: Weights, layer: int, ids: Ids, x: Array | None) -> Array:
-    """Give W x + b of a layer (…, G·H) for x (…, E or H), or for ids (…) as one-hot vectors."""
-    w = weights[f"rnn.weight_ih_l{layer}"]
-    # A one-hot vector picks a column.
-    wx: Array = w.T[ids] if x is None else x @ w.T
-    wx += weights[f"rnn.bias_ih_l{layer}"]
-    return wx
-
-
-def hidden_weights(weights: Weights, layer: int) -> tuple[Array, Array]:
-    """Give U (G·H, H) and b' (G·H,) of a layer."""
-    return weights[f"rnn.weight_hh_l{layer}"], weights[f"rnn.bias_hh_l{layer}"]
-
-
-def _read_layer(
-    cell: Cell, wx: Array, u: Array, bias: Array, state: State, x: Array | None
-) -> tuple[LayerTape, State]:
-    """Step through the inputs' share ``wx`` (T, B, G·H)."""
-    outputs = np.empty((*wx.shape[:2], u.shape[1]), wx.dtype)
-    tape = LayerTape(x, outputs, state, [])
-    for t in range(len(wx)):
-        state, cache = cell.step(wx[t], state[0] @ u.T + bias, state)
-        tape.caches.append(cache)
-        outputs[t] = state[0]
-    return tape, state
+    return float(losses.mean(dtype=np.float64)), gradients, last
 
 
 def _layer_backward(
-    config: ModelConfig,
-    weights: Weights,
-    layer: int,
-    tape: LayerTape,
-    d_outputs: Array,
-    ids: Ids,
-    gradients: Weights,
-) -> Array:
-    """Go back through a layer; add its gradients, and give the derivative by its input."""
-    d_wx, d_uh = _through_time(
-        CELLS[config.arch], weights[f"rnn.weight_hh_l{layer}"], tape, d_outputs
-    )
+    model: NumpyModel, layer: int, tape: LayerTape, ids: IntArray, d_outputs: FloatArray
+) -> tuple[FloatArray, Weights]:
+    """Return the derivatives by a layer's input and by its weights, given those by its outputs."""
+    w, u = (model.weights[f"rnn.weight_{kind}_l{layer}"] for kind in ("ih", "hh"))
+    d_wx, d_uh = _through_time(CELLS[model.config.arch], u, tape, d_outputs)
     before = np.concatenate([tape.start[0][None], tape.outputs[:-1]])
     rows, hidden_rows = _flat(d_wx), _flat(d_uh)
-    gradients[f"rnn.weight_hh_l{layer}"] = hidden_rows.T @ _flat(before)
-    gradients[f"rnn.bias_ih_l{layer}"] = rows.sum(axis=0)
-    gradients[f"rnn.bias_hh_l{layer}"] = hidden_rows.sum(axis=0)
-    if tape.x is None:
-        gradients[f"rnn.weight_ih_l{layer}"] = _sum_by_id(ids, d_wx, config.vocab_size).T
-        return d_wx
-    gradients[f"rnn.weight_ih_l{layer}"] = rows.T @ _flat(tape.x)
-    d_x: Array = d_wx @ weights[f"rnn.weight_ih_l{layer}"]
-    return d_x
+    gradients = {
+        f"rnn.weight_ih_l{layer}": _sum_by_id(ids, d_wx, model.config.vocab_size).T
+        if tape.x is None
+        else rows.T @ _flat(tape.x),
+        f"rnn.weight_hh_l{layer}": hidden_rows.T @ _flat(before),
+        f"rnn.bias_ih_l{layer}": rows.sum(axis=0),
+        f"rnn.bias_hh_l{layer}": hidden_rows.sum(axis=0),
+    }
+    return d_wx if tape.x is None else d_wx @ w, gradients
 
 
-def _through_time(cell: Cell, u: Array, tape: LayerTape, d_outputs: Array) -> tuple[Array, Array]:
-    """Give the derivatives by W x and by U h of every step, each (T, B, G·H)."""
+def _through_time(
+    cell: Cell, u: FloatArray, tape: LayerTape, d_outputs: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the derivatives by W x and by U h of every step, each (T, B, G·H)."""
     shape = (*d_outputs.shape[:2], len(u))
     d_wx, d_uh = np.empty(shape, u.dtype), np.empty(shape, u.dtype)
     d_state: State = tuple(np.zeros_like(part) for part in tape.start)
@@ -236,16 +118,12 @@ def _through_time(cell: Cell, u: Array, tape: LayerTape, d_outputs: Array) -> tu
     return d_wx, d_uh
 
 
-def _flat(x: Array) -> Array:
+def _flat(x: FloatArray) -> FloatArray:
     return x.reshape(-1, x.shape[-1])
 
 
-def _dropped(x: Array, mask: Array | None) -> Array:
-    return x if mask is None else x * mask
-
-
-def _sum_by_id(ids: Ids, values: Array, num_ids: int) -> Array:
-    """Add up the values (T, B, N) of each token id; give them as (V, N)."""
+def _sum_by_id(ids: IntArray, values: FloatArray, num_ids: int) -> FloatArray:
+    """Return, (V, N), the sums of the values (T, B, N) of each token id."""
     order = np.argsort(ids, axis=None, kind="stable")
     ordered = ids.ravel()[order]
     firsts = np.flatnonzero(np.diff(ordered, prepend=-1))

@@ -1,4 +1,4 @@
-"""A trained model as plain data, and which weights an architecture has."""
+"""A trained model as plain data, and the weights that an architecture has."""
 
 from __future__ import annotations
 
@@ -15,26 +15,55 @@ from poetgen.tensor_file import Arrays
 
 Weights = Arrays
 
-# The largest number of a float16, in which weights are stored. No product of numbers up to
-# it overflows in a network that fits into a memory.
+# The largest float16, in which weights are stored. No product of numbers up to it overflows
+# in a network that fits into memory.
 LARGEST_WEIGHT = 65504.0
 
 
 @dataclass(frozen=True, slots=True)
+class Metrics:
+    """Cross-entropy on a split, with its unit.
+
+    Per token: every token of every poem once, its end included; an unknown character is a
+    target like any other. Per hanzi: punctuation and ends are left out of loss and count.
+    """
+
+    loss_per_token: float
+    perplexity_per_token: float
+    perplexity_per_hanzi: float | None
+    num_tokens: int
+    num_hanzi: int
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusRef:
+    """Which corpus a model was trained on."""
+
+    name: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
-    """A trained model, ready for either engine."""
+    """A trained model, ready for either engine.
+
+    ``training`` is a record for people: settings, versions and progress, with the names they
+    had in the poetgen that trained the model. ``extra`` is what else the "corpus", the
+    "metrics" and the "validation" of its file say.
+    """
 
     config: ModelConfig
     vocabulary: Vocabulary
     weights: Weights
     script: str = "keep"
     training: Mapping[str, Any] = field(default_factory=dict)
-    corpus: Mapping[str, Any] = field(default_factory=dict)
-    metrics: Mapping[str, Any] = field(default_factory=dict)
+    corpus: CorpusRef | None = None
+    validation: Metrics | None = None
+    extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Name every weight of a model and its shape.
+    """Return the name and the shape of every weight of a model.
 
     The names and the order of the gates are torch's: LSTM i, f, g, o; GRU r, z, n.
     """
@@ -57,5 +86,5 @@ def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 
 def num_parameters(config: ModelConfig) -> int:
-    """Count the weights of a model; the tied embedding counts once."""
+    """Return the number of weights of a model; a tied embedding counts once."""
     return sum(int(np.prod(shape)) for shape in weight_shapes(config).values())

@@ -1,7 +1,7 @@
-"""The model file: one ``.safetensors`` that holds all a poem needs.
+"""The model file: one ``.safetensors`` with everything that a poem needs.
 
 Weights are stored as float16. The header holds architecture, vocabulary, script, training
-settings, corpus fingerprint and metrics; the whole is sealed with a checksum.
+settings, corpus and metrics, and a checksum over the whole file.
 """
 
 from __future__ import annotations
@@ -10,73 +10,96 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
+from poetgen.arrays import FloatArray
 from poetgen.config import ModelConfig
 from poetgen.corpus.vocabulary import NUM_SPECIAL, Vocabulary
 from poetgen.errors import ModelError, PoetgenError
-from poetgen.networks.half import widened
-from poetgen.networks.model import LARGEST_WEIGHT, Model, Weights, weight_shapes
+from poetgen.networks.model import (
+    LARGEST_WEIGHT,
+    CorpusRef,
+    Metrics,
+    Model,
+    Weights,
+    weight_shapes,
+)
 from poetgen.places import MODEL_KEY, SNAPSHOT_SUFFIXES
+from poetgen.plain import names_of, read_plain
 from poetgen.tensor_file import Kind, Layout, all_finite, load_sealed, save_sealed
 
-_KIND = Kind(key=MODEL_KEY, version=1, noun="model file")
+T = TypeVar("T")
+
+KIND = Kind(key=MODEL_KEY, version=1, noun="model file")
 _ADVICE = "Train a model (poetgen train), or name another one with --model."
-# What poetgen writes has four; whatever shows a card goes down by calling itself.
-_MAX_CARD_LEVELS = 16
+# What poetgen writes has four; json and repr, which show a header, are recursive.
+_MAX_LEVELS = 16
+# Numbers that are widened at once: so many stay in the CPU's cache.
+_WIDEN_BLOCK = 65_536
 
 
 def save_model(model: Model, path: Path) -> None:
     """Write a model file whole or not at all, weights as float16.
 
     Raises:
-        ModelError: a weight is too large for that, or no number.
+        ModelError: a weight is too large for that, NaN or infinite.
     """
     with np.errstate(over="ignore"):
         weights: Weights = {name: w.astype(np.float16) for name, w in model.weights.items()}
     if not all_finite(weights):
         raise ModelError(
-            f"The model has weights that {path} cannot hold.", "Train with a smaller rate."
+            f"{path} cannot store weights above {LARGEST_WEIGHT:,.0f}, infinite or NaN.",
+            "Train with a lower --learning-rate.",
         )
-    card = {
-        "model": asdict(model.config),
-        "tokens": model.vocabulary.kind,
+    vocabulary = {"tokens": model.vocabulary.kind, "vocabulary": list(model.vocabulary.tokens)}
+    header = {"model": asdict(model.config), **vocabulary, **card_of(model)}
+    save_sealed(path, KIND, weights, header)
+
+
+def card_of(model: Model) -> dict[str, Any]:
+    """Return what a model file says besides configuration and vocabulary, as plain values."""
+
+    def about(part: str, known: CorpusRef | Metrics | None) -> dict[str, Any]:
+        return {**({} if known is None else asdict(known)), **model.extra.get(part, {})}
+
+    validation = about("validation", model.validation)
+    metrics = {"validation": validation} if validation else {}
+    return {
         "script": model.script,
+        "corpus": about("corpus", model.corpus),
         "training": dict(model.training),
-        "corpus": dict(model.corpus),
-        "metrics": dict(model.metrics),
-        "vocabulary": list(model.vocabulary.tokens),
+        "metrics": {**metrics, **about("metrics", None)},
     }
-    save_sealed(path, _KIND, weights, card)
 
 
 def load_model(path: Path) -> Model:
-    """Read a model file, or a snapshot of the classic character RNN (``.pkl``).
+    """Return the model in a model file, or in a snapshot of char-rnn (``.pkl``), as float32.
 
-    Nothing in either is ever executed. Weights come back as float32.
+    Nothing in either is ever executed.
 
     Raises:
-        ModelError: the file is missing, truncated, altered, or no poetgen model.
+        ModelError: the file is missing, truncated, altered, or not a model.
     """
     if path.suffix in SNAPSHOT_SUFFIXES:
-        from poetgen.networks.snapshot import load_snapshot
+        from poetgen.networks.char_rnn_model import load_snapshot
 
         return load_snapshot(path)
 
-    def check(card: Mapping[str, Any], layout: Layout) -> None:
+    def check(header: Mapping[str, Any], layout: Layout) -> None:
         with _unusable(path):
-            _check_layout(card, layout)
+            _check_layout(header, layout)
 
-    weights, card = load_sealed(path, _KIND, _ADVICE, check)
+    weights, header = load_sealed(path, KIND, _ADVICE, check)
     with _unusable(path):
-        return _read(card, weights)
+        return _read(header, weights)
 
 
 @contextmanager
 def _unusable(path: Path) -> Iterator[None]:
-    """Turn whatever is wrong with the content of a file into one clear error."""
+    """Translate whatever is wrong with the content of a file into a ModelError."""
     try:
         yield
     except (KeyError, TypeError, ValueError, PoetgenError) as error:
@@ -84,59 +107,81 @@ def _unusable(path: Path) -> Iterator[None]:
         raise ModelError(f"{path} is not a usable model: {why}.", _ADVICE) from error
 
 
-def _check_layout(card: Mapping[str, Any], layout: Layout) -> None:
-    """Hold the types and shapes of the arrays in a file against its card."""
-    about = [value for key, value in card.items() if key != "vocabulary"]
-    if not _is_shallow(about, _MAX_CARD_LEVELS):
-        raise ValueError("its card has too many levels")
-    if not isinstance(card["model"], dict) or not isinstance(card["vocabulary"], list):
-        raise ValueError("its card is not as poetgen writes it")
-    config = _read_config(card["model"])
+def _check_layout(header: Mapping[str, Any], layout: Layout) -> None:
+    """Check the types and shapes of the arrays in a file against its header."""
+    about = [value for key, value in header.items() if key != "vocabulary"]
+    if not _is_shallow(about, _MAX_LEVELS):
+        raise ValueError("its header is nested too deeply")
+    if not isinstance(header["vocabulary"], list):
+        raise ValueError("its header is not as poetgen writes it")
+    config = read_plain(ModelConfig, header["model"])
     shapes = {name: shape for name, (_, shape) in layout.items()}
-    # Each layer has weights of its own; a card may claim more layers than one could count.
+    # Compared first: a header may claim more layers than anyone could count.
     if config.num_layers > len(shapes) or shapes != weight_shapes(config):
         raise ValueError("its weights do not fit its architecture")
     if not all(dtype in ("F16", "F32") for dtype, _ in layout.values()):
-        raise ValueError("its weights are no floating-point numbers of 16 or 32 bits")
-    if NUM_SPECIAL + len(card["vocabulary"]) != config.vocab_size:
+        raise ValueError("its weights are not floating-point numbers of 16 or 32 bits")
+    if NUM_SPECIAL + len(header["vocabulary"]) != config.vocab_size:
         raise ValueError("its vocabulary does not fit its architecture")
 
 
-def _read(card: dict[str, Any], weights: Weights) -> Model:
-    weights = {name: widened(numbers) for name, numbers in weights.items()}
-    # Larger ones, which poetgen does not write, would overflow in the products.
+def _read(header: dict[str, Any], weights: Weights) -> Model:
+    weights = {name: widen(numbers) for name, numbers in weights.items()}
+    # Larger ones, which poetgen does not write, would overflow in products.
     if not all(w.min() >= -LARGEST_WEIGHT and w.max() <= LARGEST_WEIGHT for w in weights.values()):
-        raise ValueError("one of its weights is too large, or not a number")
-    about = [card[name] for name in ("training", "corpus", "metrics")]
-    if not all(isinstance(values, dict) for values in about) or not isinstance(card["script"], str):
-        raise ValueError("its card is not as poetgen writes it")
+        raise ValueError("one of its weights is too large or NaN")
+    script, training, metrics = header["script"], header["training"], header["metrics"]
+    if not (isinstance(script, str) and isinstance(training, dict) and isinstance(metrics, dict)):
+        raise ValueError("its header is not as poetgen writes it")
+    corpus, other_corpus = _known(CorpusRef, header["corpus"])
+    validation, other_validation = _known(Metrics, metrics.pop("validation", {}))
+    extra = {"corpus": other_corpus, "metrics": metrics, "validation": other_validation}
     return Model(
-        _read_config(card["model"]),
-        Vocabulary(card["vocabulary"], card["tokens"]),
-        weights,
-        card["script"],
-        *about,
+        config=read_plain(ModelConfig, header["model"]),
+        vocabulary=Vocabulary(header["vocabulary"], header["tokens"]),
+        weights=weights,
+        script=script,
+        training=training,
+        corpus=corpus,
+        validation=validation,
+        extra={part: values for part, values in extra.items() if values},
     )
 
 
+def _known(kind: type[T], values: Any) -> tuple[T | None, dict[str, Any]]:
+    """Return the fields of ``kind`` in ``values``, None if it has none of them, and the rest."""
+    if not isinstance(values, dict):
+        raise ValueError("its header is not as poetgen writes it")
+    names = values.keys() & names_of(kind)
+    known = read_plain(kind, {name: values[name] for name in names}) if names else None
+    return known, {name: value for name, value in values.items() if name not in names}
+
+
 def _is_shallow(value: Any, levels: int) -> bool:
-    """Return whether lists and dictionaries lie in each other at most ``levels`` deep."""
+    """Return whether lists and dictionaries are nested at most ``levels`` deep."""
     if not isinstance(value, dict | list):
         return True
     parts = value.values() if isinstance(value, dict) else value
     return levels > 0 and all(_is_shallow(part, levels - 1) for part in parts)
 
 
-def _read_config(values: dict[str, Any]) -> ModelConfig:
-    """Build a configuration of which every value has the type that is declared."""
-    hints = get_type_hints(ModelConfig)
-    for name, value in values.items():
-        hint = hints[name]
-        choices = get_args(hint)
-        # In JSON, 1 is a fine 1.0; but True is no 1, and 1.0 units are none.
-        fits = (
-            value in choices if choices else type(value) in {hint, int if hint is float else hint}
-        )
-        if not fits:
-            raise ValueError(f"{name} cannot be {value!r}")
-    return ModelConfig(**values)
+def widen(numbers: FloatArray) -> NDArray[np.float32]:
+    """Return float16 ``numbers`` as float32, exactly and several times as fast as numpy does.
+
+    Infinity and NaN, which weights may not be, become numbers of 65,536 and more in size.
+    Numbers that are float32 already are returned as they are.
+    """
+    if numbers.dtype == np.float32:
+        return numbers.astype(np.float32, copy=False)
+    wide = np.empty(numbers.shape, np.float32)
+    bits = np.ascontiguousarray(numbers, np.float16).reshape(-1).view(np.int16)
+    for first in range(0, bits.size, _WIDEN_BLOCK):
+        block = wide.reshape(-1)[first : first + _WIDEN_BLOCK]
+        moved = block.view(np.int32)
+        # The sign stays in bit 31; exponent and fraction move to their places in a float32.
+        moved[...] = bits[first : first + _WIDEN_BLOCK]
+        moved <<= 13
+        moved &= -0x70002000  # the bits 31 and 27 to 13
+        # The exponents of the two formats are offset by 15 and by 127.
+        block *= 2.0**112
+    return wide

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from poetgen.arrays import FloatArray, IntArray
 from poetgen.config import ModelConfig
+from poetgen.networks.cells import CELLS
+from poetgen.networks.initialisation import SMALL
 from poetgen.networks.model import Weights
-from poetgen.networks.output import GUMBEL_FLOOR
-from poetgen.networks.start import SMALL
-from poetgen.networks.torch_products import fill_up
-from poetgen.networks.torch_recurrence import GRU, LSTM, RNN
-from poetgen.networks.torch_training import Dropout, cross_entropies, summed_cross_entropy
-
-# h for RNN and GRU, (h, c) for LSTM; each of shape (L, B, H).
-TorchState = Tensor | tuple[Tensor, Tensor]
+from poetgen.networks.output_layer import GUMBEL_FLOOR
+from poetgen.networks.torch_dropout import Dropout
+from poetgen.networks.torch_linear import pad_rows
+from poetgen.networks.torch_loss import cross_entropies, summed_cross_entropy
+from poetgen.networks.torch_recurrence import GRU, LSTM, RNN, TorchState
 
 _LAYERS: dict[str, Any] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 
@@ -26,9 +29,9 @@ _LAYERS: dict[str, Any] = {"rnn": RNN, "gru": GRU, "lstm": LSTM}
 class LanguageModel(nn.Module):
     """Embedding, recurrent layers, projection, and the embedding again as output (tied).
 
-    Tying input and output embeddings: Press & Wolf 2017, arXiv:1608.05859. Without it the
-    output has weights (V, H) of its own and there is no projection; a one-hot model has no
-    embedding either.
+    Tying input and output embeddings: Press & Wolf 2017, arXiv:1608.05859. Untied, the output
+    has weights (V, H) of its own and there is no projection; a one-hot model has no embedding
+    either.
     """
 
     def __init__(self, config: ModelConfig, dropout: float = 0.0) -> None:
@@ -50,50 +53,47 @@ class LanguageModel(nn.Module):
             self.output = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.output_bias = nn.Parameter(torch.zeros(config.vocab_size))
         self.dropout = Dropout(dropout)
-        if config.one_hot:
-            self._begin_small()
-        else:
+        if not config.one_hot:
             # The embedding is also the output layer: a unit variance would make the first
             # logits huge.
             nn.init.normal_(self.embedding.weight, std=config.embedding_dim**-0.5)
+            return
+        for name, weights in self.named_parameters():
+            if "bias" in name:
+                nn.init.zeros_(weights)
+            else:
+                nn.init.normal_(weights, std=SMALL)
+
+    def forward(
+        self, token_ids: Tensor, state: TorchState | None = None
+    ) -> tuple[Tensor, TorchState]:
+        """Read token ids (B, T); return logits (B, T, V) and the last state."""
+        outputs, state = self.hidden(token_ids, state)
+        return self.logits(outputs), state
 
     def hidden(
         self, token_ids: Tensor, state: TorchState | None = None
     ) -> tuple[Tensor, TorchState]:
         """Read token ids (B, T); return outputs (B, T, E), untied (B, T, H), and the last state."""
-        hidden, state = self._states(token_ids, state)
-        return self._outputs(hidden), state
-
-    def _states(self, token_ids: Tensor, state: TorchState | None) -> tuple[Tensor, TorchState]:
-        hidden, state = self.rnn(self._embedded(token_ids), state)
-        return self.dropout(hidden), state
-
-    def _outputs(self, hidden: Tensor) -> Tensor:
-        outputs: Tensor = self.projection(hidden) if self.config.tied else hidden
-        return outputs
+        hidden, state = self._read(token_ids, state)
+        return self._projected(hidden), state
 
     def logits(self, outputs: Tensor) -> Tensor:
-        """Give the logits of every token: (…, E), of a model untied H, to (…, V)."""
-        return self._density(F.linear(outputs, self._output_matrix(), self.output_bias))
+        """Return the logits (…, V) of outputs (…, E), untied (…, H)."""
+        scores = F.linear(outputs, self._output_matrix(), self.output_bias)
+        return logits_of(self.config, scores)
 
-    def forward(
-        self, token_ids: Tensor, state: TorchState | None = None
-    ) -> tuple[Tensor, TorchState]:
-        """Read token ids (B, T); give logits (B, T, V) and the last state."""
-        outputs, state = self.hidden(token_ids, state)
-        return self.logits(outputs), state
-
+    @torch.no_grad()
     def losses(self, inputs: Tensor, targets: Tensor, pad: int) -> Tensor:
-        """Give the cross-entropy in nats of every target that is not ``pad``, shape (N,)."""
-        outputs, _ = self.hidden(inputs)
-        return self.losses_of(outputs, targets, pad)
+        """Return the loss in nats of every target (B, T) that is not ``pad``, row by row (N,).
 
-    def losses_of(self, outputs: Tensor, targets: Tensor, pad: int) -> Tensor:
-        """Return the same for outputs (B, T, …) that ``hidden`` has computed."""
+        They have no derivative; training takes ``summed_loss``.
+        """
+        outputs, _ = self.hidden(inputs)
         present = targets != pad
-        # Padding leaves before the largest product of the network, not after it.
+        # Padding is removed before the largest product of the network, not after it.
         rows, wanted = outputs[present], targets[present]
-        if self._is_plain_softmax() and not torch.is_grad_enabled():
+        if self._is_plain_softmax():
             return cross_entropies(rows, self._output_matrix(), self.output_bias, wanted)
         return F.cross_entropy(self.logits(rows), wanted, reduction="none")
 
@@ -104,72 +104,123 @@ class LanguageModel(nn.Module):
         places: Tensor | None = None,
         state: TorchState | None = None,
     ) -> tuple[Tensor, TorchState]:
-        """Read inputs (B, T); give the sum of the losses, in nats, and the last state.
+        """Read inputs (B, T); return the sum of the losses in nats, and the last state, detached.
 
         ``places`` (N,) are those of the B · T targets that count, and ``wanted`` (N,) are
-        their ids; without it all count. They come from outside, because to look for them
-        here would mean to wait for the device.
+        their ids; without it all count. The caller computes them on the host, so that a GPU
+        never synchronises.
         """
-        hidden, state = self._states(inputs, state)
+        hidden, state = self._read(inputs, state)
         rows = hidden.flatten(0, 1)
         if places is not None:
-            # Padding leaves before the largest product of the network, not after it.
             rows = rows.index_select(0, places)
-        rows = self._outputs(fill_up(rows))
+        rows = self._projected(pad_rows(rows))
         if self._is_plain_softmax():
             loss = summed_cross_entropy(rows, self._output_matrix(), self.output_bias, wanted)
         else:
             loss = F.cross_entropy(self.logits(rows[: len(wanted)]), wanted, reduction="sum")
-        return loss, state
+        return loss, tuple(part.detach() for part in state)
 
-    def _is_plain_softmax(self) -> bool:
-        return self.config.output == "softmax" and self.config.softmax_temperature == 1
+    def _read(self, token_ids: Tensor, state: TorchState | None) -> tuple[Tensor, TorchState]:
+        if self.config.one_hot:
+            # Not dropped: it would lose whole tokens.
+            x = F.one_hot(token_ids, self.config.vocab_size).to(self.output_bias.dtype)
+        else:
+            x = self.dropout(self.embedding(token_ids))
+        hidden, state = self.rnn(x, state)
+        return self.dropout(hidden), state
+
+    def _projected(self, hidden: Tensor) -> Tensor:
+        outputs: Tensor = self.projection(hidden) if self.config.tied else hidden
+        return outputs
 
     def _output_matrix(self) -> Tensor:
         return self.embedding.weight if self.config.tied else self.output.weight
 
-    def _embedded(self, token_ids: Tensor) -> Tensor:
-        if not self.config.one_hot:
-            dropped: Tensor = self.dropout(self.embedding(token_ids))
-            return dropped
-        # Not dropped: it would lose whole tokens.
-        return F.one_hot(token_ids, self.config.vocab_size).to(self.output_bias.dtype)
-
-    def _density(self, scores: Tensor) -> Tensor:
-        """Do what ``output.logits_of`` does."""
-        config = self.config
-        if config.softmax_temperature != 1:
-            scores = scores / config.softmax_temperature
-        if config.output == "gumbel":
-            # An exponential of bfloat16 would have two digits.
-            wide = scores.float() if scores.dtype == torch.bfloat16 else scores
-            y = (wide - wide.max(dim=-1, keepdim=True).values).clamp(min=GUMBEL_FLOOR)
-            scores = (-y - torch.exp(-y)) / config.gumbel_tau
-        return scores
-
-    @torch.no_grad()
-    def _begin_small(self) -> None:
-        for name, weights in self.named_parameters():
-            if "bias" in name:
-                weights.zero_()
-            else:
-                weights.normal_(0, SMALL)
+    def _is_plain_softmax(self) -> bool:
+        return self.config.output == "softmax" and self.config.softmax_temperature == 1
 
 
-def detach(state: TorchState) -> TorchState:
-    """Cut a state loose from the steps that made it."""
-    return (state[0].detach(), state[1].detach()) if isinstance(state, tuple) else state.detach()
+def logits_of(config: ModelConfig, scores: Tensor) -> Tensor:
+    """Return the logits for scores (…, V), as ``output_layer.logits_of`` does."""
+    if config.softmax_temperature != 1:
+        scores = scores / config.softmax_temperature
+    if config.output == "gumbel":
+        # An exponential of bfloat16 would have two digits.
+        wide = scores.float() if scores.dtype == torch.bfloat16 else scores
+        y = (wide - wide.max(dim=-1, keepdim=True).values).clamp(min=GUMBEL_FLOOR)
+        scores = (-y - torch.exp(-y)) / config.gumbel_tau
+    return scores
 
 
 def weights_of(model: nn.Module) -> Weights:
-    """Copy the weights to numpy, by name, as float32."""
+    """Return a copy of the weights in numpy, by name, as float32."""
     return {name: w.detach().cpu().float().numpy().copy() for name, w in model.state_dict().items()}
 
 
 def build(config: ModelConfig, weights: Weights, device: str = "cpu") -> LanguageModel:
-    """Build a model with given weights, ready to read and not to train."""
+    """Return a model with given weights, in evaluation mode."""
     model = LanguageModel(config)
     model.load_state_dict(
         {name: torch.from_numpy(np.array(w, np.float32)) for name, w in weights.items()}
     )
     return model.to(device).eval()
+
+
+class TorchStepper:
+    """A torch model that reads token by token, with numpy arrays in and out."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        """Use ``model`` on the device where it is."""
+        self.model = model
+        self.device = model.output_bias.device
+
+    def start(self, batch_size: int) -> TorchState:
+        """Return the state before the first token: zeros."""
+        config = self.model.config
+        shape = (config.num_layers, batch_size, config.hidden_size)
+        return (torch.zeros(shape, device=self.device),) * CELLS[config.arch].num_states
+
+    def prime(self, token_ids: IntArray, state: TorchState) -> tuple[FloatArray, TorchState]:
+        """Read a text into every state, ids (T,); return the logits (B, V) after its last token."""
+        return self._read(np.tile(token_ids, (state[0].shape[1], 1)), state)
+
+    def step(self, token_ids: IntArray, state: TorchState) -> tuple[FloatArray, TorchState]:
+        """Read one token of each poem, ids (B,); return logits (B, V) and the next state."""
+        return self._read(token_ids[:, None], state)
+
+    def select(self, state: TorchState, rows: IntArray) -> TorchState:
+        """Return the states of some poems, in the order given."""
+        index = torch.from_numpy(rows).to(self.device)
+        return tuple(part[:, index] for part in state)
+
+    def losses(
+        self, inputs: NDArray[np.int64], targets: NDArray[np.int64], pad: int
+    ) -> NDArray[np.float64]:
+        """Return the loss in nats of every target (B, T) that is not ``pad``, row by row (N,)."""
+        with _evaluating(self.model):
+            losses = self.model.losses(self._tensor(inputs), self._tensor(targets), pad)
+        # A sum in float32 would lose the fourth digit.
+        return losses.cpu().double().numpy()
+
+    def _read(self, token_ids: IntArray, state: TorchState) -> tuple[FloatArray, TorchState]:
+        with _evaluating(self.model):
+            outputs, state = self.model.hidden(self._tensor(token_ids), state)
+            return self.model.logits(outputs[:, -1]).float().cpu().numpy(), state
+
+    def _tensor(self, token_ids: IntArray) -> Tensor:
+        return torch.from_numpy(np.asarray(token_ids, np.int64)).to(self.device)
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Turn off gradients and dropout, and restore the mode of a model in training."""
+    was_training = model.training
+    if was_training:
+        model.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        if was_training:
+            model.train()

@@ -16,11 +16,10 @@ from typing import Any, NamedTuple, TypeVar
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.corpus.corpus import Corpus
 from poetgen.errors import DamagedError, ModelError, SettingError
-from poetgen.networks.model import Model
+from poetgen.networks.model import Metrics, Model
 from poetgen.networks.model_file import load_model
 from poetgen.plain import names_of, read_plain
 from poetgen.tensor_file import Arrays, Kind, all_finite, load_sealed, save_sealed
-from poetgen.training.evaluation import Metrics
 from poetgen.training.logs import scan_metrics
 from poetgen.training.processes import ALONE, Processes
 from poetgen.training.progress import Counters
@@ -258,14 +257,11 @@ def _is_best(model: Model, state: RunState) -> bool:
 
     It may be better: the run may have been killed after saving the model alone.
     """
-    measured = model.metrics.get("validation")
-    try:
-        loss = math.inf if measured is None else read_plain(Metrics, measured).loss_per_token
-    except ValueError:
-        return False
+    loss = math.inf if model.validation is None else model.validation.loss_per_token
     return (
         model.training.get("run") == state.run
-        and model.corpus.get("fingerprint") == state.corpus
+        and model.corpus is not None
+        and model.corpus.fingerprint == state.corpus
         and model.config == state.model
         and loss <= state.counters.best_loss
     )

@@ -11,7 +11,7 @@ from poetgen.config import Engine as EngineName
 from poetgen.errors import DeviceError, SettingError
 from poetgen.generation.decode import Stepper
 from poetgen.networks.model import Weights
-from poetgen.networks.torch_extra import NO_TORCH, has_torch, need_torch
+from poetgen.networks.torch_optional import NO_TORCH, has_torch, need_torch
 from poetgen.shortage import ensure_memory
 from poetgen.tensor_file import Arrays
 from poetgen.training.batches import Batch

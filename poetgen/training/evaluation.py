@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +14,7 @@ from poetgen.config import SampleConfig
 from poetgen.corpus.corpus import Corpus, Poems
 from poetgen.corpus.vocabulary import NUM_SPECIAL, PAD, Vocabulary
 from poetgen.generation.decode import Stepper, generate, poem_rngs
+from poetgen.networks.model import Metrics
 from poetgen.training.batches import iter_batches
 
 # Large enough to be fast, small enough for any memory.
@@ -33,25 +33,6 @@ class Measurable(Protocol):
         self, inputs: NDArray[np.int64], targets: NDArray[np.int64], pad: int
     ) -> NDArray[np.float64]:
         """Return the loss in nats of every target (B, T) that is not ``pad``, (N,)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Metrics:
-    """Cross-entropy on a split, with its unit.
-
-    Per token: every token of every poem once, its end included; an unknown character is a
-    target like any other. Per hanzi: punctuation and ends are left out of loss and count.
-    """
-
-    loss_per_token: float
-    perplexity_per_token: float
-    perplexity_per_hanzi: float | None
-    num_tokens: int
-    num_hanzi: int
-
-    def as_dict(self) -> dict[str, float | int | None]:
-        """Return the metrics as plain values for JSON."""
-        return asdict(self)
 
 
 def evaluate(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from poetgen.config import ModelConfig, TokenKind, TrainConfig
-from poetgen.training.evaluation import Metrics
+from poetgen.networks.model import Metrics
 
 Reason = Literal["done", "time", "patience", "interrupted"]
 

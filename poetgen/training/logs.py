@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,7 +59,7 @@ class MetricsLog:
         """Record a validation."""
         record = {
             "step": validated.step,
-            "validation": validated.metrics.as_dict(),
+            "validation": asdict(validated.metrics),
             "is_best": validated.is_best,
         }
         self._add(record, _clock(elapsed_seconds, num_threads))

@@ -9,15 +9,16 @@ import numpy as np
 import threadpoolctl
 from numpy.typing import NDArray
 
+from poetgen.arrays import FloatArray
 from poetgen.config import Engine as EngineName
 from poetgen.config import ModelConfig, TrainConfig
 from poetgen.corpus.vocabulary import PAD
 from poetgen.errors import DeviceError, SettingError
-from poetgen.networks.bptt import States, draw_masks, loss_and_gradients
-from poetgen.networks.cells import CELLS, Array
+from poetgen.networks.bptt import draw_masks, loss_and_gradients
+from poetgen.networks.cells import CELLS
+from poetgen.networks.initialisation import draw_weights
 from poetgen.networks.model import Weights, weight_shapes
-from poetgen.networks.numpy_model import NumpyModel
-from poetgen.networks.start import draw_weights
+from poetgen.networks.numpy_model import NumpyModel, States
 from poetgen.tensor_file import Arrays
 from poetgen.training.batches import Batch
 from poetgen.training.layout import Layout
@@ -78,7 +79,7 @@ class NumpyEngine:
         inputs, targets = batch.read()
         masks = draw_masks(self._model_config, inputs.T.shape, config.dropout, rng)
         loss, gradients, state = loss_and_gradients(
-            self._model_config, self._weights, inputs, targets, PAD, self._state, masks
+            self.network(), inputs, targets, PAD, self._state, masks
         )
         gradient = _flatten(self._model_config, gradients)
         if not (math.isfinite(loss) and np.isfinite(gradient).all()):
@@ -163,11 +164,11 @@ def _set_blas_threads(number: int) -> None:
         library.set_num_threads(number)
 
 
-def _flatten(config: ModelConfig, weights: Weights) -> Array:
+def _flatten(config: ModelConfig, weights: Weights) -> FloatArray:
     return np.concatenate([weights[name].ravel() for name in weight_shapes(config)])
 
 
-def _views(config: ModelConfig, flat: Array) -> Weights:
+def _views(config: ModelConfig, flat: FloatArray) -> Weights:
     views: Weights = {}
     first = 0
     for name, shape in weight_shapes(config).items():

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from poetgen.arrays import FloatArray
 from poetgen.config import Optimizer
-from poetgen.networks.cells import Array
 
 # The second is lower than usual: on small data the step size should adapt sooner.
 BETAS = (0.9, 0.99)
@@ -30,14 +30,14 @@ _SLOTS: dict[Optimizer, tuple[str, ...]] = {
 class FlatOptimizer:
     """An optimizer and its state: one array as long as the weights for each slot."""
 
-    def __init__(self, kind: Optimizer, weights: Array, weight_decay: float = 0.0) -> None:
+    def __init__(self, kind: Optimizer, weights: FloatArray, weight_decay: float = 0.0) -> None:
         """Start with an empty state; only AdamW uses ``weight_decay``."""
         self.kind = kind
         self.weight_decay = weight_decay
         self.num_steps = 0
         self.slots = {slot: np.zeros_like(weights) for slot in _SLOTS[kind]}
 
-    def step(self, weights: Array, gradient: Array, rate: float) -> None:
+    def step(self, weights: FloatArray, gradient: FloatArray, rate: float) -> None:
         """Move ``weights`` (N,) in place, against ``gradient`` (N,)."""
         self.num_steps += 1
         match self.kind:
@@ -56,7 +56,7 @@ class FlatOptimizer:
                 square += gradient * gradient
                 weights -= rate * gradient / (np.sqrt(square) + _ADAGRAD_EPSILON)
 
-    def _adam(self, gradient: Array, rate: float) -> Array:
+    def _adam(self, gradient: FloatArray, rate: float) -> FloatArray:
         """Return m / √v of both running means, each with the correction for its start at zero."""
         mean, square = self.slots["mean"], self.slots["square"]
         first, second = BETAS
@@ -65,12 +65,12 @@ class FlatOptimizer:
         root = np.sqrt(square)
         root /= (1 - second**self.num_steps) ** 0.5
         root += _EPSILON
-        step: Array = mean / root
+        step: FloatArray = mean / root
         step *= rate / (1 - first**self.num_steps)
         return step
 
 
-def clip(gradient: Array, max_norm: float | None, max_value: float | None) -> None:
+def clip(gradient: FloatArray, max_norm: float | None, max_value: float | None) -> None:
     """Clip ``gradient`` (N,) in place: each number to ±``max_value``, then the norm."""
     if max_value is not None:
         np.clip(gradient, -max_value, max_value, out=gradient)

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from poetgen.config import Device
 from poetgen.errors import DeviceError, PoetgenError, SettingError
-from poetgen.networks.torch_extra import need_torch
+from poetgen.networks.torch_optional import need_torch
 
 Value = TypeVar("Value")
 

@@ -16,12 +16,11 @@ from poetgen.config import ModelConfig, TrainConfig
 from poetgen.corpus.vocabulary import PAD
 from poetgen.generation.decode import Stepper
 from poetgen.networks.cells import CELLS
-from poetgen.networks.devices import pick_device
+from poetgen.networks.devices import has_bfloat16_flags, pick_device, pick_precision
 from poetgen.networks.model import Weights
 from poetgen.networks.numpy_model import NumpyModel
-from poetgen.networks.precision import has_bfloat16_flags, pick_precision
-from poetgen.networks.torch_model import LanguageModel, TorchState, detach, weights_of
-from poetgen.networks.torch_stepper import TorchStepper
+from poetgen.networks.torch_model import LanguageModel, TorchStepper, weights_of
+from poetgen.networks.torch_recurrence import TorchState
 from poetgen.tensor_file import Arrays
 from poetgen.training.batches import Batch, part_of
 from poetgen.training.layout import RANDOM, Layout
@@ -122,7 +121,7 @@ class TorchEngine:
             loss, state = self._learner(inputs, wanted, places, self._states.get(number))
         # Gradients of several processes are averaged, but the sum is needed.
         (loss * (self._processes.size / num_targets)).backward()
-        self._states[number] = detach(state)
+        self._states[number] = state
         share: torch.Tensor = loss.detach() / num_targets
         return share
 
@@ -210,7 +209,7 @@ class TorchEngine:
         return {
             (part, number): tensor.float().cpu().numpy()
             for part, state in self._states.items()
-            for number, tensor in enumerate(state if isinstance(state, tuple) else (state,))
+            for number, tensor in enumerate(state)
         }
 
     def layout(self, has_learned: bool, carried: Batch | None) -> Layout:
@@ -253,11 +252,7 @@ class TorchEngine:
         self.model.load_state_dict(weights)
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
         self._restore_random(arrays)
-        self._states = {
-            part: state[0] if len(state) == 1 else (state[0], state[1])
-            for part, state in states.items()
-            if part in self._parts
-        }
+        self._states = {part: tuple(state) for part, state in states.items() if part in self._parts}
 
     def _restore_random(self, arrays: Arrays) -> None:
         random = f"{RANDOM}{self._processes.rank}"

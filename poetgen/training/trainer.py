@@ -12,7 +12,7 @@ from typing import SupportsFloat
 from poetgen.config import TrainConfig
 from poetgen.corpus.corpus import Corpus
 from poetgen.errors import DivergedError
-from poetgen.networks.model import Model, num_parameters
+from poetgen.networks.model import CorpusRef, Metrics, Model, num_parameters
 from poetgen.networks.model_file import save_model
 from poetgen.shortage import give_memory_back
 from poetgen.tensor_file import all_finite
@@ -27,13 +27,7 @@ from poetgen.training.checkpoint import (
     save_checkpoint,
 )
 from poetgen.training.engine import make_engine
-from poetgen.training.evaluation import (
-    Metrics,
-    evaluate,
-    guess_line,
-    sample_interval,
-    sample_poems,
-)
+from poetgen.training.evaluation import evaluate, guess_line, sample_interval, sample_poems
 from poetgen.training.events import (
     OnEvent,
     Progress,
@@ -274,7 +268,7 @@ class Trainer:
         if is_best:
             counters.best_loss = metrics.loss_per_token
             self.best = metrics
-            self._save_model({"validation": metrics.as_dict()})
+            self._save_model()
         validated = Validated(counters.step, metrics, is_best)
         self._log.add_validation(validated, counters.elapsed_seconds, self.engine.threads.number)
         self._checkpoint()
@@ -321,7 +315,7 @@ class Trainer:
             self._checkpoint()
             if self.best is None:
                 # Nothing is measured yet, but there is something to play with.
-                self._save_model({})
+                self._save_model()
         else:
             self._sample(on_event)
         trained = self._result(reason)
@@ -349,7 +343,7 @@ class Trainer:
             smooth_loss=counters.smooth_loss,
         )
 
-    def _save_model(self, metrics: dict[str, object]) -> None:
+    def _save_model(self) -> None:
         if not self._processes.is_first:
             return
         engine, corpus = self.engine, self.corpus
@@ -368,8 +362,8 @@ class Trainer:
             weights=engine.weights(),
             script=corpus.script,
             training=training,
-            corpus={"name": corpus.name, "fingerprint": corpus.fingerprint},
-            metrics=metrics,
+            corpus=CorpusRef(corpus.name, corpus.fingerprint),
+            validation=self.best,
         )
         save_model(model, self.files.model)
 

@@ -101,7 +101,7 @@ def kill_again_and_again(workplace, engine, count, epochs):
     killed, unharmed = load_model(files.model), load_model(whole.model)
     for name, weights in unharmed.weights.items():
         np.testing.assert_array_equal(killed.weights[name], weights, err_msg=name)
-    assert killed.metrics == unharmed.metrics
+    assert killed.validation == unharmed.validation
     assert records_of(files) == records_of(whole)
     return f"{count} kills, at last after {steps[-1]} steps; {damaged} found half a save"
 

@@ -9,7 +9,7 @@ import pytest
 from poetgen.cli.app import _explain
 from poetgen.config import TrainConfig
 from poetgen.errors import DeviceError, SettingError
-from poetgen.networks import torch_extra
+from poetgen.networks import torch_optional
 from poetgen.networks.model_file import load_model
 from poetgen.training import engine
 from poetgen.training.checkpoint import load_checkpoint
@@ -98,7 +98,7 @@ def test_every_command_works_without_torch(told, name):
 def test_a_training_says_once_that_numpy_computes_and_how_to_get_torch(told):
     for name in ("train", "begin"):
         lines = [line for line in told[1][name][2].splitlines() if "torch" in line]
-        assert lines == [torch_extra.NO_TORCH]
+        assert lines == [torch_optional.NO_TORCH]
         assert "pip install 'poetgen[train]'" in lines[0]
 
 
@@ -140,7 +140,7 @@ def test_what_needs_torch_names_the_extra_in_two_lines(told, name):
 
 @pytest.mark.parametrize("there", [True, False])
 def test_which_engine_computes(monkeypatch, there):
-    for module in (engine, torch_extra):
+    for module in (engine, torch_optional):
         monkeypatch.setattr(module, "has_torch", lambda: there)
     assert TrainConfig().engine == "auto"
     assert pick_engine("auto", "auto") == pick_engine("auto", "cpu") == ["numpy", "torch"][there]
@@ -168,7 +168,7 @@ def test_a_missing_part_of_torch_is_not_taken_for_a_missing_torch(monkeypatch, t
     (tmp_path / "torch").mkdir()
     stub = tmp_path / "torch/__init__.py"
     stub.write_text("raise ModuleNotFoundError('No module named torch')")
-    assert not torch_extra.has_torch()
+    assert not torch_optional.has_torch()
     stub.write_text("import a_part_that_is_not_there")
     with pytest.raises(ModuleNotFoundError, match="a_part"):
-        torch_extra.has_torch()
+        torch_optional.has_torch()

@@ -18,8 +18,7 @@ from poetgen.errors import ModelError
 from poetgen.generation.poems import load_poet
 from poetgen.networks.model_file import load_model, save_model
 from poetgen.networks.numpy_model import NumpyModel
-from poetgen.networks.torch_model import build
-from poetgen.networks.torch_stepper import TorchStepper
+from poetgen.networks.torch_model import TorchStepper, build
 from poetgen.places import find_model
 from tests.foreign.hostile import Reduced
 

@@ -16,8 +16,7 @@ from poetgen.generation.poems import Poet, load_poet
 from poetgen.generation.prompt import encode_prompt
 from poetgen.networks.model_file import save_model
 from poetgen.networks.numpy_model import NumpyModel
-from poetgen.networks.torch_model import build
-from poetgen.networks.torch_stepper import TorchStepper
+from poetgen.networks.torch_model import TorchStepper, build
 from tests.tiny import HANZI, tiny_model
 
 SEEDS = st.integers(0, 2**63 - 1)

@@ -23,8 +23,7 @@ from poetgen.generation.sampling import probabilities, softmax
 from poetgen.generation.search import best_branches
 from poetgen.generation.stochastic_beam import bounded_gumbels, log1mexp, sample_distinct
 from poetgen.networks.numpy_model import NumpyModel
-from poetgen.networks.torch_model import build
-from poetgen.networks.torch_stepper import TorchStepper
+from poetgen.networks.torch_model import TorchStepper, build
 from tests.chance import assert_counts_follow
 from tests.command import assert_two_line_error, poetgen
 from tests.tiny import tiny_model

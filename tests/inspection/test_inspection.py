@@ -22,6 +22,7 @@ from poetgen.inspection.trace import (
     total_variation,
 )
 from poetgen.networks.cells import CELLS
+from poetgen.networks.model import Metrics
 from poetgen.networks.model_file import save_model
 from poetgen.networks.numpy_model import NumpyModel
 from tests.command import assert_two_line_error, poetgen
@@ -239,14 +240,17 @@ def test_wrong_use_of_inspect_gives_two_lines(here):
 
 @pytest.fixture
 def strange(tmp_path):
-    """A model whose metrics are not those that poetgen writes."""
+    """A model with more metrics than those that poetgen writes."""
     metrics = {
         "model": {"name": "tang"},
-        "validation": 5,
         "\x1b[2J\u202e": {"\x1b]0;x\x07日\nscript keep": float("nan"), "count": 12345},
     }
     path = tmp_path / "strange.safetensors"
-    save_model(dataclasses.replace(tiny_model(), metrics=metrics), path)
+    validation = Metrics(3.25, 25.75, None, 12345, 0)
+    model = dataclasses.replace(
+        tiny_model(), validation=validation, extra={"metrics": metrics, "validation": {"bits": 4.5}}
+    )
+    save_model(model, path)
     return path
 
 
@@ -259,8 +263,9 @@ def test_the_metrics_of_a_stranger_are_shown_and_hide_nothing(strange, capsys):
         "strange",
         "metrics model",
         "name tang",
-        "metrics validation  ",
-        "12,345",
+        "metrics validation",
+        "num_tokens 12,345",
+        "bits 4.5",
     ):
         assert words in said
     assert sum(line.startswith("script") for line in said.splitlines()) == 1

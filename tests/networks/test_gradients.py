@@ -7,19 +7,20 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.nn import functional as F
 
 from poetgen.config import ARCHS, ModelConfig, SampleConfig
 from poetgen.corpus.vocabulary import END, PAD, START, UNK, Vocabulary
 from poetgen.errors import SettingError
 from poetgen.generation.decode import generate
-from poetgen.networks.bptt import draw_masks, loss_and_gradients, losses, zero_state
+from poetgen.networks import torch_model
+from poetgen.networks.bptt import draw_masks, loss_and_gradients
+from poetgen.networks.initialisation import draw_weights
 from poetgen.networks.model import Model, num_parameters, weight_shapes
-from poetgen.networks.model_file import _KIND, load_model, save_model
+from poetgen.networks.model_file import KIND, load_model, save_model
 from poetgen.networks.numpy_model import NumpyModel
-from poetgen.networks.output import cross_entropy, logits_backward, logits_of
-from poetgen.networks.start import draw_weights
-from poetgen.networks.torch_model import LanguageModel, build, weights_of
-from poetgen.networks.torch_stepper import TorchStepper
+from poetgen.networks.output_layer import cross_entropy, logits_backward, logits_of
+from poetgen.networks.torch_model import LanguageModel, TorchStepper, build, weights_of
 from poetgen.places import shipped_models
 from poetgen.tensor_file import load_sealed, save_sealed
 from tests.tiny import HANZI, tiny_model, tiny_weights
@@ -59,19 +60,23 @@ def ragged(seed=0, lengths=LENGTHS):
 
 
 def torch_twin(config, weights):
-    """The same model with torch's own layers, whose gradients are autograd's."""
-    model = LanguageModel(config)
-    own = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[config.arch]
-    model.rnn = own(config.embedding_dim, H, config.num_layers, batch_first=True)
-    model.double()
+    """The same model with torch's own steps, whose gradients are autograd's."""
+    model = LanguageModel(config).double()
+    model.rnn.uses_own_steps = lambda inputs: False
     model.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
     return model
 
 
 def torch_state(state):
-    """Layers of (h,) or (h, c) as torch has them."""
-    parts = [torch.from_numpy(np.stack(part)) for part in zip(*state, strict=True)]
-    return tuple(parts) if len(parts) == 2 else parts[0]
+    """The layers of h, and of c, one above the other."""
+    return tuple(torch.from_numpy(np.stack(part)) for part in zip(*state, strict=True))
+
+
+def torch_loss(logits, targets):
+    """The mean loss of all targets but PAD."""
+    return F.cross_entropy(
+        logits.flatten(0, 1), torch.from_numpy(targets).flatten(), ignore_index=PAD
+    )
 
 
 def assert_same(found, expected, what=""):
@@ -87,33 +92,28 @@ def assert_same(found, expected, what=""):
 def test_logits_loss_and_every_gradient_are_those_of_torch(arch, num_layers, output):
     config = config_of(arch, num_layers, output)
     weights = tiny_weights(config, 1, np.float64)
+    network = NumpyModel(config, weights)
     rng = np.random.default_rng(2)
-    state = [
-        tuple(rng.normal(size=(B, H)) for _ in layer) for layer in zero_state(config, weights, B)
-    ]
+    state = [tuple(rng.normal(size=(B, H)) for _ in layer) for layer in network.start(B)]
     inputs, targets = ragged()
     model = torch_twin(config, weights)
 
-    hidden, end = model.hidden(torch.from_numpy(inputs), torch_state(state))
-    each = model.losses_of(hidden, torch.from_numpy(targets), PAD)
-    mean = each.mean()
+    logits, end = model(torch.from_numpy(inputs), torch_state(state))
+    mean = torch_loss(logits, targets)
     mean.backward()
-    loss, gradients, last = loss_and_gradients(config, weights, inputs, targets, PAD, state)
+    loss, gradients, last = loss_and_gradients(network, inputs, targets, PAD, state)
 
     assert loss == pytest.approx(mean.item(), rel=1e-9)
     assert gradients.keys() == weights.keys()
     for name, parameter in model.named_parameters():
         assert_same(gradients[name], parameter.grad.numpy(), name)
-    for part, expected in zip(
-        zip(*last, strict=True), end if arch == "lstm" else [end], strict=True
-    ):
-        assert_same(np.stack(part), expected.detach().numpy())
+    for part, expected in zip(torch_state(last), end, strict=True):
+        assert_same(part.numpy(), expected.detach().numpy())
 
     with torch.no_grad():
         expected, _ = model(torch.from_numpy(inputs))
-        alone = model.losses(torch.from_numpy(inputs), torch.from_numpy(targets), PAD)
-    assert_same(losses(config, weights, inputs, targets, PAD), alone.numpy())
-    network = NumpyModel(config, weights)
+    alone = model.losses(torch.from_numpy(inputs), torch.from_numpy(targets), PAD)
+    assert_same(network.losses(inputs, targets, PAD), alone.numpy())
     state = network.start(B)
     for t in range(T):
         logits, state = network.step(inputs[:, t], state)
@@ -141,9 +141,10 @@ def test_every_gradient_is_the_difference_that_a_small_change_makes(
         changed = weights[name].copy()
         changed[place] += change
         moved = {**weights, name: changed}
-        return loss_and_gradients(config, moved, inputs, targets, PAD, masks=masks)[0]
+        return loss_and_gradients(NumpyModel(config, moved), inputs, targets, PAD, masks=masks)[0]
 
-    _, gradients, _ = loss_and_gradients(config, weights, inputs, targets, PAD, masks=masks)
+    network = NumpyModel(config, weights)
+    _, gradients, _ = loss_and_gradients(network, inputs, targets, PAD, masks=masks)
     step = 1e-5
     for name, w in weights.items():
         # The largest, which an error would show in first, and one by chance.
@@ -159,18 +160,18 @@ def test_every_gradient_is_the_difference_that_a_small_change_makes(
 def test_windows_with_the_state_carried_on_are_torchs_and_read_as_one(arch, num_layers):
     config = config_of(arch, num_layers, "own")
     weights = tiny_weights(config, 3, np.float64)
-    model = torch_twin(config, weights)
+    network, model = NumpyModel(config, weights), torch_twin(config, weights)
     inputs, targets = np.random.default_rng(5).integers(1, V, (2, B, 3 * T))
-    whole, _, whole_end = loss_and_gradients(config, weights, inputs, targets, PAD)
+    whole, _, whole_end = loss_and_gradients(network, inputs, targets, PAD)
     state, carried, window_losses = None, None, []
     for first in range(0, 3 * T, T):
         window = inputs[:, first : first + T], targets[:, first : first + T]
-        loss, gradients, state = loss_and_gradients(config, weights, *window, PAD, state)
+        loss, gradients, state = loss_and_gradients(network, *window, PAD, state)
         model.zero_grad()
-        hidden, carried = model.hidden(torch.from_numpy(window[0]), carried)
-        model.losses_of(hidden, torch.from_numpy(window[1]), PAD).mean().backward()
-        # Nothing flows back over the edge of a window.
-        carried = tuple(c.detach() for c in carried) if arch == "lstm" else carried.detach()
+        logits, carried = model(torch.from_numpy(window[0]), carried)
+        torch_loss(logits, window[1]).backward()
+        # No gradient flows back over the edge of a window.
+        carried = tuple(part.detach() for part in carried)
         for name, parameter in model.named_parameters():
             assert_same(gradients[name], parameter.grad.numpy(), name)
         window_losses.append(loss)
@@ -183,11 +184,11 @@ def test_windows_with_the_state_carried_on_are_torchs_and_read_as_one(arch, num_
 @architectures
 def test_padding_changes_no_gradient(arch, output):
     config = config_of(arch, 2, output)
-    weights = tiny_weights(config, 1, np.float64)
+    network = NumpyModel(config, tiny_weights(config, 1, np.float64))
     inputs, targets = ragged(3, (T, T))
     wider = [np.pad(ids, ((0, 0), (0, 4)), constant_values=PAD) for ids in (inputs, targets)]
-    loss, gradients, _ = loss_and_gradients(config, weights, inputs, targets, PAD)
-    wide_loss, wide_gradients, _ = loss_and_gradients(config, weights, *wider, PAD)
+    loss, gradients, _ = loss_and_gradients(network, inputs, targets, PAD)
+    wide_loss, wide_gradients, _ = loss_and_gradients(network, *wider, PAD)
     assert wide_loss == pytest.approx(loss, rel=1e-12)
     for name, gradient in gradients.items():
         assert_same(wide_gradients[name], gradient, name)
@@ -198,9 +199,9 @@ def test_gradients_have_the_precision_of_the_weights(arch):
     for dtype in (np.float32, np.float64):
         for output in OUTPUTS:
             config = config_of(arch, 2, output)
-            weights = tiny_weights(config, 1, dtype)
+            network = NumpyModel(config, tiny_weights(config, 1, dtype))
             masks = draw_masks(config, (T, B), 0.3, np.random.default_rng(0))
-            _, gradients, state = loss_and_gradients(config, weights, *ragged(), PAD, masks=masks)
+            _, gradients, state = loss_and_gradients(network, *ragged(), PAD, masks=masks)
             assert {g.dtype for g in gradients.values()} == {np.dtype(dtype)}
             assert {part.dtype for layer in state for part in layer} == {np.dtype(dtype)}
 
@@ -251,9 +252,9 @@ def test_the_gumbel_density_stays_finite_for_any_scores_and_the_engines_agree():
     assert np.isfinite(losses_).all()
     assert np.isfinite(d_scores).all()
     twin = torch.from_numpy(scores).requires_grad_()
-    found = LanguageModel(config)._density(twin)
+    found = torch_model.logits_of(config, twin)
     np.testing.assert_allclose(found.detach().numpy(), logits, rtol=1e-5)
-    torch.nn.functional.cross_entropy(found, torch.tensor([3, 0]), reduction="sum").backward()
+    F.cross_entropy(found, torch.tensor([3, 0]), reduction="sum").backward()
     np.testing.assert_allclose(d_scores, twin.grad.numpy(), rtol=1e-4)
 
 
@@ -342,8 +343,8 @@ def test_a_file_from_before_there_were_other_outputs_is_a_tied_softmax_model(tmp
     path = tmp_path / "m.safetensors"
     model = tiny_model("lstm")
     save_model(model, path)
-    weights, card = load_sealed(path, _KIND, "")
+    weights, card = load_sealed(path, KIND, "")
     for name in ("tied", "one_hot", "output", "softmax_temperature", "gumbel_tau"):
         del card["model"][name]
-    save_sealed(path, _KIND, weights, card)
+    save_sealed(path, KIND, weights, card)
     assert load_model(path).config == model.config

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import math
 import os
 import tracemalloc
 
@@ -12,9 +13,8 @@ from safetensors.numpy import save_file
 from poetgen.config import ARCHS, ModelConfig
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import ModelError
-from poetgen.networks.half import widened
-from poetgen.networks.model import Model, num_parameters
-from poetgen.networks.model_file import load_model, save_model
+from poetgen.networks.model import CorpusRef, Metrics, Model, num_parameters
+from poetgen.networks.model_file import load_model, save_model, widen
 from poetgen.tensor_file import Kind, save_sealed
 from poetgen.training.checkpoint import load_checkpoint
 from tests.tiny import tiny_model, tiny_weights
@@ -27,6 +27,7 @@ TEXTS = st.text(
 CARDS = st.dictionaries(
     TEXTS, st.one_of(st.none(), st.booleans(), st.integers(), TEXTS, st.floats(allow_nan=False))
 )
+METRICS = Metrics(3.25, 25.75, None, 4, 0)
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def path(tmp_path):
 def saved(path):
     """The smallest model file, as bytes; ``path`` holds it."""
     config = ModelConfig(arch="rnn", vocab_size=6, embedding_dim=2, hidden_size=3)
-    model = Model(config, Vocabulary("日，"), tiny_weights(config), metrics={"loss": 1.25})
+    model = Model(config, Vocabulary("日，"), tiny_weights(config), validation=METRICS)
     save_model(model, path)
     return path.read_bytes()
 
@@ -49,12 +50,17 @@ def test_a_model_comes_back_as_it_was_but_for_float16(arch, num_layers, path):
     model = dataclasses.replace(
         tiny_model(arch, num_layers),
         training={"arch": arch, "learning_rate": 4e-3, "grad_clip": None},
-        corpus={"name": "唐", "fingerprint": "abc"},
-        metrics={"validation": {"loss_per_token": 3.25}},
+        corpus=CorpusRef("唐", "abc"),
+        validation=METRICS,
+        extra={
+            "corpus": {"licence": "MIT"},
+            "metrics": {"test": {"loss_per_token": 3}},
+            "validation": {"bits_per_token": 4.5},
+        },
     )
     save_model(model, path)
     loaded = load_model(path)
-    for name in ("config", "script", "training", "corpus", "metrics"):
+    for name in ("config", "script", "training", "corpus", "validation", "extra"):
         assert getattr(loaded, name) == getattr(model, name), name
     assert loaded.vocabulary.tokens == model.vocabulary.tokens
     assert loaded.weights.keys() == model.weights.keys()
@@ -69,11 +75,11 @@ def test_a_model_comes_back_as_it_was_but_for_float16(arch, num_layers, path):
 def test_any_vocabulary_and_any_card_survive_the_file(card, tokens, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "any.safetensors"
     model = tiny_model(tokens="".join(chr(0x4E00 + i) for i in range(len(tokens))))
-    model = dataclasses.replace(model, vocabulary=Vocabulary(sorted(tokens)), metrics=card)
+    model = dataclasses.replace(model, vocabulary=Vocabulary(sorted(tokens)), training=card)
     save_model(model, path)
     loaded = load_model(path)
     assert loaded.vocabulary.tokens == tuple(sorted(tokens))
-    assert loaded.metrics == card
+    assert loaded.training == card
 
 
 def test_saving_twice_gives_the_same_bytes(saved, path, tmp_path):
@@ -81,6 +87,24 @@ def test_saving_twice_gives_the_same_bytes(saved, path, tmp_path):
     backwards = dict(reversed(model.weights.items()))
     save_model(dataclasses.replace(model, weights=backwards), tmp_path / "again.safetensors")
     assert (tmp_path / "again.safetensors").read_bytes() == saved
+
+
+def test_what_a_file_says_beyond_what_poetgen_knows_is_saved_again(path, tmp_path):
+    model = tiny_model("rnn", tokens="日月，")
+    kind = Kind(key="poetgen", version=1, noun="model file")
+    about = {
+        "corpus": {"name": "tang", "fingerprint": "5a", "licence": "MIT"},
+        "metrics": {
+            "validation": {**dataclasses.asdict(METRICS), "bits_per_token": 4.5},
+            "test": {"loss_per_token": "?"},
+        },
+    }
+    half = {name: w.astype(np.float16) for name, w in model.weights.items()}
+    save_sealed(path, kind, half, _card(model, **about))
+    loaded = load_model(path)
+    assert (loaded.corpus, loaded.validation) == (CorpusRef("tang", "5a"), METRICS)
+    save_model(loaded, tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
 
 
 def test_every_truncation_is_refused(saved, path):
@@ -183,6 +207,13 @@ def _card(written, **changes):
         {"script": None},
         {"training": []},
         {"metrics": "good"},
+        {"metrics": {"validation": 5}},
+        {"metrics": {"validation": {"loss_per_token": 3.25}}},
+        {"metrics": {"validation": {**dataclasses.asdict(METRICS), "num_tokens": "many"}}},
+        {"metrics": {"validation": {**dataclasses.asdict(METRICS), "loss_per_token": math.nan}}},
+        {"corpus": "tang"},
+        {"corpus": {"name": "tang"}},
+        {"corpus": {"name": "tang", "fingerprint": None}},
         {"model": {"arch": "rnn", "vocab_size": 7, "num_layers": 10**15}},
         {"model": {"arch": "rnn", "vocab_size": 7, "output": "hardmax"}},
         {"model": {"arch": "rnn", "vocab_size": 7, "embedding_dim": 7.0, "hidden_size": 12}},
@@ -217,7 +248,7 @@ def test_weights_that_are_no_numbers_are_neither_read_nor_written(bad, path):
     weights["output_bias"][2] = bad
     kind = Kind(key="poetgen", version=1, noun="model file")
     save_sealed(path, kind, weights, _card(model))
-    with pytest.raises(ModelError, match="not a number"):
+    with pytest.raises(ModelError, match="NaN"):
         load_model(path)
     path.unlink()
     with pytest.raises(ModelError):
@@ -230,7 +261,7 @@ def test_weights_that_are_no_numbers_are_neither_read_nor_written(bad, path):
 
 def test_every_number_of_16_bits_is_widened_exactly():
     halves = np.arange(2**16, dtype=np.uint16).view(np.float16).reshape(4, -1)
-    wide = widened(halves)
+    wide = widen(halves)
     finite = np.isfinite(halves)
     assert wide.dtype == np.float32
     exact = halves[finite].astype(np.float32)
@@ -314,7 +345,7 @@ def test_a_checkpoint_is_no_model_and_a_model_no_checkpoint(saved, path, tmp_pat
 def test_a_failed_save_leaves_the_old_file_and_no_debris(saved, path):
     model = load_model(path)
     with pytest.raises(TypeError):
-        save_model(dataclasses.replace(model, metrics={"loss": object()}), path)
+        save_model(dataclasses.replace(model, training={"loss": object()}), path)
     assert path.read_bytes() == saved
     assert os.listdir(path.parent) == [path.name]
 

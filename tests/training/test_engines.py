@@ -15,8 +15,7 @@ from poetgen.config import ARCHS, ModelConfig
 from poetgen.errors import DeviceError, DivergedError, SettingError
 from poetgen.networks.model_file import load_model
 from poetgen.networks.numpy_model import NumpyModel
-from poetgen.networks.torch_model import LanguageModel, build
-from poetgen.networks.torch_stepper import TorchStepper
+from poetgen.networks.torch_model import LanguageModel, TorchStepper, build
 from poetgen.training.engine import make_engine
 from poetgen.training.evaluation import evaluate
 from poetgen.training.events import Progress, Sampled, Validated
@@ -269,7 +268,7 @@ def test_a_network_measures_as_the_model_does_and_in_parts(corpus, monkeypatch):
     weights = {name: w.detach().numpy() for name, w in model.named_parameters()}
     found = []
     for rows in (1, 7, 1024):
-        monkeypatch.setattr("poetgen.networks.bptt._ROWS", rows)
+        monkeypatch.setattr("poetgen.networks.numpy_model.LOSS_ROWS", rows)
         network = NumpyModel(model.config, weights)
         found.append(evaluate(network, corpus.splits["validation"], corpus.vocabulary))
     found.append(evaluate(TorchStepper(model), corpus.splits["validation"], corpus.vocabulary))

@@ -92,7 +92,7 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(corpus, tmp_path, arch, engi
     assert_equal_weights(parts.engine.weights(), whole.engine.weights())
     files = [load_model(trainer.files.model) for trainer in (parts, whole)]
     assert_equal_weights(files[0].weights, files[1].weights)
-    assert files[0].metrics == files[1].metrics
+    assert files[0].validation == files[1].validation
     assert files[0].config == files[1].config
     assert files[0].vocabulary.tokens == files[1].vocabulary.tokens
     assert metrics_of(parts.files) == metrics_of(whole.files)
@@ -104,7 +104,7 @@ def test_the_metrics_are_what_the_events_told(corpus, tmp_path):
     records = metrics_of(trainer.files)
     validated = [record for record in records if "validation" in record]
     assert [record["step"] for record in validated] == [e.step for e in of_kind(events, Validated)]
-    assert validated[-1]["validation"] == of_kind(events, Validated)[-1].metrics.as_dict()
+    assert validated[-1]["validation"] == dataclasses.asdict(of_kind(events, Validated)[-1].metrics)
     losses = [record for record in records if "loss" in record]
     assert [record["step"] for record in losses[:-1]] == list(range(10, losses[-1]["step"], 10))
     assert losses[-1]["step"] == trainer.total_steps
@@ -132,7 +132,7 @@ def test_what_is_planned_by_the_epoch_does_not_depend_on_where_a_run_goes_on():
 def test_a_run_that_has_no_time_leaves_a_model_all_the_same(corpus, tmp_path):
     trainer = trainer_of(corpus, tmp_path, max_minutes=0.0)
     assert events_of(trainer)[-1].step == 0
-    assert load_model(trainer.files.model).metrics["validation"] == trainer.best.as_dict()
+    assert load_model(trainer.files.model).validation == trainer.best
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_an_interrupted_run_has_a_model_already(interrupted, corpus):
     model = load_model(interrupted.files.model)
     assert model.vocabulary.tokens == corpus.vocabulary.tokens
     # It was not measured: whoever stops a run does not want to wait.
-    assert model.metrics == {}
+    assert model.validation is None
     assert interrupted.best is None
 
 
@@ -218,7 +218,7 @@ def test_a_best_model_that_is_gone_is_written_again(corpus, tmp_path):
     (remark,) = again.resume(load_checkpoint(again.files.checkpoint))
     assert "m.safetensors is missing" in remark
     events_of(again)
-    assert load_model(again.files.model).metrics["validation"] == again.best.as_dict()
+    assert load_model(again.files.model).validation == again.best
 
 
 # Damage.
@@ -475,9 +475,9 @@ def test_a_model_that_is_not_the_best_of_this_run_is_refused(measured, corpus, t
     elif what == "no run":
         save_model(dataclasses.replace(model, training={}), path)
     elif what == "earlier":
-        loss = model.metrics["validation"]["loss_per_token"] + 0.1
-        validation = {**model.metrics["validation"], "loss_per_token": loss}
-        save_model(dataclasses.replace(model, metrics={"validation": validation}), path)
+        loss = model.validation.loss_per_token + 0.1
+        validation = dataclasses.replace(model.validation, loss_per_token=loss)
+        save_model(dataclasses.replace(model, validation=validation), path)
     else:
         kind = Kind(key="poetgen", version=2, noun="model file")
         save_sealed(path, kind, *load_sealed(path, dataclasses.replace(kind, version=1), ""))
@@ -513,7 +513,7 @@ def test_a_damaged_best_model_is_written_again(measured, corpus):
     (remark,) = trainer.resume(load_checkpoint(measured.files.checkpoint))
     assert "m.safetensors is damaged" in remark
     assert events_of(trainer)[-1].reason == "done"
-    assert load_model(path).metrics["validation"] == trainer.best.as_dict()
+    assert load_model(path).validation == trainer.best
 
 
 # Metrics.
@@ -607,7 +607,7 @@ def test_a_validation_that_is_no_number_is_a_set_back(corpus, tmp_path, monkeypa
     assert events[-1].reason == "done"
     assert calls.count(trainer.total_steps) == 2
     assert all(math.isfinite(e.metrics.loss_per_token) for e in of_kind(events, Validated))
-    assert load_model(trainer.files.model).metrics["validation"] == trainer.best.as_dict()
+    assert load_model(trainer.files.model).validation == trainer.best
 
 
 @pytest.mark.parametrize("engine", ["torch", "numpy"])
@@ -700,7 +700,7 @@ def test_a_run_killed_at_its_end_whose_model_is_gone_measures_and_saves_it_again
     again = resumed(corpus, tmp_path, epochs=1)
     assert [event.is_best for event in of_kind(events_of(again), Validated)] == [True]
     assert_equal_weights(again.engine.weights(), trainer.engine.weights())
-    assert load_model(again.files.model).metrics["validation"] == trainer.best.as_dict()
+    assert load_model(again.files.model).validation == trainer.best
 
 
 def test_setting_the_clock_changes_nothing(corpus, tmp_path, monkeypatch):

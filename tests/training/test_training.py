@@ -21,10 +21,9 @@ from poetgen.corpus.corpus import encode_poems
 from poetgen.corpus.prepare import prepare
 from poetgen.corpus.vocabulary import END, PAD, UNK, Vocabulary
 from poetgen.errors import DeviceError
-from poetgen.networks.model import num_parameters
+from poetgen.networks.model import CorpusRef, num_parameters
 from poetgen.networks.model_file import load_model
-from poetgen.networks.torch_model import LanguageModel, weights_of
-from poetgen.networks.torch_stepper import TorchStepper
+from poetgen.networks.torch_model import LanguageModel, TorchStepper, weights_of
 from poetgen.training import trainer as trainer_module
 from poetgen.training.evaluation import evaluate, guess_line, sample_poems
 from poetgen.training.events import Progress, Sampled, Started, Trained, Validated
@@ -166,9 +165,9 @@ def test_the_model_file_is_the_model_of_the_best_validation(told):
     best = [event for event in of_kind(events, Validated) if event.is_best][-1]
     half = {name: w.astype(np.float16) for name, w in snapshots[best.step].items()}
     assert_equal_weights(model.weights, half)
-    assert model.metrics["validation"] == best.metrics.as_dict()
+    assert model.validation == best.metrics
     assert model.training["step"] == best.step
-    assert model.corpus["fingerprint"] == trainer.corpus.fingerprint
+    assert model.corpus == CorpusRef(trainer.corpus.name, trainer.corpus.fingerprint)
     assert model.vocabulary.tokens == trainer.corpus.vocabulary.tokens
     for name, value in dataclasses.asdict(trainer.config).items():
         if name not in ("device", "precision"):
@@ -198,7 +197,7 @@ def test_a_later_and_worse_model_does_not_replace_the_best(corpus, tmp_path, mon
     best = validated[1]
     model = load_model(trainer.files.model)
     assert model.training["step"] == best.step
-    assert model.metrics["validation"] == best.metrics.as_dict()
+    assert model.validation == best.metrics
     half = {name: w.astype(np.float16) for name, w in kept[best.step].items()}
     assert_equal_weights(model.weights, half)
 
@@ -252,7 +251,7 @@ def test_a_run_ends_in_its_time_and_leaves_a_model(corpus, tmp_path, monkeypatch
     rates = [event.learning_rate for event in of_kind(events, Progress)]
     # The rate has come down by then: the run was planned for its time.
     assert rates[-1] < 0.3 * max(rates)
-    assert load_model(trainer.files.model).metrics["validation"] == trainer.best.as_dict()
+    assert load_model(trainer.files.model).validation == trainer.best
 
 
 def test_a_run_of_max_tokens_reads_about_so_many(corpus, tmp_path):

@@ -1,6 +1,7 @@
-"""What training on a CPU does by hand is what torch does by itself."""
+"""CPU speed-ups compute what torch computes."""
 
 import contextlib
+import copy
 
 import numpy as np
 import pytest
@@ -8,88 +9,85 @@ import torch
 from torch.nn import functional as F
 
 from poetgen.config import TrainConfig
-from poetgen.networks import precision, torch_products, torch_recurrence, torch_training
-from poetgen.networks.torch_products import packs, product_with
+from poetgen.networks import devices, torch_linear, torch_loss
+from poetgen.networks.torch_dropout import Dropout
+from poetgen.networks.torch_linear import can_pack, packed_linear
+from poetgen.networks.torch_loss import cross_entropies, summed_cross_entropy
 from poetgen.networks.torch_recurrence import GRU, LSTM, RNN
-from poetgen.networks.torch_training import Dropout, cross_entropies, summed_cross_entropy
 from poetgen.training import torch_engine
 from tests.tiny import tiny_batch
 
 B, T, E, H, V = 3, 7, 4, 5, 11
-LAYERS = pytest.mark.parametrize(
-    ("ours", "theirs"),
-    [(RNN, torch.nn.RNN), (GRU, torch.nn.GRU), (LSTM, torch.nn.LSTM)],
-    ids=["rnn", "gru", "lstm"],
-)
+LAYERS = pytest.mark.parametrize("kind", [RNN, GRU, LSTM])
 
 
 @pytest.fixture
-def by_hand(monkeypatch):
-    """Let the LSTM by hand be seen in every precision, so that it can be compared exactly."""
-    monkeypatch.setattr(torch_recurrence, "lstm_by_hand", lambda inputs: torch.is_grad_enabled())
+def own_steps(monkeypatch):
+    """Let the LSTM take its own steps in every precision, so that it can be compared exactly."""
+    monkeypatch.setattr(LSTM, "uses_own_steps", GRU.uses_own_steps)
+
+
+def torchs(layers):
+    """The same layers, computed by torch."""
+    twin = copy.deepcopy(layers)
+    twin.uses_own_steps = lambda inputs: False
+    return twin
 
 
 def draw(*shape, seed=1):
     return torch.from_numpy(np.random.default_rng(seed).normal(size=shape))
 
 
-def state_of(layers, num_layers):
+def state_of(kind, num_layers):
     """One array for h, and of the LSTM another for c."""
     h, c = draw(num_layers, B, H, seed=2), draw(num_layers, B, H, seed=4)
-    return (h, c) if isinstance(layers, torch.nn.LSTM) else h
-
-
-def parts_of(state):
-    return state if isinstance(state, tuple) else (state,)
+    return (h, c) if kind is LSTM else (h,)
 
 
 def gradients_of(layers, x, state, weigh):
     """Outputs, last state, and the gradients by the input, the first state and all weights."""
     layers.zero_grad()
     x = x.clone().requires_grad_()
-    firsts = [part.clone().requires_grad_() for part in parts_of(state)]
-    outputs, last = layers(x, tuple(firsts) if isinstance(state, tuple) else firsts[0])
+    firsts = tuple(part.clone().requires_grad_() for part in state)
+    outputs, last = layers(x, firsts)
     # h and c count differently, so that they cannot stand for each other.
-    of_last = sum(k * part.square().sum() for k, part in enumerate(parts_of(last), start=1))
+    of_last = sum(k * part.square().sum() for k, part in enumerate(last, start=1))
     ((outputs * weigh).sum() + of_last).backward()
     gradients = [part.grad for part in (x, *firsts, *layers.parameters())]
-    return [outputs, *parts_of(last), *gradients]
+    return [outputs, *last, *gradients]
 
 
 @pytest.mark.parametrize("num_layers", [1, 2, 3])
 @LAYERS
-def test_layers_by_hand_are_torchs(ours, theirs, num_layers, by_hand):
+def test_the_own_steps_are_torchs(kind, num_layers, own_steps):
     torch.manual_seed(0)
-    layers = ours(E, H, num_layers, batch_first=True).double()
-    own = theirs(E, H, num_layers, batch_first=True).double()
-    own.load_state_dict(layers.state_dict())
-    inputs = draw(B, T, E), state_of(layers, num_layers), draw(B, T, H, seed=3)
+    layers = kind(E, H, num_layers, batch_first=True).double()
+    inputs = draw(B, T, E), state_of(kind, num_layers), draw(B, T, H, seed=3)
     for found, expected in zip(
-        gradients_of(layers, *inputs), gradients_of(own, *inputs), strict=True
+        gradients_of(layers, *inputs), gradients_of(torchs(layers), *inputs), strict=True
     ):
         torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-12)
 
 
 @LAYERS
-def test_without_a_state_layers_begin_at_zero(ours, theirs, by_hand):
-    layers = ours(E, H, batch_first=True).double()
-    zeros = torch.zeros(1, B, H).double()
+def test_without_a_state_layers_start_at_zero(kind, own_steps):
+    layers = kind(E, H, batch_first=True).double()
+    zeros = tuple(torch.zeros_like(part) for part in state_of(kind, 1))
     outputs, last = layers(draw(B, T, E))
-    expected, expected_last = layers(draw(B, T, E), (zeros, zeros) if ours is LSTM else zeros)
+    expected, expected_last = layers(draw(B, T, E), zeros)
     assert torch.equal(outputs, expected)
-    for part, expected_part in zip(parts_of(last), parts_of(expected_last), strict=True):
+    for part, expected_part in zip(last, expected_last, strict=True):
         assert torch.equal(part, expected_part)
-    # Reading alone goes through torch's own kernels.
+    # Inference goes through torch's own kernels.
     with torch.no_grad():
         torch.testing.assert_close(layers(draw(B, T, E))[0], outputs, rtol=1e-11, atol=1e-12)
 
 
 @LAYERS
-def test_in_lower_precision_layers_stay_near(ours, theirs):
+def test_in_lower_precision_layers_stay_near(kind):
     torch.manual_seed(0)
-    layers = ours(E, H, batch_first=True)
-    state = state_of(layers, 1)
-    state = tuple(part.float() for part in state) if ours is LSTM else state.float()
+    layers = kind(E, H, batch_first=True)
+    state = tuple(part.float() for part in state_of(kind, 1))
     inputs = draw(B, T, E).float(), state, draw(B, T, H).float()
     wide = gradients_of(layers, *inputs)
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -101,29 +99,29 @@ def test_in_lower_precision_layers_stay_near(ours, theirs):
         assert not torch.equal(found, expected)
 
 
-# Products with a matrix that oneDNN has put into order, and without oneDNN.
+# Linear maps with a matrix that oneDNN has packed, and without oneDNN.
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("packing", [True, False])
-def test_a_product_is_the_plain_product(dtype, packing, monkeypatch):
+def test_a_packed_linear_map_is_the_plain_product(dtype, packing, monkeypatch):
     if not packing:
-        monkeypatch.setattr(torch_products, "packs", lambda dtype: False)
+        monkeypatch.setattr(torch_linear, "can_pack", lambda dtype: False)
     matrix, x, bias = draw(E, H).to(dtype), draw(B, H, seed=2), draw(E, seed=3).to(dtype)
-    # Of a matrix that lies across, too, and with more rows than were announced.
+    exact = x.to(dtype).double() @ matrix.double().T
+    # Relative to the largest number; bfloat16 has 8 bits.
+    slack = {torch.float64: 1e-14, torch.float32: 1e-5, torch.bfloat16: 1e-2}[dtype]
+    # Of a transposed matrix, too, and with more rows than were announced.
     for given in (matrix, matrix.T.contiguous().T):
-        product = product_with(given, num_rows=1)
-        exact = x.to(dtype).double() @ matrix.double().T
-        # Of the largest number; bfloat16 has 8 digits of two.
-        slack = {torch.float64: 1e-14, torch.float32: 1e-5, torch.bfloat16: 1e-2}[dtype]
-        for found, expected in ((product(x), exact), (product(x, bias), exact + bias.double())):
+        for b, expected in ((None, exact), (bias, exact + bias.double())):
+            found = packed_linear(given, num_rows=1, bias=b)(x)
             assert found.dtype == dtype
             assert (found.double() - expected).abs().max() <= slack * expected.abs().max()
 
 
 def test_nothing_is_packed_that_onednn_cannot_multiply():
-    assert not packs(torch.float64)
-    assert not packs(torch.float16)
+    assert not can_pack(torch.float64)
+    assert not can_pack(torch.float16)
 
 
 # The trial of bfloat16.
@@ -136,11 +134,11 @@ def test_auto_takes_bfloat16_where_the_cpu_promises_it_and_a_step_works(monkeypa
         (True, False, torch.float32),
         (False, True, torch.float32),
     ):
-        monkeypatch.setattr(precision, "has_bfloat16_flags", lambda flags=flags: flags)
-        monkeypatch.setattr(precision, "takes_a_step", lambda config, works=works: works)
-        assert precision.pick_precision("auto", "cpu", model_config) == expected
-    assert precision.pick_precision("bfloat16", "cpu", model_config) == torch.bfloat16
-    assert precision.pick_precision("float32", "cpu", model_config) == torch.float32
+        monkeypatch.setattr(devices, "has_bfloat16_flags", lambda flags=flags: flags)
+        monkeypatch.setattr(devices, "takes_a_step", lambda config, works=works: works)
+        assert devices.pick_precision("auto", "cpu", model_config) == expected
+    assert devices.pick_precision("bfloat16", "cpu", model_config) == torch.bfloat16
+    assert devices.pick_precision("float32", "cpu", model_config) == torch.float32
 
 
 @pytest.mark.parametrize("where", ["step", "instructions"])
@@ -151,13 +149,13 @@ def test_where_the_library_fails_the_run_is_in_float32_and_says_so(arch, where, 
     def fail(*_):
         raise RuntimeError("could not create a primitive descriptor")
 
-    monkeypatch.setattr(precision, "has_bfloat16_flags", lambda: True)
+    monkeypatch.setattr(devices, "has_bfloat16_flags", lambda: True)
     monkeypatch.setattr(torch_engine, "has_bfloat16_flags", lambda: True)
     if where == "step":
-        monkeypatch.setattr(precision, "multiplies_bfloat16", lambda: True)
-        monkeypatch.setattr(precision.LanguageModel, "summed_loss", fail)
+        monkeypatch.setattr(devices, "multiplies_bfloat16", lambda: True)
+        monkeypatch.setattr(devices.LanguageModel, "summed_loss", fail)
     else:
-        monkeypatch.setattr(precision, "multiplies_bfloat16", lambda: False)
+        monkeypatch.setattr(devices, "multiplies_bfloat16", lambda: False)
     before = torch.get_rng_state()
     config = TrainConfig(arch=arch, hidden_size=H, embedding_dim=E, threads=1)
     engine = torch_engine.TorchEngine(config, config.shape(V))
@@ -166,15 +164,15 @@ def test_where_the_library_fails_the_run_is_in_float32_and_says_so(arch, where, 
     # And a trial that works draws nothing from the run's chance.
     monkeypatch.undo()
     torch.set_rng_state(before)
-    precision.takes_a_step(config.shape(V))
+    devices.takes_a_step(config.shape(V))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 # Several blocks of several parts, several parts, one, and a single row; and as a GPU has it.
 @pytest.mark.parametrize("num_rows", [2100, 300, 128, 1, 0])
-@pytest.mark.parametrize("rows_at_once", [torch_training._CPU_ROWS, torch_training._GPU_ROWS])
+@pytest.mark.parametrize("rows_at_once", [torch_loss.CPU_ROWS, torch_loss.GPU_ROWS])
 def test_the_summed_cross_entropy_is_torchs(num_rows, rows_at_once, monkeypatch):
-    monkeypatch.setattr(torch_training, "_CPU_ROWS", rows_at_once)
+    monkeypatch.setattr(torch_loss, "CPU_ROWS", rows_at_once)
     rows, matrix, bias = draw(num_rows, E), draw(V, E, seed=2), draw(V, seed=3)
     targets = torch.from_numpy(np.random.default_rng(4).integers(0, V, num_rows))
     by_hand = [x.clone().requires_grad_() for x in (rows, matrix, bias)]
@@ -239,7 +237,7 @@ def test_dropout_leaves_a_reader_alone():
 def far_device(monkeypatch):
     """Let the engine compute on torch's meta device, which has shapes and no numbers."""
     monkeypatch.setattr(torch_engine, "pick_device", lambda wanted: "meta")
-    # This device knows no lower precision.
+    # This device knows no lower devices.
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: False)
 

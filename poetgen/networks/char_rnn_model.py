@@ -1,4 +1,4 @@
-"""A snapshot of the classic character RNN as a model of poetgen."""
+"""A snapshot of char-rnn, the classic character RNN, as a model."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from poetgen.networks.model import Model, Weights
 _ADVICE = (
     "A snapshot is a pickled dictionary of Wxh, Whh, Why, bh, by and char_to_ix or ix_to_char."
 )
-# The classic knows no end of a text; float16 knows this number.
+# The bias of the special tokens: char-rnn never ends a text. float16 holds this number.
 _NEVER = -1e4
 # A hundred times what courses train.
 _MAX_BYTES = 512 * 2**20
 
 
 def load_snapshot(path: Path) -> Model:
-    """Read a snapshot.
+    """Return the model in a snapshot.
 
     Raises:
-        ModelError: the file is missing or damaged, holds more than data, or is no snapshot.
+        ModelError: the file is missing or damaged, holds more than data, or is not a snapshot.
     """
     if not path.is_file():
         raise ModelError(f"There is no snapshot {path}.", _ADVICE)
@@ -37,14 +37,14 @@ def load_snapshot(path: Path) -> Model:
     except DataPickleError as error:
         raise ModelError(f"{path} is not a pickle of plain data: {error}.", _ADVICE) from error
     except (ValueError, PoetgenError) as error:
-        raise ModelError(f"{path} is no snapshot of a character RNN: {error}.", _ADVICE) from error
+        raise ModelError(f"{path} is not a snapshot of char-rnn: {error}.", _ADVICE) from error
 
 
 def _as_model(snapshot: Snapshot) -> Model:
-    """Build the model that a snapshot describes.
+    """Return the model that a snapshot describes.
 
-    Our four special tokens come before the snapshot's own. Reading the start token leaves
-    the empty state empty, tanh(−bh + bh) = 0, so that a text begins as it does there.
+    The four special tokens come before the snapshot's own. Reading the start token keeps the
+    state at zero, tanh(−bh + bh) = 0, so that a text starts as in char-rnn.
     """
     tokens = snapshot.tokens
     vocabulary = Vocabulary(tokens, "char" if all(len(t) == 1 for t in tokens) else "word")
