@@ -31,7 +31,7 @@ _MAX_ARRAYS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class FileKind:
     """A kind of sealed file: its key in the header, its version, its name for messages."""
 
     key: str
@@ -44,9 +44,9 @@ def all_finite(arrays: Arrays) -> bool:
     return all(bool(np.isfinite(array).all()) for array in arrays.values())
 
 
-def save_sealed(
+def save_tensor_file(
     path: Path,
-    kind: Kind,
+    kind: FileKind,
     arrays: Arrays,
     values: Mapping[str, Any],
     before: Callable[[], None] = lambda: None,
@@ -56,7 +56,7 @@ def save_sealed(
     ``before`` is called when all is on the disk and only its name is still missing.
 
     Raises:
-        ModelError: the values take more room than ``load_sealed`` reads.
+        ModelError: the values take more room than ``load_tensor_file`` reads.
     """
     from safetensors.numpy import save
 
@@ -72,13 +72,13 @@ def save_sealed(
     write_whole(path, lambda temporary: temporary.write_bytes(data), before)
 
 
-def load_sealed(
+def load_tensor_file(
     path: Path,
-    kind: Kind,
+    kind: FileKind,
     advice: str,
     check: Callable[[Mapping[str, Any], Layout], None] = lambda values, layout: None,
 ) -> tuple[Arrays, dict[str, Any]]:
-    """Read what ``save_sealed`` wrote.
+    """Read what ``save_tensor_file`` wrote.
 
     ``check`` gets the values and the layout of the arrays before these are read, and raises
     if they do not fit.
@@ -127,7 +127,7 @@ def load_sealed(
     return arrays, values
 
 
-def _check_version(path: Path, kind: Kind, version: object) -> None:
+def _check_version(path: Path, kind: FileKind, version: object) -> None:
     """Refuse a file of another version before anything else in it is looked at.
 
     Raises:

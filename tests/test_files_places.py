@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from poetgen import places
 from poetgen.errors import CorpusError, InputError, ModelError
 from poetgen.files import sync, write_text, write_whole
-from poetgen.tensor_file import Kind, load_sealed, save_sealed
+from poetgen.tensor_file import FileKind, load_tensor_file, save_tensor_file
 
-KIND = Kind("poetgen-test", 3, "test file")
+KIND = FileKind("poetgen-test", 3, "test file")
 ADVICE = "Do it again."
 ARRAYS = {
     "b": np.arange(6, dtype=np.float16).reshape(2, 3),
@@ -247,14 +247,14 @@ def test_without_a_name_the_newest_model_here_is_taken_else_the_shipped(here):
     assert places.find_model(None) == places.shipped_models() / "tang.safetensors"
     for age, name in enumerate(["newest", "a", "z"]):
         path = here / "models" / f"{name}.safetensors"
-        save_sealed(path, Kind(places.MODEL_KEY, 1, "model file"), ARRAYS, VALUES)
+        save_tensor_file(path, FileKind(places.MODEL_KEY, 1, "model file"), ARRAYS, VALUES)
         os.utime(path, (1000 - age, 1000 - age))
     os.utime(touch(here / "models" / "z.checkpoint"), (5000, 5000))
     (here / "models" / "folder.safetensors").mkdir()
     assert places.find_model(None).name == "newest.safetensors"
     # Files of other programs, and of the system, are newer.
     foreign = here / "models" / "foreign.safetensors"
-    save_sealed(foreign, Kind("other", 1, "other file"), ARRAYS, VALUES)
+    save_tensor_file(foreign, FileKind("other", 1, "other file"), ARRAYS, VALUES)
     touch(here / "models" / "._newest.safetensors")
     told = []
     assert places.find_model(None, told.append).name == "newest.safetensors"
@@ -297,8 +297,8 @@ def test_a_free_name_is_one_that_no_file_has_with_any_of_the_suffixes(tmp_path):
 
 
 def test_a_sealed_file_gives_back_what_was_put_in(tmp_path):
-    save_sealed(tmp_path / "sealed", KIND, ARRAYS, VALUES)
-    arrays, values = load_sealed(tmp_path / "sealed", KIND, ADVICE)
+    save_tensor_file(tmp_path / "sealed", KIND, ARRAYS, VALUES)
+    arrays, values = load_tensor_file(tmp_path / "sealed", KIND, ADVICE)
     assert_equal_arrays(arrays, ARRAYS)
     assert values == VALUES
 
@@ -306,26 +306,26 @@ def test_a_sealed_file_gives_back_what_was_put_in(tmp_path):
 @given(values=st.dictionaries(st.text("abc日", min_size=1, max_size=4), JSON, max_size=4))
 def test_any_json_values_come_back(tmp_path_factory, values):
     path = tmp_path_factory.mktemp("sealed") / "sealed"
-    save_sealed(path, KIND, {}, values)
-    assert load_sealed(path, KIND, ADVICE) == ({}, values)
+    save_tensor_file(path, KIND, {}, values)
+    assert load_tensor_file(path, KIND, ADVICE) == ({}, values)
 
 
 def test_an_array_that_is_not_contiguous_comes_back_with_its_rows_and_columns(tmp_path):
     arrays = {"t": np.arange(12.0).reshape(3, 4).T, "every other": np.arange(9)[::2]}
-    save_sealed(tmp_path / "sealed", KIND, arrays, {})
-    assert_equal_arrays(load_sealed(tmp_path / "sealed", KIND, ADVICE)[0], arrays)
+    save_tensor_file(tmp_path / "sealed", KIND, arrays, {})
+    assert_equal_arrays(load_tensor_file(tmp_path / "sealed", KIND, ADVICE)[0], arrays)
 
 
 def test_equal_content_gives_equal_bytes_in_whatever_order_it_comes(tmp_path):
-    save_sealed(tmp_path / "one", KIND, ARRAYS, VALUES)
+    save_tensor_file(tmp_path / "one", KIND, ARRAYS, VALUES)
     backwards = [dict(reversed(mapping.items())) for mapping in (ARRAYS, VALUES)]
-    save_sealed(tmp_path / "two", KIND, *backwards)
+    save_tensor_file(tmp_path / "two", KIND, *backwards)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
 def test_an_altered_byte_in_a_sealed_file_is_never_loaded(tmp_path):
     path = tmp_path / "sealed"
-    save_sealed(path, KIND, ARRAYS, VALUES)
+    save_tensor_file(path, KIND, ARRAYS, VALUES)
     data = path.read_bytes()
     for position in range(len(data)):
         for mask in (1 << position % 8, 0xFF):
@@ -333,7 +333,7 @@ def test_an_altered_byte_in_a_sealed_file_is_never_loaded(tmp_path):
             altered[position] ^= mask
             path.write_bytes(altered)
             with pytest.raises(ModelError) as error:
-                load_sealed(path, KIND, ADVICE)
+                load_tensor_file(path, KIND, ADVICE)
             # A byte may make the version a newer one, or the key another program's.
             assert error.value.advice == ADVICE or "newer" in error.value.advice
 
@@ -341,12 +341,12 @@ def test_an_altered_byte_in_a_sealed_file_is_never_loaded(tmp_path):
 @pytest.mark.parametrize("extra", [b"\0", b"{}", b" " * 8])
 def test_a_cut_or_longer_file_is_refused(tmp_path, extra):
     path = tmp_path / "sealed"
-    save_sealed(path, KIND, ARRAYS, VALUES)
+    save_tensor_file(path, KIND, ARRAYS, VALUES)
     data = path.read_bytes()
     for damaged in [data[:size] for size in range(0, len(data), 7)] + [data + extra]:
         path.write_bytes(damaged)
         with pytest.raises(ModelError, match="not a whole test file"):
-            load_sealed(path, KIND, ADVICE)
+            load_tensor_file(path, KIND, ADVICE)
 
 
 def test_exchanged_arrays_and_exchanged_values_break_the_seal(tmp_path):
@@ -355,7 +355,7 @@ def test_exchanged_arrays_and_exchanged_values_break_the_seal(tmp_path):
 
     path = tmp_path / "sealed"
     arrays = {"a": np.arange(4.0), "b": np.ones(4)}
-    save_sealed(path, KIND, arrays, {"loss": 3})
+    save_tensor_file(path, KIND, arrays, {"loss": 3})
     with safe_open(path, framework="numpy") as file:
         metadata = file.metadata()
     forgeries = [
@@ -367,11 +367,11 @@ def test_exchanged_arrays_and_exchanged_values_break_the_seal(tmp_path):
         (arrays, {KIND.key: metadata[KIND.key].replace('"loss": 3', '"loss": 2')}),
     ]
     save_file(arrays, path, metadata)
-    assert load_sealed(path, KIND, ADVICE)[1] == {"loss": 3}
+    assert load_tensor_file(path, KIND, ADVICE)[1] == {"loss": 3}
     for forged, header in forgeries:
         save_file(forged, path, header)
         with pytest.raises(ModelError, match="checksum"):
-            load_sealed(path, KIND, ADVICE)
+            load_tensor_file(path, KIND, ADVICE)
 
 
 def test_numbers_of_a_kind_that_numpy_has_not_are_refused(tmp_path):
@@ -383,7 +383,7 @@ def test_numbers_of_a_kind_that_numpy_has_not_are_refused(tmp_path):
     path = tmp_path / "sealed"
     path.write_bytes(struct.pack("<Q", len(text)) + text + b"\0\0")
     with pytest.raises(ModelError, match="not a whole test file"):
-        load_sealed(path, KIND, ADVICE)
+        load_tensor_file(path, KIND, ADVICE)
 
 
 def write_header(path, text, size=0):
@@ -409,10 +409,10 @@ def test_a_header_is_bounded_when_it_is_read_and_when_it_is_written(tmp_path):
     path.write_bytes(struct.pack("<Q", 9 * 2**20))
     os.truncate(path, 2**30)
     with little_memory(), pytest.raises(ModelError, match="its header has 9,437,184 bytes"):
-        load_sealed(path, KIND, ADVICE)
+        load_tensor_file(path, KIND, ADVICE)
     path.unlink()
     with pytest.raises(ModelError, match="header of more than"):
-        save_sealed(path, KIND, {}, {"text": "a" * 9 * 2**20})
+        save_tensor_file(path, KIND, {}, {"text": "a" * 9 * 2**20})
     assert not path.exists()
 
 
@@ -422,7 +422,7 @@ def test_the_number_of_arrays_is_bounded(tmp_path):
     header = {"__metadata__": {KIND.key: card}, **dict.fromkeys(map(str, range(10_001)), entry)}
     write_header(tmp_path / "sealed", json.dumps(header).encode())
     with little_memory(), pytest.raises(ModelError, match="10,001 arrays"):
-        load_sealed(tmp_path / "sealed", KIND, ADVICE)
+        load_tensor_file(tmp_path / "sealed", KIND, ADVICE)
 
 
 def test_arrays_that_do_not_fit_are_not_read(tmp_path):
@@ -436,41 +436,41 @@ def test_arrays_that_do_not_fit_are_not_read(tmp_path):
     header = json.dumps({"__metadata__": {KIND.key: card}, "x": entry}).encode()
     write_header(tmp_path / "sealed", header, 8 + len(header) + 2**30)
     with little_memory(), pytest.raises(ModelError, match="nothing fits"):
-        load_sealed(tmp_path / "sealed", KIND, ADVICE, refuse)
+        load_tensor_file(tmp_path / "sealed", KIND, ADVICE, refuse)
 
 
 def test_a_file_of_another_kind_or_version_is_refused(tmp_path):
     from safetensors.numpy import save_file
 
     path = tmp_path / "sealed"
-    save_sealed(path, Kind("another", 3, "other file"), ARRAYS, VALUES)
+    save_tensor_file(path, FileKind("another", 3, "other file"), ARRAYS, VALUES)
     with pytest.raises(ModelError, match="no test file of poetgen"):
-        load_sealed(path, KIND, ADVICE)
-    save_sealed(path, Kind(KIND.key, 4, "test file"), ARRAYS, VALUES)
+        load_tensor_file(path, KIND, ADVICE)
+    save_tensor_file(path, FileKind(KIND.key, 4, "test file"), ARRAYS, VALUES)
     with pytest.raises(ModelError, match="format version 4; this poetgen reads 3"):
-        load_sealed(path, KIND, ADVICE)
+        load_tensor_file(path, KIND, ADVICE)
     # A version is told before the checksum is looked at, and a terminal obeys what it is told.
-    save_sealed(path, Kind(KIND.key, "\x1b[2J", "test file"), ARRAYS, VALUES)
+    save_tensor_file(path, FileKind(KIND.key, "\x1b[2J", "test file"), ARRAYS, VALUES)
     with pytest.raises(ModelError) as caught:
-        load_sealed(path, KIND, ADVICE)
+        load_tensor_file(path, KIND, ADVICE)
     assert str(caught.value.problem).isprintable()
     save_file(ARRAYS, path)
     with pytest.raises(ModelError, match="no test file of poetgen"):
-        load_sealed(path, KIND, ADVICE)
+        load_tensor_file(path, KIND, ADVICE)
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path):
     for path in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(ModelError, match="There is no test file"):
-            load_sealed(path, KIND, ADVICE)
+            load_tensor_file(path, KIND, ADVICE)
 
 
 def test_values_that_are_no_json_leave_the_old_file(tmp_path):
     path = tmp_path / "sealed"
-    save_sealed(path, KIND, ARRAYS, VALUES)
+    save_tensor_file(path, KIND, ARRAYS, VALUES)
     before = path.read_bytes()
     with pytest.raises(TypeError):
-        save_sealed(path, KIND, ARRAYS, {"what": object()})
+        save_tensor_file(path, KIND, ARRAYS, {"what": object()})
     assert path.read_bytes() == before
     assert names(tmp_path) == ["sealed"]
 

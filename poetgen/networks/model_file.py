@@ -20,9 +20,9 @@ from poetgen.errors import ModelError, PoetgenError
 from poetgen.networks.half import widened
 from poetgen.networks.model import LARGEST_WEIGHT, Model, Weights, weight_shapes
 from poetgen.places import MODEL_KEY, SNAPSHOT_SUFFIXES
-from poetgen.tensor_file import Kind, Layout, all_finite, load_sealed, save_sealed
+from poetgen.tensor_file import FileKind, Layout, all_finite, load_tensor_file, save_tensor_file
 
-_KIND = Kind(key=MODEL_KEY, version=1, noun="model file")
+_KIND = FileKind(key=MODEL_KEY, version=1, noun="model file")
 _ADVICE = "Train a model (poetgen train), or name another one with --model."
 # What poetgen writes has four; whatever shows a card goes down by calling itself.
 _MAX_CARD_LEVELS = 16
@@ -49,7 +49,7 @@ def save_model(model: Model, path: Path) -> None:
         "metrics": dict(model.metrics),
         "vocabulary": list(model.vocabulary.tokens),
     }
-    save_sealed(path, _KIND, weights, card)
+    save_tensor_file(path, _KIND, weights, card)
 
 
 def load_model(path: Path) -> Model:
@@ -69,7 +69,7 @@ def load_model(path: Path) -> Model:
         with _unusable(path):
             _check_layout(card, layout)
 
-    weights, card = load_sealed(path, _KIND, _ADVICE, check)
+    weights, card = load_tensor_file(path, _KIND, _ADVICE, check)
     with _unusable(path):
         return _read(card, weights)
 

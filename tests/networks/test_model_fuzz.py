@@ -15,10 +15,10 @@ from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import ModelError
 from poetgen.networks.model import Model
 from poetgen.networks.model_file import load_model, save_model
-from poetgen.tensor_file import Kind, save_sealed
+from poetgen.tensor_file import FileKind, save_tensor_file
 from tests.tiny import tiny_weights
 
-KIND = Kind(key="poetgen", version=1, noun="model file")
+KIND = FileKind(key="poetgen", version=1, noun="model file")
 HUGE = [2**31, 2**40, 2**63 - 1, 2**64, 10**30, -1, 0]
 ODD = [None, True, -1, 0, 2**40, 1.5, "", "x" * 5000, [], {}, [[]], float("inf"), "\x1b[2J", "日"]
 DTYPES = ["F64", "F32", "F16", "BF16", "I8", "I64", "U16", "BOOL", "F8_E4M3", "Q9"]
@@ -125,7 +125,7 @@ def reseal(data, rng, path):
         card[rng.choice(sorted(card))] = rng.choice(ODD)
     else:
         rng.choice([arrays, card]).pop(name, card.pop("vocabulary", None))
-    save_sealed(path, KIND, arrays, card)
+    save_tensor_file(path, KIND, arrays, card)
     return path.read_bytes()
 
 
