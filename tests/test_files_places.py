@@ -444,7 +444,7 @@ def test_a_file_of_another_kind_or_version_is_refused(tmp_path):
 
     path = tmp_path / "sealed"
     save_tensor_file(path, FileKind("another", 3, "other file"), ARRAYS, VALUES)
-    with pytest.raises(ModelError, match="no test file of poetgen"):
+    with pytest.raises(ModelError, match="not a test file of poetgen"):
         load_tensor_file(path, KIND, ADVICE)
     save_tensor_file(path, FileKind(KIND.key, 4, "test file"), ARRAYS, VALUES)
     with pytest.raises(ModelError, match="format version 4; this poetgen reads 3"):
@@ -455,7 +455,7 @@ def test_a_file_of_another_kind_or_version_is_refused(tmp_path):
         load_tensor_file(path, KIND, ADVICE)
     assert str(caught.value.problem).isprintable()
     save_file(ARRAYS, path)
-    with pytest.raises(ModelError, match="no test file of poetgen"):
+    with pytest.raises(ModelError, match="not a test file of poetgen"):
         load_tensor_file(path, KIND, ADVICE)
 
 

@@ -1,7 +1,7 @@
 """The model file: one ``.safetensors`` that holds all a poem needs.
 
 Weights are stored as float16. The header holds architecture, vocabulary, script, training
-settings, corpus fingerprint and metrics; the whole is sealed with a checksum.
+settings, corpus fingerprint and metrics; the whole has a checksum.
 """
 
 from __future__ import annotations
