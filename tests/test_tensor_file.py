@@ -51,24 +51,24 @@ def assert_equal_arrays(found, expected):
         np.testing.assert_array_equal(found[name], array)
 
 
-def test_a_sealed_file_gives_back_what_was_put_in(tmp_path):
-    save_tensor_file(tmp_path / "sealed", KIND, ARRAYS, VALUES)
-    arrays, values = load_tensor_file(tmp_path / "sealed", KIND, ADVICE)
+def test_what_is_saved_comes_back(tmp_path):
+    save_tensor_file(tmp_path / "tensors", KIND, ARRAYS, VALUES)
+    arrays, values = load_tensor_file(tmp_path / "tensors", KIND, ADVICE)
     assert_equal_arrays(arrays, ARRAYS)
     assert values == VALUES
 
 
 @given(values=st.dictionaries(st.text("abc日", min_size=1, max_size=4), JSON, max_size=4))
 def test_any_json_values_come_back(tmp_path_factory, values):
-    path = tmp_path_factory.mktemp("sealed") / "sealed"
+    path = tmp_path_factory.mktemp("tensors") / "tensors"
     save_tensor_file(path, KIND, {}, values)
     assert load_tensor_file(path, KIND, ADVICE) == ({}, values)
 
 
 def test_an_array_that_is_not_contiguous_comes_back_with_its_rows_and_columns(tmp_path):
     arrays = {"t": np.arange(12.0).reshape(3, 4).T, "every other": np.arange(9)[::2]}
-    save_tensor_file(tmp_path / "sealed", KIND, arrays, {})
-    assert_equal_arrays(load_tensor_file(tmp_path / "sealed", KIND, ADVICE)[0], arrays)
+    save_tensor_file(tmp_path / "tensors", KIND, arrays, {})
+    assert_equal_arrays(load_tensor_file(tmp_path / "tensors", KIND, ADVICE)[0], arrays)
 
 
 def test_equal_content_gives_equal_bytes_in_whatever_order_it_comes(tmp_path):
@@ -78,8 +78,8 @@ def test_equal_content_gives_equal_bytes_in_whatever_order_it_comes(tmp_path):
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
-def test_an_altered_byte_in_a_sealed_file_is_never_loaded(tmp_path):
-    path = tmp_path / "sealed"
+def test_a_file_with_an_altered_byte_is_never_loaded(tmp_path):
+    path = tmp_path / "tensors"
     save_tensor_file(path, KIND, ARRAYS, VALUES)
     data = path.read_bytes()
     for position in range(len(data)):
@@ -95,7 +95,7 @@ def test_an_altered_byte_in_a_sealed_file_is_never_loaded(tmp_path):
 
 @pytest.mark.parametrize("extra", [b"\0", b"{}", b" " * 8])
 def test_a_cut_or_longer_file_is_refused(tmp_path, extra):
-    path = tmp_path / "sealed"
+    path = tmp_path / "tensors"
     save_tensor_file(path, KIND, ARRAYS, VALUES)
     data = path.read_bytes()
     for damaged in [data[:size] for size in range(0, len(data), 7)] + [data + extra]:
@@ -104,11 +104,11 @@ def test_a_cut_or_longer_file_is_refused(tmp_path, extra):
             load_tensor_file(path, KIND, ADVICE)
 
 
-def test_exchanged_arrays_and_exchanged_values_break_the_seal(tmp_path):
+def test_swapped_arrays_and_swapped_values_break_the_checksum(tmp_path):
     from safetensors import safe_open
     from safetensors.numpy import save_file
 
-    path = tmp_path / "sealed"
+    path = tmp_path / "tensors"
     arrays = {"a": np.arange(4.0), "b": np.ones(4)}
     save_tensor_file(path, KIND, arrays, {"loss": 3})
     with safe_open(path, framework="numpy") as file:
@@ -129,13 +129,13 @@ def test_exchanged_arrays_and_exchanged_values_break_the_seal(tmp_path):
             load_tensor_file(path, KIND, ADVICE)
 
 
-def test_numbers_of_a_kind_that_numpy_has_not_are_refused(tmp_path):
+def test_a_number_format_that_numpy_lacks_is_refused(tmp_path):
     header = {
         "__metadata__": {KIND.key: "{}"},
         "x": {"dtype": "F8_E4M3", "shape": [2], "data_offsets": [0, 2]},
     }
     text = json.dumps(header).encode()
-    path = tmp_path / "sealed"
+    path = tmp_path / "tensors"
     path.write_bytes(struct.pack("<Q", len(text)) + text + b"\0\0")
     with pytest.raises(ModelError, match="not a whole test file"):
         load_tensor_file(path, KIND, ADVICE)
@@ -150,7 +150,7 @@ def write_header(path, text, size=0):
 
 @contextmanager
 def little_memory():
-    """See to it that no more than a few megabytes are taken, whatever a file promises."""
+    """Assert that the block allocates only a few megabytes, whatever sizes a file claims."""
     tracemalloc.start()
     try:
         yield
@@ -160,7 +160,7 @@ def little_memory():
 
 
 def test_a_header_is_bounded_when_it_is_read_and_when_it_is_written(tmp_path):
-    path = tmp_path / "sealed"
+    path = tmp_path / "tensors"
     path.write_bytes(struct.pack("<Q", 9 * 2**20))
     os.truncate(path, 2**30)
     with little_memory(), pytest.raises(ModelError, match="its header has 9,437,184 bytes"):
@@ -175,9 +175,9 @@ def test_the_number_of_arrays_is_bounded(tmp_path):
     entry = {"dtype": "F16", "shape": [0], "data_offsets": [0, 0]}
     card = json.dumps({"format_version": 3, "checksum": ""})
     header = {"__metadata__": {KIND.key: card}, **dict.fromkeys(map(str, range(10_001)), entry)}
-    write_header(tmp_path / "sealed", json.dumps(header).encode())
+    write_header(tmp_path / "tensors", json.dumps(header).encode())
     with little_memory(), pytest.raises(ModelError, match="10,001 arrays"):
-        load_tensor_file(tmp_path / "sealed", KIND, ADVICE)
+        load_tensor_file(tmp_path / "tensors", KIND, ADVICE)
 
 
 def test_arrays_that_do_not_fit_are_not_read(tmp_path):
@@ -189,22 +189,22 @@ def test_arrays_that_do_not_fit_are_not_read(tmp_path):
     card = json.dumps({"step": 3, "format_version": 3, "checksum": ""})
     entry = {"dtype": "F16", "shape": [2**29, 1], "data_offsets": [0, 2**30]}
     header = json.dumps({"__metadata__": {KIND.key: card}, "x": entry}).encode()
-    write_header(tmp_path / "sealed", header, 8 + len(header) + 2**30)
+    write_header(tmp_path / "tensors", header, 8 + len(header) + 2**30)
     with little_memory(), pytest.raises(ModelError, match="nothing fits"):
-        load_tensor_file(tmp_path / "sealed", KIND, ADVICE, refuse)
+        load_tensor_file(tmp_path / "tensors", KIND, ADVICE, refuse)
 
 
 def test_a_file_of_another_kind_or_version_is_refused(tmp_path):
     from safetensors.numpy import save_file
 
-    path = tmp_path / "sealed"
+    path = tmp_path / "tensors"
     save_tensor_file(path, FileKind("another", 3, "other file"), ARRAYS, VALUES)
     with pytest.raises(ModelError, match="not a test file of poetgen"):
         load_tensor_file(path, KIND, ADVICE)
     save_tensor_file(path, FileKind(KIND.key, 4, "test file"), ARRAYS, VALUES)
     with pytest.raises(ModelError, match="format version 4; this poetgen reads 3"):
         load_tensor_file(path, KIND, ADVICE)
-    # A version is told before the checksum is looked at, and a terminal obeys what it is told.
+    # The version is shown before the checksum has been verified, and a terminal obeys escapes.
     save_tensor_file(path, FileKind(KIND.key, "\x1b[2J", "test file"), ARRAYS, VALUES)
     with pytest.raises(ModelError) as caught:
         load_tensor_file(path, KIND, ADVICE)
@@ -220,11 +220,11 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
             load_tensor_file(path, KIND, ADVICE)
 
 
-def test_values_that_are_no_json_leave_the_old_file(tmp_path):
-    path = tmp_path / "sealed"
+def test_values_that_are_not_json_leave_the_old_file(tmp_path):
+    path = tmp_path / "tensors"
     save_tensor_file(path, KIND, ARRAYS, VALUES)
     before = path.read_bytes()
     with pytest.raises(TypeError):
         save_tensor_file(path, KIND, ARRAYS, {"what": object()})
     assert path.read_bytes() == before
-    assert names(tmp_path) == ["sealed"]
+    assert names(tmp_path) == ["tensors"]

@@ -200,7 +200,7 @@ def _card(written, **changes):
     ],
     ids=lambda changes: str(changes)[:60],
 )
-def test_a_well_sealed_card_that_makes_no_sense_is_refused(changes, path):
+def test_a_card_with_a_valid_checksum_that_makes_no_sense_is_refused(changes, path):
     model = tiny_model("rnn", tokens="日月，")
     kind = FileKind(key="poetgen", version=1, noun="model file")
     save_tensor_file(path, kind, model.weights, _card(model))
@@ -309,7 +309,7 @@ def test_a_checkpoint_is_no_model_and_a_model_no_checkpoint(saved, path, tmp_pat
         load_checkpoint(path)
     kind = FileKind(key="poetgen-checkpoint", version=1, noun="checkpoint")
     save_tensor_file(tmp_path / "run.checkpoint", kind, {"x": np.arange(3)}, {"step": 3})
-    with pytest.raises(ModelError, match="no model file"):
+    with pytest.raises(ModelError, match="not a model file"):
         load_model(tmp_path / "run.checkpoint")
 
 

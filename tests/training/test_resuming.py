@@ -309,8 +309,8 @@ def stopped(request, corpus, tmp_path_factory):
     return trainer
 
 
-def reseal(path, change):
-    """Change the values of a checkpoint, and seal it as if it had been written so."""
+def save_changed(path, change):
+    """Change the values of a checkpoint and save it with a valid checksum."""
     arrays, values = load_tensor_file(path, KIND, "")
     change(values)
     save_tensor_file(path, KIND, arrays, values)
@@ -404,7 +404,7 @@ def test_odd_values_are_damage_or_refused(stopped, corpus, monkeypatch):
 def test_of_an_odd_checkpoint_the_previous_one_is_used(interrupted, corpus, name, value):
     files = interrupted.files
     expected = load_checkpoint(files.previous).state.counters.step
-    reseal(files.checkpoint, lambda values: values["counters"].update({name: value}))
+    save_changed(files.checkpoint, lambda values: values["counters"].update({name: value}))
     step, remark = stand_at_latest(files, corpus)
     assert step == expected
     assert "m.checkpoint is damaged" in remark
@@ -420,7 +420,7 @@ def test_what_a_newer_poetgen_wrote_is_refused_and_not_replaced(interrupted, cor
             values = values[name]
         values["tempo"] = 3
 
-    reseal(files.checkpoint, add)
+    save_changed(files.checkpoint, add)
     before = files.checkpoint.read_bytes(), files.previous.read_bytes()
     with pytest.raises(ModelError, match=r"another version of poetgen.*'tempo'"):
         stand_at_latest(files, corpus)
