@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.command import assert_two_line_error, poetgen
-from tests.real_data import CORPORA, TANG
+from tests.real_data import HAS_TANG, TANG
 from tests.synthetic import synthetic_poem, write_poems
 
 ROOT = Path(__file__).parent.parent
@@ -50,8 +50,8 @@ def test_every_command_of_the_readme_works(page, tmp_path):
     )
     lines = [line for line in commands_of(page) if not line.startswith("make ")]
     # What is fetched by name comes from the real files where they are at hand.
-    environment = {"POETGEN_MIRROR": str(CORPORA), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    if not TANG.is_dir():
+    environment = {"POETGEN_MIRROR": str(TANG), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    if not HAS_TANG:
         lines = [line.replace("prepare tang", "prepare 全唐诗 --name tang") for line in lines]
     assert {shlex.split(line)[1] for line in lines} >= {"prepare", "train", "generate", "compare"}
     for line in lines:

@@ -27,7 +27,7 @@ from poetgen.errors import SourceError
 from poetgen.fetching import named, web
 from poetgen.fetching.pinned import MANIFEST, PinnedCorpus, PinnedFile, load_pinned
 from poetgen.reading import read_poems
-from tests.real_data import CORPORA, TANG, needs_english, needs_tang
+from tests.real_data import FACTS, SHAKESPEARE, TANG, TIME_MACHINE, needs_english, needs_tang
 
 # --- a server that can behave as badly as the real ones ---------------------------------
 
@@ -719,11 +719,10 @@ def test_the_names_are_those_of_the_manifest():
 
 
 def test_the_shipped_manifest_has_all_the_facts():
-    facts = CORPORA / "manifest.json"
-    if not facts.is_file():
-        pytest.skip(f"the manifest is not in {CORPORA}")
+    if not FACTS.is_file():
+        pytest.skip(f"{FACTS} is not there")
     shipped = json.loads(MANIFEST.read_text(encoding="utf-8"))
-    assert shipped == json.loads(facts.read_text(encoding="utf-8"))
+    assert shipped == json.loads(FACTS.read_text(encoding="utf-8"))
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path):
@@ -756,9 +755,14 @@ def test_the_whole_tang_comes_from_a_bad_server(server, tmp_path):
 
 
 @needs_tang
-@pytest.mark.parametrize("mirror", [CORPORA, TANG.parent, TANG])
-def test_the_whole_tang_comes_from_a_folder(mirror, tmp_path):
-    paths = named.fetch_corpus("tang", mirror=str(mirror), cache=tmp_path, github=None, npm=None)
+@pytest.mark.parametrize("layout", ["chinese-poetry/全唐诗", "全唐诗", "dist/quantangshi", ""])
+def test_the_whole_tang_comes_from_a_folder(layout, tmp_path):
+    mirror = tmp_path / "mirror" / layout
+    mirror.parent.mkdir(parents=True, exist_ok=True)
+    mirror.symlink_to(TANG)
+    paths = named.fetch_corpus(
+        "tang", mirror=str(tmp_path / "mirror"), cache=tmp_path / "cache", github=None, npm=None
+    )
     assert [path.name for path in paths] == [
         f"poet.tang.{1000 * number}.json" for number in range(58)
     ]
@@ -766,17 +770,19 @@ def test_the_whole_tang_comes_from_a_folder(mirror, tmp_path):
 
 @needs_english
 @pytest.mark.parametrize(
-    ("name", "characters"), [("time-machine", 178_979), ("shakespeare", 1_115_394)]
+    ("name", "found", "characters"),
+    [("time-machine", TIME_MACHINE, 178_979), ("shakespeare", SHAKESPEARE, 1_115_394)],
 )
-def test_the_english_texts_come_from_a_folder(name, characters, tmp_path):
-    (path,) = named.fetch_corpus(name, mirror=str(CORPORA), cache=tmp_path, github=None, npm=None)
+def test_the_english_texts_come_from_a_folder(name, found, characters, tmp_path):
+    mirror = str(found.parent)
+    (path,) = named.fetch_corpus(name, mirror=mirror, cache=tmp_path, github=None, npm=None)
     assert path.parent == tmp_path / name
     assert len(path.read_text(encoding="utf-8")) == characters
 
 
 @needs_english
 def test_the_english_texts_come_under_their_names_in_the_repository(server, tmp_path):
-    content = (CORPORA / "tinyshakespeare.txt").read_bytes()
+    content = SHAKESPEARE.read_bytes()
     server.files = {"data/tinyshakespeare/input.txt": content}
     (path,) = named.fetch_corpus(
         "shakespeare", mirror=server.url, cache=tmp_path, github=None, npm=None
