@@ -11,7 +11,6 @@ import pytest
 
 from poetgen import config, errors
 from poetgen.config import (
-    ModelConfig,
     SampleConfig,
     Settings,
     ShapeConfig,
