@@ -15,7 +15,7 @@ $(VENV)/dev: $(VENV)/installed
 	$(PIP) --editable '.[train]' hatchling hypothesis matplotlib mypy pytest ruff
 	touch $@
 
-.PHONY: poem test fuzz check check-long lint types bench clean
+.PHONY: poem test fuzz check check-long lint types docs bench clean
 
 poem: $(VENV)/installed  ## a poem, now
 	@$(BIN)/poetgen generate --start 日 --temp 0.8
@@ -37,6 +37,9 @@ check: lint types test  ## what CI runs
 
 check-long: $(VENV)/dev  ## the checks that take minutes
 	$(BIN)/python -m pytest -m long
+
+docs: $(VENV)/dev  ## docs/commands.md, from the help of the program
+	$(BIN)/python -m tests.write_commands
 
 bench: $(VENV)/dev  ## speed, as ratios measured in one run
 	$(BIN)/python -m benchmarks
