@@ -1,6 +1,7 @@
 """The rooms of the design: imports point downward, and heavy ones are late."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -73,6 +74,29 @@ def test_imports_go_round_in_no_circle(level):
     while new := {one for one in graph if not graph[one] & graph.keys() - settled} - settled:
         settled |= new
     assert not graph.keys() - settled
+
+
+def test_the_picture_of_the_rooms_has_the_arrows_of_the_imports():
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    picture = page.partition("```mermaid\n")[2].partition("```")[0]
+    rooms = set().union(*FLOORS) - GROUND - {"__main__"}
+    graph: dict[str, set[str]] = {room: set() for room in rooms}
+    for path in MODULES:
+        if room_of(path) in rooms:
+            graph[room_of(path)] |= rooms_imported(path) & rooms - {room_of(path)}
+
+    def reached_from(room: str) -> set[str]:
+        return graph[room].union(*map(reached_from, graph[room]))
+
+    # An arrow that follows from two others would only hide them.
+    needed = {
+        (room, other)
+        for room, others in graph.items()
+        for other in others
+        if not any(other in reached_from(between) for between in others)
+    }
+    assert set(re.findall(r"(\w+) --> (\w+)", picture)) == needed
+    assert set(re.findall(r"(\w+)\[", picture)) == rooms
 
 
 def test_verse_knows_no_other_room():
