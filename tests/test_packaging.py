@@ -1,5 +1,6 @@
 """What an installation holds: a wheel carries the model, a checkout finds it."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -86,6 +87,21 @@ def test_ci_has_one_version_in_the_range_of_every_package_that_users_may_have():
     assert "torch" in {Requirement(one).name for one in extras["train"]}
     assert any(
         bound.operator == "<" for one in needed if one.name == "typer" for bound in one.specifier
+    )
+
+
+def test_the_page_of_dependencies_names_exactly_those_of_the_project():
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    project = tomllib.loads(text)["project"]
+    page = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
+    always, _, extras = page.partition("\n## Extras\n")
+    assert re.findall(r"^\| \[(\S+)\]", always, re.MULTILINE) == [
+        Requirement(one).name for one in project["dependencies"]
+    ]
+    assert sorted(re.findall(r"^\| \[(\S+)\]\S+ \| `(\w+)` \|", extras, re.MULTILINE)) == sorted(
+        (Requirement(one).name, extra)
+        for extra, needs in project["optional-dependencies"].items()
+        for one in needs
     )
 
 

@@ -4,6 +4,7 @@ import json
 import random
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,16 @@ def test_the_targets_that_the_readme_names_are_in_the_makefile():
     assert {"poem", "test", "check", "check-long", "bench"} <= set(named)
     for target in set(named):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_make_help_has_every_target_and_says_what_it_does():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    shown = subprocess.run(
+        ["make", "help"], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True
+    ).stdout
+    listed = dict(re.findall(r"^make ([a-z-]+) +(\S.*)$", shown, re.MULTILINE))
+    assert list(listed) == re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)
+    assert set(listed) == set(re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[0].split())
 
 
 def test_the_poem_of_the_readme_is_what_the_shipped_model_writes(tmp_path):
