@@ -13,10 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args
 
-import typer
-
-from poetgen.cli.app import app
-from poetgen.cli.commands import NAMES
+from poetgen.cli.commands import NAMES, load
 
 PAGE = Path(__file__).parent.parent / "docs" / "commands.md"
 HEAD = """\
@@ -54,8 +51,7 @@ KINDS = {str: "text", int: "integer", float: "number", Path: "path"}
 
 def page() -> str:
     """Return docs/commands.md as it should be."""
-    group: Any = typer.main.get_command(app)
-    return "\n".join([HEAD, *(section(name, group.commands[name]) for name in NAMES)])
+    return "\n".join([HEAD, *(section(name, load(name)) for name in NAMES)])
 
 
 def section(name: str, command: Any) -> str:

@@ -4,13 +4,11 @@ import re
 import shlex
 
 import pytest
-import typer
 
-from poetgen.cli.app import app
-from poetgen.cli.commands import NAMES
+from poetgen.cli.commands import NAMES, load
 from tests.write_commands import PAGE, page
 
-COMMANDS = typer.main.get_command(app).commands
+COMMANDS = {name: load(name) for name in NAMES}
 
 
 def test_the_page_is_what_the_program_says_of_itself():

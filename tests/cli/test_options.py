@@ -7,10 +7,10 @@ import typer
 from typer.core import TyperOption
 
 from poetgen.cli.app import app
-from poetgen.cli.commands import NAMES
+from poetgen.cli.commands import NAMES, load
 from poetgen.cli.quick_options import QuickOption, read_plain
 
-COMMANDS = typer.main.get_command(app).commands
+COMMANDS = {name: load(name) for name in NAMES}
 OPTIONS = [
     pytest.param(option, id=f"{name} {option.opts[0]}")
     for name in NAMES

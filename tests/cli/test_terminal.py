@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-import typer
 from rich.table import Table
 from rich.text import Text
 
-from poetgen.cli.app import app, explain, report
+from poetgen.cli.app import explain, report
+from poetgen.cli.commands import NAMES, load
 from poetgen.cli.display import make_answer_console, make_console
 from poetgen.cli.heat import shown, text_row, widths
 from poetgen.cli.prepare import prepare
@@ -84,12 +84,11 @@ def test_tokens_are_drawn_as_wide_as_they_are_measured():
     assert sum(widths(tokens)) == text_row(tokens).cell_len
 
 
-@pytest.mark.parametrize("command", ["prepare", "train", "generate", "compare", "inspect"])
+@pytest.mark.parametrize("command", NAMES)
 def test_advice_about_memory_names_options_that_the_command_has(command):
     advice = explain(MemoryError(), command)[1]
     assert advice != explain(MemoryError(), "")[1]
-    group = typer.main.get_command(app)
-    own = {flag for parameter in group.commands[command].params for flag in parameter.opts}
+    own = {flag for parameter in load(command).params for flag in parameter.opts}
     assert set(re.findall(r"--?[a-z][a-z-]*", advice)) <= own
 
 
