@@ -100,9 +100,9 @@ def default_of(parameter: Any) -> str:
     """Return the value without the option; empty where that is none."""
     if isinstance(parameter.show_default, str):
         return str(parameter.show_default)
-    if parameter.default in (None, "", False):
-        return ""
-    return "on" if parameter.default is True else f"`{parameter.default}`"
+    if isinstance(parameter.default, bool):
+        return "on" if parameter.default else ""
+    return "" if parameter.default in (None, "") else f"`{parameter.default}`"
 
 
 def table_of(heading: list[str], rows: Iterable[list[str]]) -> str:

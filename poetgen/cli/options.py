@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -20,10 +20,10 @@ Force = Annotated[bool, typer.Option("--force", help="Replace what is already th
 
 
 def ensure_new(path: Path, force: bool) -> None:
-    """See to it that a file of the user's is replaced only by ``force``; no pipe or device is.
+    """Refuse to replace a file without ``force``; a pipe or a device is never replaced.
 
     Raises:
-        ExistsError: it is there.
+        ExistsError: the file exists.
     """
     if path.exists() and not force and not is_stream(path):
         raise ExistsError(f"{path} is already there.", "Give --force to replace it.")
@@ -34,10 +34,10 @@ class Without(frozenset[str]):
 
 
 def settings_as_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """Let Typer see, in place of each parameter that is a settings class, its fields.
+    """Return ``command`` for Typer, with one option for each field of a settings class.
 
-    The command itself still receives one settings object, checked and frozen; so a
-    setting is declared once, in ``config.py``, however many commands have it.
+    The command itself still receives one settings object, checked and frozen; so a setting is
+    declared once, in ``config.py``, however many commands have it.
     """
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, tuple[type[Settings], list[str]]] = {}
@@ -68,6 +68,12 @@ def settings_as_flags(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def _flags_of(field: Field[Any]) -> str:
+    """Return the flag of a field, and ``--no-…`` for what is on by default."""
+    flag = flag_of(field.name, field.metadata["flag"])
+    return f"{flag}/--no-{flag[2:]}" if field.default is True else flag
+
+
 def _options(group: type[Settings]) -> list[inspect.Parameter]:
     hints = get_type_hints(group)
     return [
@@ -78,7 +84,7 @@ def _options(group: type[Settings]) -> list[inspect.Parameter]:
             annotation=Annotated[
                 hints[field.name],
                 typer.Option(
-                    flag_of(field.name, field.metadata["flag"]),
+                    _flags_of(field),
                     help=field.metadata["help"],
                     min=field.metadata["min"],
                     max=field.metadata["max"],

@@ -25,6 +25,8 @@ def test_every_flag_has_a_row_of_its_own(name):
         assert parameter.help.replace("|", "\\|") in row
         if parameter.param_type_name == "option":
             assert all(f"`{flag}`" in row for flag in parameter.opts + parameter.secondary_opts)
+        if isinstance(parameter.default, int | float) and not isinstance(parameter.default, bool):
+            assert f"| `{parameter.default}` |" in row
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -45,6 +45,19 @@ def test_what_is_usually_typed_is_plain():
     assert (read_plain("12", int), read_plain("0.8", float)) == (12, 0.8)
 
 
+def test_what_is_on_by_default_can_be_switched_off():
+    on = [
+        (name, option)
+        for name in NAMES
+        for option in COMMANDS[name].params
+        if option.default is True
+    ]
+    assert on
+    for name, option in on:
+        flag = f"--no-{option.name.replace('_', '-')}"
+        assert COMMANDS[name].make_context(name, ["x", flag]).params[option.name] is False
+
+
 def test_a_mistyped_command_is_guessed(capsys):
     with pytest.raises(typer.TyperException, match="Did you mean 'train'"):
         app(["trian"], standalone_mode=False)
