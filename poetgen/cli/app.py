@@ -125,21 +125,13 @@ def explain(error: BaseException, command: str) -> tuple[str, str, int]:
     if isinstance(error, OSError) and error.errno == errno.EBADF:
         return "Standard output is closed.", "Leave it open, or give a file: > poem.txt", 1
     if isinstance(error, OSError):
+        why = error.strerror or f"not everything was written ({error})"
         where = f" ({error.filename})" if error.filename else ""
-        return (
-            f"The system says: {error.strerror or f'not everything was written ({error})'}{where}.",
-            "Check the free space and the permissions, then "
-            + ("go on with --resume." if command == "train" else "run the command again."),
-            1,
-        )
+        go_on = "continue with --resume." if command == "train" else "run the command again."
+        advice = f"Check the free space and the permissions, then {go_on}"
+        return f"The system says: {why}{where}.", advice, 1
     if isinstance(error, ImportError):
-        return (
-            f"A package that poetgen needs cannot be imported: {error}.",
-            "Install poetgen and what it needs again: pip install --force-reinstall poetgen",
-            1,
-        )
-    return (
-        f"{type(error).__name__}: {error}",
-        "This is a fault in poetgen. Set POETGEN_DEBUG=1 to see where, and please report it.",
-        1,
-    )
+        advice = "Install poetgen and what it needs again: pip install --force-reinstall poetgen"
+        return f"A package that poetgen needs cannot be imported: {error}.", advice, 1
+    advice = "This is a fault in poetgen. Set POETGEN_DEBUG=1 to see where, and please report it."
+    return f"{type(error).__name__}: {error}", advice, 1

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable
-from dataclasses import Field, fields
+from dataclasses import fields
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -42,7 +41,7 @@ def settings_as_flags(command: Callable[..., None]) -> Callable[..., None]:
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, tuple[type[Settings], list[str]]] = {}
     parameters = []
-    for parameter in inspect.signature(command).parameters.values():
+    for parameter in signature(command).parameters.values():
         hint = hints[parameter.name]
         kind, *extra = get_args(hint) if get_origin(hint) is Annotated else (hint,)
         if isinstance(kind, type) and issubclass(kind, Settings):
@@ -51,45 +50,30 @@ def settings_as_flags(command: Callable[..., None]) -> Callable[..., None]:
             groups[parameter.name] = kind, [option.name for option in options]
             parameters += options
         else:
-            parameters.append(parameter.replace(annotation=hint))
+            parameters.append(parameter.replace(annotation=hint, kind=Parameter.KEYWORD_ONLY))
+    # Typer wants parameters without a default first.
+    parameters.sort(key=lambda parameter: parameter.default is not Parameter.empty)
 
-    @functools.wraps(command)
     def run(**values: Any) -> None:
         for name, (group, names) in groups.items():
             values[name] = group(**{field: values.pop(field) for field in names})
         command(**values)
 
-    del run.__wrapped__
-    # Typer wants parameters without a default first.
-    parameters.sort(key=lambda parameter: parameter.default is not inspect.Parameter.empty)
-    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run
 
 
-def _flags_of(field: Field[Any]) -> str:
-    """Return the flag of a field, and ``--no-…`` for what is on by default."""
-    flag = flag_of(field.name, field.metadata["flag"])
-    return f"{flag}/--no-{flag[2:]}" if field.default is True else flag
-
-
-def _options(group: type[Settings]) -> list[inspect.Parameter]:
-    hints = get_type_hints(group)
-    return [
-        inspect.Parameter(
-            field.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=field.default,
-            annotation=Annotated[
-                hints[field.name],
-                typer.Option(
-                    _flags_of(field),
-                    help=field.metadata["help"],
-                    min=field.metadata["min"],
-                    max=field.metadata["max"],
-                ),
-            ],
+def _options(group: type[Settings]) -> list[Parameter]:
+    hints, options = get_type_hints(group), []
+    for field in fields(group):  # type: ignore[arg-type]
+        flag = flag_of(field.name, field.metadata["flag"])
+        if field.default is True:
+            flag += f"/--no-{flag[2:]}"
+        about = {key: field.metadata[key] for key in ("help", "min", "max")}
+        option = Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default)
+        options.append(
+            option.replace(annotation=Annotated[hints[field.name], typer.Option(flag, **about)])
         )
-        for field in fields(group)  # type: ignore[arg-type]
-    ]
+    return options
