@@ -44,7 +44,7 @@ if TYPE_CHECKING:  # "as" is what makes a name public for type checkers
     from poetgen.generation.poet import Poet as Poet
     from poetgen.generation.poet import generate as generate
     from poetgen.generation.poet import load_poet as load_poet
-    from poetgen.training.evaluation import Metrics as Metrics
+    from poetgen.networks.model import Metrics as Metrics
     from poetgen.training.events import Event as Event
     from poetgen.training.events import Note as Note
     from poetgen.training.events import Progress as Progress
@@ -71,7 +71,7 @@ _NAMES = {
         *("SettingError", "ShortageError", "SourceError"),
     ),
     "poetgen.generation.poet": ("Poem", "Poet", "generate", "load_poet"),
-    "poetgen.training.evaluation": ("Metrics",),
+    "poetgen.networks.model": ("Metrics",),
     "poetgen.training.events": (
         *("Event", "Note", "Progress", "Sampled", "SetBack", "Started", "Trained", "Validated"),
     ),

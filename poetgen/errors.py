@@ -3,7 +3,7 @@
 ::
 
     PoetgenError                 exit 1   the work failed
-    ├── DivergedError            exit 1   the loss is not a number
+    ├── DivergedError            exit 1   the loss is NaN or infinite
     ├── ShortageError            exit 1   the machine has no more memory, threads or open files
     │   └── MemoryShortageError           it has no more memory
     └── InputError               exit 2   wrong use or wrong input
@@ -11,41 +11,41 @@
         ├── CorpusError                   a corpus folder that cannot be used
         ├── ModelError                    a model or checkpoint that cannot be loaded
         │   └── DamagedError              one that is missing or damaged
-        ├── DeviceError                   a device that is not there
-        ├── SettingError                  a setting out of its range
-        ├── PromptError                   a start that the model cannot read
-        └── ExistsError                   a file that would be overwritten
+        ├── DeviceError                   a device that this machine lacks
+        ├── SettingError                  a setting that is out of range or contradicts another
+        ├── PromptError                   a start with characters that the model does not know
+        └── ExistsError                   a file that would be overwritten without --force
 
-Each carries two sentences: what is wrong, and what the user can do.
+Each has two sentences: what is wrong (``problem``), and what the user can do (``advice``).
 """
 
 
 class PoetgenError(Exception):
-    """Something went wrong that the user should read about in two lines."""
+    """An error that a user reads as two lines."""
 
     exit_code = 1
 
     def __init__(self, problem: str, advice: str) -> None:
-        """``problem`` says what is wrong; ``advice`` says what to do about it."""
+        """Say what is wrong, and what to do about it."""
         super().__init__(problem)
         self.problem = problem
         self.advice = advice
 
 
 class DivergedError(PoetgenError):
-    """Training produced a loss that is not finite."""
+    """The loss of a training is NaN or infinite."""
 
 
 class ShortageError(PoetgenError):
-    """The machine ran short of memory, threads or open files."""
+    """The machine has no more memory, threads or open files."""
 
 
 class MemoryShortageError(ShortageError):
-    """The machine ran short of memory."""
+    """The machine has no more memory."""
 
 
 class InputError(PoetgenError):
-    """The user gave something that cannot be used."""
+    """Wrong use, or input that cannot be used."""
 
     exit_code = 2
 
@@ -71,12 +71,12 @@ class DeviceError(InputError):
 
 
 class SettingError(InputError):
-    """A setting outside its range, or two settings that contradict each other."""
+    """A setting that is out of range, or two that contradict each other."""
 
 
 class PromptError(InputError):
-    """A start of a poem that the model has no tokens for."""
+    """A start of a poem with characters that the model does not know."""
 
 
 class ExistsError(InputError):
-    """A file that is already there and would be overwritten."""
+    """A file that exists and would be overwritten."""

@@ -1,4 +1,4 @@
-"""Write a file whole or not at all, and find named things."""
+"""Files that are written whole or not at all."""
 
 from __future__ import annotations
 
@@ -19,13 +19,11 @@ _UNFINISHED = ".part"
 def write_whole(
     path: Path, write: Callable[[Path], object], before: Callable[[], None] = lambda: None
 ) -> None:
-    """Let ``write`` fill a temporary file beside ``path``, then move it into place.
+    """Let ``write`` fill a temporary file beside ``path``, then rename it to ``path``.
 
-    ``before`` is called just before the move.
-
-    A crash, a full disk or a pulled plug leaves the old file or the new one, never half:
-    the data reach the disk (fsync) before the name does. A pipe or a device is written to,
-    and never replaced.
+    ``before`` is called just before the rename. A crash, a full disk or a power cut leaves the
+    old file or the new one, never half of one: the data are on the disk (fsync) before the
+    name is. A pipe or a device is written to, and never replaced.
     """
     if is_stream(path):
         with tempfile.TemporaryDirectory() as folder:
@@ -39,32 +37,38 @@ def write_whole(
     temporary = Path(name)
     try:
         write(temporary)
-        # mkstemp makes files private; a finished artefact has the usual permissions.
-        temporary.chmod(0o666 & ~_umask())
+        # mkstemp makes files private; others get the user's mask, which only os.umask tells.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
         sync(temporary)
         before()
         os.replace(temporary, path)
         sync(path.parent)
     except OSError as error:
-        if error.filename is None:
-            # A full disk does not say for which file it has no room.
+        if error.filename is None:  # as on a full disk
             error.filename = str(path)
         raise
     finally:
         temporary.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write UTF-8 text whole, with Unix newlines on every system."""
+    write_whole(path, lambda temporary: temporary.write_bytes(text.encode("utf-8")))
+
+
 def is_stream(path: Path) -> bool:
     """Return whether ``path`` is a pipe, a device or a socket, which keeps nothing."""
     if not path.exists() or path.is_dir():
         return False
-    # /dev/stdout may be a file, which the shell holds open, and which is not to be replaced.
+    # /dev/stdout may be a file that the shell has open; replacing it would not reach the shell.
     return not path.is_file() or path.parent.as_posix() in ("/dev", "/dev/fd", "/proc/self/fd")
 
 
 def _send(data: bytes, path: Path) -> None:
     try:
-        # Without waiting for someone to read, which could be for ever.
+        # O_NONBLOCK: else opening a pipe waits, perhaps for ever, for a reader.
         handle = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
         if error.errno != errno.ENXIO:
@@ -78,8 +82,8 @@ def _send(data: bytes, path: Path) -> None:
 
 
 def unfinished(path: Path) -> list[Path]:
-    """Find what killed processes left of ``path``, half-written."""
-    # What mkstemp puts in between has no dot; a file with a longer name has one there.
+    """Return the temporary files of ``write_whole`` that killed processes left of ``path``."""
+    # What mkstemp inserts has no dot; a file with a longer name has one there.
     return [
         found
         for found in path.parent.glob(f".{glob.escape(path.name)}.*{_UNFINISHED}")
@@ -87,15 +91,10 @@ def unfinished(path: Path) -> list[Path]:
     ]
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text whole, with Unix line ends on every system."""
-    write_whole(path, lambda temporary: temporary.write_bytes(text.encode("utf-8")))
-
-
 def sync(path: Path) -> None:
-    """Ask the system to put a file, or a folder's list of names, on the disk."""
+    """Have the system put a file, or the list of names of a folder, on the disk (fsync)."""
     if os.name == "nt" and path.is_dir():
-        return  # Windows cannot open folders; its file system keeps names by itself.
+        return  # Windows cannot open folders, and keeps their names without it.
     handle = os.open(path, os.O_RDWR if path.is_file() else os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -105,10 +104,10 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Keep other processes of poetgen, which do the same, waiting while the block runs.
+    """Hold a lock on ``folder`` while the block runs; other processes that want it wait.
 
-    A process that dies lets go. Where the system cannot lock folders (Windows, some network
-    disks) nobody waits.
+    The system releases it if the process dies. Where folders cannot be locked (Windows, some
+    network disks) nobody waits.
     """
     if sys.platform == "win32":
         yield
@@ -125,10 +124,3 @@ def alone_in(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def _umask() -> int:
-    # The only portable way to read the mask is to set it.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -1,4 +1,4 @@
-"""Where named corpora and models lie.
+"""Where named corpora and models are.
 
 A name is looked for in ``./corpora`` or ``./models``, then in the user's data folder, then
 among what the package ships. Anything with a slash or a file suffix is a path.
@@ -14,30 +14,24 @@ from typing import Literal
 
 from poetgen.errors import CorpusError, InputError, ModelError
 
-Kind = Literal["corpora", "models"]
-
 MODEL_SUFFIX = ".safetensors"
-# What a model file has in its header, and no file of another program.
+# The key in the header of a model file that no other program writes.
 MODEL_KEY = "poetgen"
-_HEAD_BYTES = 4096
-# Of snapshots of the classic character RNN, which are read but never written.
+# Snapshots of the classic character RNN, which are read but never written.
 SNAPSHOT_SUFFIXES = (".pkl", ".pickle")
-_MODEL_ENDINGS = (MODEL_SUFFIX, *SNAPSHOT_SUFFIXES)
 SHIPPED_MODEL = "tang"
+_MODEL_SUFFIXES = (MODEL_SUFFIX, *SNAPSHOT_SUFFIXES)
+_HEAD_BYTES = 4096
 
 
 def shipped_models() -> Path:
-    """Give the folder of the models that ship.
-
-    A wheel carries them inside the package; a checkout (an editable install) has them
-    beside it.
-    """
+    """Return the folder of the models that ship: in a wheel, or beside it in a checkout."""
     inside = Path(__file__).parent / "models"
     return inside if inside.is_dir() else Path(__file__).parent.parent / "models"
 
 
-def search_folders(kind: Kind) -> list[Path]:
-    """List the folders in which names of this kind are looked for, in order."""
+def search_folders(kind: Literal["corpora", "models"]) -> list[Path]:
+    """Return the folders in which names are looked for, in order."""
     from platformdirs import user_data_path
 
     folders = [Path(kind), user_data_path("poetgen", appauthor=False) / kind]
@@ -45,7 +39,7 @@ def search_folders(kind: Kind) -> list[Path]:
 
 
 def check_name(name: str) -> str:
-    """Refuse a name that a shell, a search or a path could read as something else.
+    """Return ``name`` if no shell, search or path could read it as something else.
 
     Raises:
         InputError: the name has other characters than letters, digits, ``-``, ``_`` and
@@ -54,60 +48,60 @@ def check_name(name: str) -> str:
     if name != plain_name(name) or not name:
         raise InputError(
             f"{name!r} cannot be used as a name.",
-            f"Take letters, digits, - and _, for example: --name {plain_name(name) or 'my-poems'}",
+            f"Use letters, digits, - and _, for example: --name {plain_name(name) or 'my-poems'}",
         )
-    stem, dot, ending = name.rpartition(".")
-    if dot + ending in _MODEL_ENDINGS:
-        # It would be taken for a path wherever it is given as a name.
+    if name.endswith(_MODEL_SUFFIXES):  # wherever it is given, it would be read as a path
+        stem = name.rpartition(".")[0]
         raise InputError(f"The name {name} ends like a file.", f"Leave that out: --name {stem}")
     return name
 
 
 def plain_name(text: str) -> str:
     """Return ``text`` with ``-`` in place of what a name cannot have; it may be empty."""
-    # Letters, marks and digits of every script, as Unicode sorts them.
+    # Letters, marks and digits of every script (Unicode categories L, M and N).
     plain = (c if c in "-_." or unicodedata.category(c)[0] in "LMN" else " " for c in text)
     return "-".join("".join(plain).split()).lstrip("-.")
 
 
+def free_name(folder: Path, name: str, suffixes: tuple[str, ...]) -> str:
+    """Return the first of ``name``, ``name-2``, ``name-3``… that no file in ``folder`` has."""
+    candidate, number = name, 1
+    while any((folder / f"{candidate}{suffix}").exists() for suffix in suffixes):
+        number += 1
+        candidate = f"{name}-{number}"
+    return candidate
+
+
 def find_corpus(name_or_path: str) -> Path:
-    """Find a prepared corpus by name or path.
+    """Return the folder of a prepared corpus, by name or path.
 
     Raises:
-        CorpusError: there is none; the message lists those that are there.
+        CorpusError: it does not exist; the advice lists those that do.
     """
-    path = Path(name_or_path)
+    folders, path = search_folders("corpora"), Path(name_or_path)
     if _looks_like_path(name_or_path):
-        if path.is_dir():
-            return path
+        found = [path] if path.is_dir() else []
     else:
-        for folder in search_folders("corpora"):
-            if (folder / name_or_path / "corpus.json").is_file():
-                return folder / name_or_path
-    there = sorted(
-        {
-            found.parent.name
-            for f in search_folders("corpora")
-            for found in f.glob("*/corpus.json")
-            if not found.parent.name.startswith(".")
-        }
-    )
-    name = plain_name(path.stem) or "NAME"
-    known = f"Prepared here: {', '.join(there)}. " if there else ""
+        found = [f / path for f in folders if (f / path / "corpus.json").is_file()]
+    if found:
+        return found[0]
+    others = {p.parent.name for folder in folders for p in folder.glob("*/corpus.json")}
+    others = {name for name in others if not name.startswith(".")}
+    known = f"Prepared here: {', '.join(sorted(others))}. " if others else ""
     raise CorpusError(
         f"There is no prepared corpus {name_or_path}.",
-        f"{known}To prepare one: poetgen prepare FILE_OR_FOLDER --name {name}",
+        f"{known}To prepare one: poetgen prepare FILE_OR_FOLDER "
+        f"--name {plain_name(path.stem) or 'NAME'}",
     )
 
 
 def find_model(name_or_path: str | None, tell: Callable[[str], object] = lambda note: None) -> Path:
-    """Find a model by name or path; without either, the newest in ./models, else the shipped.
+    """Return a model by name or path; for None the newest in ./models, else the shipped one.
 
-    ``tell`` gets a sentence about each file that was passed over, because it is another
-    program's.
+    ``tell`` gets a sentence about each file there that another program wrote.
 
     Raises:
-        ModelError: there is none; the message lists those that are there.
+        ModelError: it does not exist; the advice lists those that do.
     """
     if name_or_path is None:
         own = [path for path in _models_in(Path("models")) if path.is_file()]
@@ -115,23 +109,18 @@ def find_model(name_or_path: str | None, tell: Callable[[str], object] = lambda 
         for path in own:
             if _is_ours(path):
                 return path
-            tell(f"{path} is no model of poetgen's and is left aside.")
+            tell(f"{path} is not a model of poetgen and is ignored.")
         return shipped_models() / f"{SHIPPED_MODEL}{MODEL_SUFFIX}"
-    if _looks_like_path(name_or_path):
-        for path in (Path(name_or_path), Path(f"{name_or_path}{MODEL_SUFFIX}")):
-            if path.is_file():
-                return path
-    else:
-        for folder in search_folders("models"):
-            path = folder / f"{name_or_path}{MODEL_SUFFIX}"
-            if path.is_file():
-                return path
-    there = sorted({p.stem for folder in search_folders("models") for p in _models_in(folder)})
-    is_there = Path(name_or_path).is_file()
+    folders, file_name = search_folders("models"), f"{name_or_path}{MODEL_SUFFIX}"
+    is_path = _looks_like_path(name_or_path)
+    paths = [Path(name_or_path), Path(file_name)] if is_path else [f / file_name for f in folders]
+    for path in paths:
+        if path.is_file():
+            return path
+    is_file = Path(name_or_path).is_file()
+    there = sorted({path.stem for folder in folders for path in _models_in(folder)})
     raise ModelError(
-        f"{name_or_path} is not a model file."
-        if is_there
-        else f"There is no model {name_or_path}.",
+        f"{name_or_path} is not a model file." if is_file else f"There is no model {name_or_path}.",
         f"Models here: {', '.join(there) or 'none'}. To train one: poetgen train",
     )
 
@@ -142,23 +131,13 @@ def _models_in(folder: Path) -> list[Path]:
 
 
 def _is_ours(path: Path) -> bool:
-    """Return whether a file is a model file, or cannot be opened; not another program's."""
     try:
         with path.open("rb") as file:
             return f'"{MODEL_KEY}":'.encode() in file.read(_HEAD_BYTES)
     except OSError:
-        return True  # whoever loads it says why
-
-
-def free_name(folder: Path, name: str, suffixes: tuple[str, ...]) -> str:
-    """Give ``name``, or ``name-2``, ``name-3``… : the first that no file in ``folder`` has."""
-    candidate, number = name, 1
-    while any((folder / f"{candidate}{suffix}").exists() for suffix in suffixes):
-        number += 1
-        candidate = f"{name}-{number}"
-    return candidate
+        return True  # whoever loads it says why it cannot be opened
 
 
 def _looks_like_path(text: str) -> bool:
     separators = os.sep + (os.altsep or "")
-    return any(c in text for c in separators) or text.endswith(_MODEL_ENDINGS)
+    return any(c in text for c in separators) or text.endswith(_MODEL_SUFFIXES)

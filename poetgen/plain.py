@@ -1,4 +1,4 @@
-"""Plain values, as JSON holds them, read back into the dataclasses that they came from."""
+"""Plain values, as JSON has them, read back into the dataclasses that they came from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
-# No count of ours is larger, and a larger one would not fit into an array.
+# A larger count would not fit into an array.
 _LARGEST = 2**63
 
 
@@ -18,21 +18,20 @@ def names_of(kind: type) -> set[str]:
 
 
 def read_plain(kind: type[T], values: object) -> T:
-    """Build a dataclass, and those in it, of which every value has the type that is declared.
+    """Return the dataclass of which ``dataclasses.asdict`` gave ``values``, with all types checked.
 
-    What ``dataclasses.asdict`` gives for ``kind`` comes back as it was. A field that is not
-    among ``values`` has its default.
+    A field that is missing among ``values`` has its default.
 
     Raises:
-        ValueError: a name is unknown or missing, or a value is of another type, NaN or huge.
+        ValueError: a name is unknown or missing, or a value has another type, is NaN or huge.
     """
     if not isinstance(values, dict):
-        raise ValueError(f"no {kind.__name__}: {values!r:.50}")
+        raise ValueError(f"{values!r:.50} is not a {kind.__name__}")
     if unknown := sorted(values.keys() - names_of(kind)):
         raise ValueError(f"unknown {unknown[0]!r:.50}")
     for field in fields(kind):  # type: ignore[arg-type]
         if field.name not in values and field.default is MISSING:
-            raise ValueError(f"no {field.name}")
+            raise ValueError(f"{field.name} is missing")
     hints = get_type_hints(kind)
     return kind(**{name: _read(hints[name], name, value) for name, value in values.items()})
 
@@ -47,12 +46,10 @@ def _read(hint: Any, name: str, value: object) -> object:
             return None
         return _read(next(choice for choice in choices if choice is not NoneType), name, value)
     else:
-        # In JSON, 1 is a fine 1.0; but True is no 1, and 1.0 is no count.
+        # In JSON an int 1 may stand for a float, but True is not an int, nor is 1.0.
         fits = type(value) in {hint, int if hint is float else hint}
     if isinstance(value, int):
         fits = fits and -_LARGEST <= value < _LARGEST
-    if isinstance(value, float):
-        fits = fits and value == value
-    if not fits:
+    if not fits or value != value:  # NaN
         raise ValueError(f"{name} cannot be {value!r:.50}")
     return value

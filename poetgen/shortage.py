@@ -1,6 +1,6 @@
-"""What a machine can run short of: memory, threads, open files.
+"""What a machine can run out of: memory, threads, open files.
 
-Libraries tell it in many ways, and none of them means a damaged file or a fault of ours.
+Libraries report it in many ways, none of which means a damaged file or a bug of ours.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import sys
 
 from poetgen.errors import MemoryShortageError, ShortageError
 
-# Of linkers, C++, torch, CUDA, oneDNN (whose "primitive descriptor" is another matter), Rust's
-# view of Python, and Windows.
+# Messages of linkers, C++, torch, CUDA, oneDNN (whose "primitive descriptor" is another matter),
+# PyO3 (Rust), and Windows.
 _MEMORY = re.compile(
     r"(can't|cannot|unable to|failed to) (allocate|map segment)|out of memory|not enough memory"
     r"|bad_alloc|ALLOC_FAILED|static TLS block|could not create a primitive(?! descriptor)"
@@ -26,12 +26,12 @@ _THREADS = re.compile("can't start new thread|resource temporarily unavailable",
 
 
 def ensure_memory(num_bytes: int) -> None:
-    """See to it that so much memory could be had, without taking it.
+    """Check that so much memory is available, without taking it.
 
-    For what is about to load a library that ends the process where it gets none.
+    For use before a library is loaded that ends the process when it gets none.
 
     Raises:
-        ShortageError: the system would not give it.
+        ShortageError: the system refuses it.
     """
     try:
         mmap.mmap(-1, num_bytes).close()
@@ -40,26 +40,25 @@ def ensure_memory(num_bytes: int) -> None:
 
 
 def give_memory_back() -> None:
-    """Return to the system what the C library keeps between blocks in use, where it can.
+    """Return to the system the free memory that the C library holds between blocks in use.
 
-    Batches differ in size, so a training leaves gaps that grow for an hour. glibc has a
+    Batches differ in size, so a training leaves gaps that grow for an hour. Only glibc has a
     function for that; elsewhere nothing happens.
     """
-    if not sys.platform.startswith("linux"):
-        return
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
+    if sys.platform.startswith("linux"):
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def shortage_in(error: BaseException) -> ShortageError | None:
-    """Return what ``error``, or what caused it, says the machine is short of, if anything."""
-    text, number = _words(error), getattr(error, "errno", None)
+    """Return what the machine is short of according to ``error`` or its causes, or None."""
+    text, number = _message_of(error), getattr(error, "errno", None)
     if isinstance(error, MemoryError) or number == errno.ENOMEM or _MEMORY.search(text):
         return MemoryShortageError("There is not enough memory.", "Close other programs.")
     if number in (errno.EMFILE, errno.ENFILE) or _FILES.search(text):
         return ShortageError(
-            f"The system opens no more files: {error}.",
+            f"Too many files are open: {error}.",
             "Close other programs, or raise the limit, for example: ulimit -n 1024",
         )
     if isinstance(error, RuntimeError) and _THREADS.search(text):
@@ -70,11 +69,11 @@ def shortage_in(error: BaseException) -> ShortageError | None:
     return None if error.__cause__ is None else shortage_in(error.__cause__)
 
 
-def _words(error: BaseException) -> str:
-    """Return what a library says, but nothing that may come from a name or from a file."""
+def _message_of(error: BaseException) -> str:
+    """Return the message of a library, but none that may contain a name or a file's text."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    libraries = isinstance(error, (ImportError, OSError, RuntimeError, SystemError))
-    # Rust's, which no module exports or which are not always there.
-    rust = type(error).__name__ in ("PanicException", "SafetensorError")
-    return str(error) if libraries or rust else ""
+    from_library = isinstance(error, ImportError | OSError | RuntimeError | SystemError)
+    # Rust's exceptions are known by name: some are not exported, some not installed.
+    from_rust = type(error).__name__ in ("PanicException", "SafetensorError")
+    return str(error) if from_library or from_rust else ""

@@ -1,8 +1,8 @@
-"""A sealed file: arrays and plain values in one ``.safetensors``, with a checksum over all.
+"""Tensor files: arrays and JSON values in one ``.safetensors`` file, under one checksum.
 
-The container itself would load a flipped bit as a slightly different number. Nothing in
-such a file is ever executed. A stranger's file costs little before it is refused: its
-header is bounded, and what its arrays would take is looked at before they are read.
+safetensors itself would load a flipped bit as a slightly different number. Nothing in a file
+is ever executed, and a malicious one is refused cheaply: the header is bounded, and the layout
+of the arrays is checked before they are read.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ Arrays = dict[str, NDArray[Any]]
 # The type (as safetensors names it: "F16") and the shape of each array.
 Layout = dict[str, tuple[str, tuple[int, ...]]]
 
-# Room for a vocabulary of half a million words; reading so much takes less than a second.
+# Room for a vocabulary of half a million words; reading that takes less than a second.
 _MAX_HEADER_BYTES = 8 * 2**20
 _MAX_ARRAYS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of sealed file: its key in the header, its version, its name for messages."""
+class FileKind:
+    """A kind of tensor file: its key in the header, its format version, its name in messages."""
 
     key: str
     version: int
@@ -40,30 +40,30 @@ class Kind:
 
 
 def all_finite(arrays: Arrays) -> bool:
-    """Return whether every number of the arrays is one."""
+    """Return whether the arrays contain neither NaN nor infinity."""
     return all(bool(np.isfinite(array).all()) for array in arrays.values())
 
 
-def save_sealed(
+def save_tensor_file(
     path: Path,
-    kind: Kind,
+    kind: FileKind,
     arrays: Arrays,
     values: Mapping[str, Any],
     before: Callable[[], None] = lambda: None,
 ) -> None:
-    """Write arrays and JSON values whole or not at all; equal content gives equal bytes.
+    """Write arrays and JSON values, whole or not at all; equal content gives equal bytes.
 
-    ``before`` is called when all is on the disk and only its name is still missing.
+    ``before`` is called when the data are on the disk, just before the file gets its name.
 
     Raises:
-        ModelError: the values take more room than ``load_sealed`` reads.
+        ModelError: the values need a larger header than ``load_tensor_file`` reads.
     """
     from safetensors.numpy import save
 
     arrays = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
-    sealed = {**values, "format_version": kind.version}
-    sealed["checksum"] = _checksum(sealed, arrays)
-    data = save(arrays, {kind.key: json.dumps(sealed, ensure_ascii=False, sort_keys=True)})
+    header = {**values, "format_version": kind.version}
+    header["checksum"] = _checksum(header, arrays)
+    data = save(arrays, {kind.key: json.dumps(header, ensure_ascii=False, sort_keys=True)})
     if int.from_bytes(data[:8], "little") > _MAX_HEADER_BYTES:
         raise ModelError(
             f"{path} would have a header of more than {_MAX_HEADER_BYTES:,} bytes.",
@@ -72,32 +72,34 @@ def save_sealed(
     write_whole(path, lambda temporary: temporary.write_bytes(data), before)
 
 
-def load_sealed(
+def load_tensor_file(
     path: Path,
-    kind: Kind,
+    kind: FileKind,
     advice: str,
     check: Callable[[Mapping[str, Any], Layout], None] = lambda values, layout: None,
 ) -> tuple[Arrays, dict[str, Any]]:
-    """Read what ``save_sealed`` wrote.
+    """Return the arrays and the values that ``save_tensor_file`` wrote.
 
-    ``check`` gets the values and the layout of the arrays before these are read, and raises
-    if they do not fit.
+    ``check`` gets the values and the layout of the arrays before the arrays are read, and
+    raises ``ValueError`` or ``KeyError`` if they do not fit.
 
     Raises:
         DamagedError: the file is missing, truncated or altered.
-        ModelError: it is of another kind or a newer version, or may not be read.
-        ShortageError: the machine cannot open or hold it.
+        ModelError: it is of another kind or version, or cannot be read.
+        ShortageError: the machine has too little memory or too few open files for it.
     """
     from safetensors import SafetensorError, safe_open
 
+    # AttributeError: numpy lacks a number format, such as FP8, that the header names.
+    malformed = (SafetensorError, ValueError, KeyError, TypeError, RecursionError, AttributeError)
     if not path.is_file():
         raise DamagedError(f"There is no {kind.noun} {path}.", advice)
     try:
-        _check_header(path)
+        _check_header_size(path)
         with safe_open(path, framework="numpy") as file:
             metadata = file.metadata() or {}
             if kind.key not in metadata:
-                raise ModelError(f"{path} is no {kind.noun} of poetgen.", advice)
+                raise ModelError(f"{path} is not a {kind.noun} of poetgen.", advice)
             values = json.loads(metadata[kind.key])
             version, checksum = values.pop("format_version"), values.pop("checksum")
             _check_version(path, kind, version)
@@ -108,53 +110,38 @@ def load_sealed(
             check(values, {n: (s.get_dtype(), tuple(s.get_shape())) for n, s in slices.items()})
             arrays = {name: file.get_tensor(name) for name in names}
         is_whole = checksum == _checksum({**values, "format_version": version}, arrays)
-    except (
-        SafetensorError,
-        ValueError,
-        KeyError,
-        TypeError,
-        RecursionError,
-        AttributeError,  # of numpy, which has no numbers of such a kind
-    ) as error:
-        why = f"no {error} in it" if isinstance(error, KeyError) else error
-        told: ModelError = DamagedError(f"{path} is not a whole {kind.noun}: {why}.", advice)
-        raise shortage_in(error) or told from error
+    except malformed as error:
+        why = f"{error} is missing" if isinstance(error, KeyError) else error
+        raise shortage_in(error) or DamagedError(
+            f"{path} is not a whole {kind.noun}: {why}.", advice
+        ) from error
     except OSError as error:
-        told = ModelError(f"{path} cannot be read: {error.strerror or error}.", advice)
-        raise shortage_in(error) or told from error
+        raise shortage_in(error) or ModelError(
+            f"{path} cannot be read: {error.strerror or error}.", advice
+        ) from error
     if not is_whole:
         raise DamagedError(f"{path} is damaged: its checksum does not match its content.", advice)
     return arrays, values
 
 
-def _check_version(path: Path, kind: Kind, version: object) -> None:
-    """Refuse a file of another version before anything else in it is looked at.
-
-    Raises:
-        ModelError: a newer poetgen wrote it.
-        ValueError: there is no such version.
-    """
-    if type(version) is not int or version < 1:
-        raise ValueError(f"there is no format version {version!r}")
-    if version != kind.version:
-        raise ModelError(
-            f"{path} has format version {version}; this poetgen reads {kind.version}.",
-            "Use the poetgen that wrote it, or a newer one: pip install --upgrade poetgen.",
-        )
-
-
-def _check_header(path: Path) -> None:
-    """Look at the length of the header, with which a ``.safetensors`` begins.
-
-    Raises:
-        ValueError: there is no header, or a larger one than poetgen writes.
-    """
+def _check_header_size(path: Path) -> None:
+    # A .safetensors file begins with the length of its header, in 8 bytes.
     with path.open("rb") as file:
         num_bytes = int.from_bytes(file.read(8), "little")
     if num_bytes > path.stat().st_size:
         raise ValueError("it has no header")
     if num_bytes > _MAX_HEADER_BYTES:
         raise ValueError(f"its header has {num_bytes:,} bytes, more than poetgen writes")
+
+
+def _check_version(path: Path, kind: FileKind, version: object) -> None:
+    if type(version) is not int or version < 1:
+        raise ValueError(f"its format version is {version!r}")
+    if version != kind.version:
+        raise ModelError(
+            f"{path} has format version {version}; this poetgen reads {kind.version}.",
+            "Use the poetgen that wrote it, or a newer one: pip install --upgrade poetgen.",
+        )
 
 
 def _checksum(values: Mapping[str, Any], arrays: Arrays) -> str:

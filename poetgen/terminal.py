@@ -1,6 +1,6 @@
-"""Text for a terminal, which obeys some characters instead of showing them.
+"""Text that is safe to print: a terminal obeys some characters instead of showing them.
 
-Whatever poetgen prints may come from a stranger: a poem, a token, a card, a file name.
+Whatever poetgen prints may come from a stranger: a poem, a token, a model card, a file name.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-# Control and format characters, half characters, and separators of lines and paragraphs.
+# Unicode categories: control, format and surrogate characters, line and paragraph separators.
 _UNSAFE = ("Cc", "Cf", "Cs", "Zl", "Zp")
-# Joiners only shape the letters beside them: emoji and several scripts need them.
+# Emoji and several scripts need joiners, which only shape the letters beside them.
 _KEPT = "\n\t\u200c\u200d"
 
 
@@ -21,16 +21,16 @@ def visible(text: str) -> str:
     """Return ``text`` with U+FFFD for each character that a terminal would obey or hide.
 
     These are escape codes, carriage returns, bidirectional marks, invisible characters and
-    the like; line breaks and tabs stay.
+    the like; newlines and tabs stay.
     """
     return _replaced(text, lambda char: "\ufffd")
 
 
 def json_text(value: Any) -> str:
-    """Return ``value`` as JSON that a terminal can show.
+    """Return ``value`` as JSON that is safe to print.
 
-    What would be a command to the terminal is written as an escape, so nothing is lost. A
-    number that is infinite or NaN, which JSON does not have, becomes null.
+    What a terminal would obey is written as an escape, so nothing is lost. NaN and infinity,
+    which JSON lacks, become null.
     """
     text = json.dumps(_finite(value), ensure_ascii=False, indent=2, allow_nan=False)
     return _replaced(text, _escaped)
@@ -43,20 +43,18 @@ def _replaced(text: str, instead: Callable[[str], str]) -> str:
 
 
 def _is_unsafe(char: str) -> bool:
-    is_noncharacter = ord(char) & 0xFFFE == 0xFFFE  # U+FFFE and its like, which XML refuses
+    is_noncharacter = ord(char) & 0xFFFE == 0xFFFE  # such as U+FFFE, which XML refuses
     return is_noncharacter or (unicodedata.category(char) in _UNSAFE and char not in _KEPT)
 
 
 def _escaped(char: str) -> str:
     units = char.encode("utf-16-be", "surrogatepass").hex()
-    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
+    return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))
 
 
 def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
     if isinstance(value, dict):
         return {key: _finite(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(part) for part in value]
-    return value
+    return None if isinstance(value, float) and not math.isfinite(value) else value

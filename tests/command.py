@@ -16,7 +16,7 @@ from tests.copied import run
 
 ENVIRONMENT = {**os.environ, "PYTHONUTF8": "0", "NO_COLOR": "1", "COLUMNS": "100"}
 
-# Of a process that has imported everything and done nothing, a copy is there in milliseconds.
+# A process that has imported everything and done nothing is copied in milliseconds.
 _WARM = "forkserver" in multiprocessing.get_all_start_methods()
 if _WARM:
     _copies = multiprocessing.get_context("forkserver")
@@ -48,7 +48,7 @@ class Running:
         self._process.kill()
 
     def wait(self, timeout: float = 300) -> subprocess.CompletedProcess[str]:
-        """Return its exit code and what it said."""
+        """Return its exit code and output."""
         self._process.join(timeout)
         if self._process.exitcode is None:
             self.kill()
@@ -72,10 +72,10 @@ def begin(
 def poetgen(
     *arguments: str | Path, cwd: Path, fresh: bool = not _WARM, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``poetgen`` in ``cwd`` and give what it said; text is UTF-8 whatever the locale.
+    """Run ``poetgen`` in ``cwd`` and return its exit code and output, read as UTF-8.
 
-    It runs in a process of its own: a copy of a warm one, or, where the interpreter's start
-    matters, a ``fresh`` one.
+    It runs in a process of its own: a copy of a warm one, or, where the start of the
+    interpreter matters, a ``fresh`` one.
     """
     if not fresh:
         return begin(*arguments, cwd=cwd, **environment).wait()
@@ -93,7 +93,7 @@ def poetgen(
 
 
 def wait_until(happened: Callable[[], bool], running: Running | subprocess.Popen[str]) -> None:
-    """Wait, however long it takes, until something has happened; fail if the command ends first."""
+    """Wait until something has happened, however long it takes; fail if the command ends first."""
     while not happened():
         assert running.poll() is None or happened(), "the command has ended"
         time.sleep(0.01)
@@ -113,7 +113,7 @@ def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
 
 
 def assert_two_line_error(done: subprocess.CompletedProcess[str], *words: str) -> None:
-    """Hold the promise of the design: exit code 2, two lines on stderr, no traceback."""
+    """Assert exit code 2, two lines on stderr and nothing on stdout."""
     assert done.returncode == 2, (done.returncode, done.stdout, done.stderr)
     assert done.stdout == ""
     lines = done.stderr.splitlines()

@@ -9,7 +9,7 @@ import pytest
 from poetgen.config import PrepareConfig
 from poetgen.corpus.corpus import Corpus, load_corpus, save_corpus
 from poetgen.corpus.prepare import prepare
-from tests.real_data import TANG
+from tests.real_data import HAS_TANG, NO_TANG, TANG
 from tests.synthetic import write_poems
 
 # The outcome of a test depends on the program alone: the same examples every time, and as much
@@ -50,8 +50,8 @@ def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 @pytest.fixture(scope="session")
 def tang_corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     """The 58 files of the complete Tang poems, prepared in about five seconds."""
-    if not TANG.is_dir():
-        pytest.skip(f"the Tang poems are not in {TANG}")
+    if not HAS_TANG:
+        pytest.skip(NO_TANG)
     folder = tmp_path_factory.mktemp("tang")
     corpus = prepare([TANG], "tang", PrepareConfig()).corpus
     save_corpus(corpus, folder / "tang")

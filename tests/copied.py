@@ -1,4 +1,4 @@
-"""What a copy of a warm process does; it is imported by the tests, too, and imports little."""
+"""What a copy of a warm process does. The tests import this, too, so it imports little."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def run(
     err: str,
     die_at: int | None = None,
 ) -> None:
-    """Be the command ``poetgen``, with files for its streams, and leave with its exit code."""
+    """Run ``poetgen`` with files as its streams, and exit with its code."""
     import torch
 
     from poetgen.cli import main

@@ -2,8 +2,8 @@
 
     make fuzz [SECONDS=100] [SEED=1]
 
-``make test`` tries the same examples every time; this one never does. When the time is up the
-tests that are left are skipped, so that the rounds are short on any machine.
+``make test`` tries the same examples every time, this one new ones. When the time is up, the tests
+that are left are skipped.
 """
 
 from __future__ import annotations

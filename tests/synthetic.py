@@ -1,4 +1,4 @@
-"""Poems that nobody wrote: enough like verse to train on, and free to commit."""
+"""Poems made by chance: enough like verse to train on, and free to commit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ CHARACTERS = "日红山夜湖海月君风花雪水云江春秋人天地心一二
 
 
 def synthetic_poem(rng: random.Random, chars: int = 5, lines: int = 4) -> str:
-    """Write four lines of five characters, drawn with no meaning at all."""
+    """Return a poem of random characters, by default four lines of five."""
     verses = ["".join(rng.choice(CHARACTERS) for _ in range(chars)) for _ in range(lines)]
     return "".join(verse + "，。"[number % 2] for number, verse in enumerate(verses))
 

@@ -4,12 +4,13 @@ import json
 import random
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.command import assert_two_line_error, poetgen
-from tests.real_data import CORPORA, TANG
+from tests.real_data import HAS_TANG, TANG
 from tests.synthetic import synthetic_poem, write_poems
 
 ROOT = Path(__file__).parent.parent
@@ -50,8 +51,8 @@ def test_every_command_of_the_readme_works(page, tmp_path):
     )
     lines = [line for line in commands_of(page) if not line.startswith("make ")]
     # What is fetched by name comes from the real files where they are at hand.
-    environment = {"POETGEN_MIRROR": str(CORPORA), "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    if not TANG.is_dir():
+    environment = {"POETGEN_MIRROR": str(TANG), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    if not HAS_TANG:
         lines = [line.replace("prepare tang", "prepare 全唐诗 --name tang") for line in lines]
     assert {shlex.split(line)[1] for line in lines} >= {"prepare", "train", "generate", "compare"}
     for line in lines:
@@ -77,6 +78,16 @@ def test_the_targets_that_the_readme_names_are_in_the_makefile():
     assert {"poem", "test", "check", "check-long", "bench"} <= set(named)
     for target in set(named):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_make_help_has_every_target_and_says_what_it_does():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    shown = subprocess.run(
+        ["make", "help"], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True
+    ).stdout
+    listed = dict(re.findall(r"^make ([a-z-]+) +(\S.*)$", shown, re.MULTILINE))
+    assert list(listed) == re.findall(r"^([a-z-]+):", makefile, re.MULTILINE)
+    assert set(listed) == set(re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[0].split())
 
 
 def test_the_poem_of_the_readme_is_what_the_shipped_model_writes(tmp_path):

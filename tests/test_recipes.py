@@ -52,7 +52,7 @@ def test_a_recipe_runs_and_tells_its_smoothed_loss(command, bard):
     shorter = [*command, "--max-tokens", "2500", "--name", f"{name_of(command)}-short"]
     done = poetgen(*shorter, cwd=bard)
     assert done.returncode == 0
-    assert "Trained after 100 steps" in done.stderr
+    assert "Finished after 100 steps" in done.stderr
     assert "Smoothed loss of a window: " in done.stderr
 
 
@@ -62,7 +62,7 @@ def test_a_recipe_runs_and_tells_its_smoothed_loss(command, bard):
 def test_a_recipe_gives_the_figure_of_the_table(command, bard):
     num_steps, ours, theirs = table()[name_of(command)]
     done = poetgen(*command, cwd=bard)
-    assert f"Trained after {num_steps:,} steps" in done.stderr
+    assert f"Finished after {num_steps:,} steps" in done.stderr
     loss = float(re.search(r"Smoothed loss of a window: ([\d.]+)", done.stderr)[1])
     # Other machines add up in another order; the report is beaten on all.
     assert loss == pytest.approx(ours, rel=0.05)

@@ -1,4 +1,4 @@
-"""What a warm process has imported before it is copied; it has computed nothing."""
+"""What a warm process imports before it is copied; it computes nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pkgutil
 
 import poetgen
 
-# What is imported late; torch's optimizers import torch._dynamo, and it sympy.
+# Imported late by libraries: torch's optimizers import torch._dynamo, which imports sympy.
 LATE = [
     *("matplotlib.pyplot", "numpy.random", "opencc", "safetensors.numpy", "torch._dynamo"),
     "typer._adapters",

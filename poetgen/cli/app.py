@@ -1,10 +1,8 @@
-"""The ``poetgen`` command: its commands, its exit codes, its two-line errors.
-
-No command module imports numpy or torch before its command runs.
-"""
+"""The ``poetgen`` command: its commands, its exit codes, its two-line errors."""
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import Annotated
@@ -17,10 +15,9 @@ from poetgen.errors import MemoryShortageError, PoetgenError
 from poetgen.shortage import ensure_memory, shortage_in
 from poetgen.terminal import visible
 
-# Dying of a signal is 128 + its number; 13 is a reader that closed the pipe.
+# 128 + SIGPIPE, as of a program that writes into a closed pipe.
 _BROKEN_PIPE = 141
-# Less than any command needs that computes. OpenBLAS, which comes with numpy, ends a process
-# where it gets no memory.
+# Less than any command needs to compute. Without it OpenBLAS, in numpy, ends the process.
 _NUMPY_BYTES = 128 * 2**20
 _MEMORY_ADVICE = {
     "prepare": "Close other programs, or prepare fewer or smaller files at once.",
@@ -60,43 +57,22 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line and leave with the exit code of the design."""
+    """Run the command line and leave with its exit code."""
     for stream in (sys.stdout, sys.stderr):
-        # GBK and the C locale cannot write every character of a Tang poem.
+        # GBK and the C locale lack characters of Tang poems.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         code = app([_as_utf8(argument) for argument in sys.argv[1:]], standalone_mode=False) or 0
         sys.stdout.flush()
-    except BrokenPipeError:
-        code = _reader_left()
-    except SystemExit as end:
-        if not isinstance(end.__context__, BrokenPipeError):
-            raise
-        # Typer has seen the closed pipe first, and would call it a failure of the work.
-        code = _reader_left()
-    except KeyboardInterrupt:
-        code = _fail("Interrupted.", "Nothing half-written is left behind.", 130)
-    except typer.Abort:
-        code = _fail("Interrupted.", "Nothing half-written is left behind.", 130)
-    except PoetgenError as error:
-        _show_traceback_if_asked()
-        code = _fail(error.problem, _advice(error), error.exit_code)
-    except typer.TyperException as error:
-        if not error.format_message():
-            # The help was asked for by giving nothing, and has been shown.
-            sys.exit(error.exit_code)
-        code = _fail(error.format_message(), _help_for(error), error.exit_code)
-    except BaseException as error:  # a panic of Rust's is no Exception
-        _show_traceback_if_asked()
-        code = _fail(*_explain(error), 1)
+    except BaseException as error:  # a panic of Rust is not an Exception
+        code = report(error, "".join(sys.argv[1:2]))
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Python would try again at its exit, and show a traceback.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(code)
-
-
-def _reader_left() -> int:
-    # Keep Python from complaining when it closes the pipe at its own end.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return _BROKEN_PIPE
 
 
 def _as_utf8(argument: str) -> str:
@@ -111,51 +87,51 @@ def _as_utf8(argument: str) -> str:
     return argument
 
 
-def _fail(problem: str, advice: str, code: int) -> int:
-    # Each is one line, and none is endless, however a stranger's file names its parts. Blanks
-    # in an advice may be those of a path.
+def report(error: BaseException, command: str) -> int:
+    """Show an error on stderr in two lines, if it is one, and return the exit code."""
+    # rich turns a closed pipe into SystemExit.
+    cause = error.__context__ if isinstance(error, SystemExit) else error
+    if isinstance(cause, BrokenPipeError):
+        return _BROKEN_PIPE
+    if isinstance(error, SystemExit):
+        raise error
+    if isinstance(error, typer.TyperException) and not error.format_message():
+        return error.exit_code  # a command without arguments has shown its help
+    if os.environ.get("POETGEN_DEBUG", "") not in ("", "0"):
+        import traceback
+
+        traceback.print_exception(error)
+    problem, advice, code = explain(error, command)
+    # One line each, and not endless, whatever names a stranger's file has. Blanks in an advice
+    # may be those of a path.
     problem, advice = " ".join(problem.split()), " ".join(advice.splitlines())
     print(f"Error: {visible(problem[:4000])}\n{visible(advice[:4000])}", file=sys.stderr)
     return code
 
 
-def _help_for(error: typer.TyperException) -> str:
-    context = getattr(error, "ctx", None)
-    command = context.command_path if context is not None else "poetgen"
-    return f"See: {command} --help"
-
-
-def _advice(error: PoetgenError) -> str:
-    """Return the advice of an error; about memory, with options of the command that ran."""
-    if isinstance(error, MemoryShortageError):
-        return _MEMORY_ADVICE.get("".join(sys.argv[1:2]), error.advice)
-    return error.advice
-
-
-def _explain(error: BaseException) -> tuple[str, str]:
-    shortage = shortage_in(error)
-    if shortage is not None:
-        return shortage.problem, _advice(shortage)
+def explain(error: BaseException, command: str) -> tuple[str, str, int]:
+    """Return what is wrong, what to do about it, and the exit code; ``command`` is what ran."""
+    if isinstance(error, KeyboardInterrupt | typer.Abort):
+        return "Interrupted.", "Nothing half-written is left behind.", 130
+    if isinstance(error, typer.TyperException):
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else "poetgen"
+        return error.format_message(), f"See: {path} --help", error.exit_code
+    known = error if isinstance(error, PoetgenError) else shortage_in(error)
+    if known is not None:
+        memory = isinstance(known, MemoryShortageError)
+        advice = _MEMORY_ADVICE.get(command, known.advice) if memory else known.advice
+        return known.problem, advice, known.exit_code
+    if isinstance(error, OSError) and error.errno == errno.EBADF:
+        return "Standard output is closed.", "Leave it open, or give a file: > poem.txt", 1
     if isinstance(error, OSError):
+        why = error.strerror or f"not everything was written ({error})"
         where = f" ({error.filename})" if error.filename else ""
-        return (
-            f"The system says: {error.strerror or f'not everything was written ({error})'}{where}.",
-            "Check the free space and the permissions, then "
-            + ("go on with --resume." if sys.argv[1:2] == ["train"] else "run the command again."),
-        )
+        go_on = "continue with --resume." if command == "train" else "run the command again."
+        advice = f"Check the free space and the permissions, then {go_on}"
+        return f"The system says: {why}{where}.", advice, 1
     if isinstance(error, ImportError):
-        return (
-            f"A package that poetgen needs cannot be imported: {error}.",
-            "Install poetgen and what it needs again: pip install --force-reinstall poetgen",
-        )
-    return (
-        f"{type(error).__name__}: {error}",
-        "This is a fault in poetgen. Set POETGEN_DEBUG=1 to see where, and please report it.",
-    )
-
-
-def _show_traceback_if_asked() -> None:
-    if os.environ.get("POETGEN_DEBUG", "") not in ("", "0"):
-        import traceback
-
-        traceback.print_exc()
+        advice = "Install poetgen and what it needs again: pip install --force-reinstall poetgen"
+        return f"A package that poetgen needs cannot be imported: {error}.", advice, 1
+    advice = "This is a fault in poetgen. Set POETGEN_DEBUG=1 to see where, and please report it."
+    return f"{type(error).__name__}: {error}", advice, 1

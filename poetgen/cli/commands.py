@@ -1,12 +1,11 @@
 """The commands, each imported only when it is asked for.
 
-A poem takes less time than to import what trains, compares and prepares.
+A poem takes less time than the import of what trains, compares and prepares.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any, cast
 
@@ -17,34 +16,26 @@ from poetgen.cli.options import settings_as_flags
 from poetgen.cli.quick_options import quicken
 
 NAMES = ("prepare", "train", "generate", "compare", "inspect")
-# Typer's own flags have no default, and to make a bool of None Typer imports pydantic.
+# Typer's own flags have no default, and to turn None into a bool Typer imports pydantic.
 FLAGS_OFF = dict.fromkeys(("help", "install_completion", "show_completion"), False)
 
 
 class Commands(TyperGroup):
-    """The group of all commands, in which to look one up is to import it."""
+    """The group of all commands."""
 
     def __init__(self, **attributes: Any) -> None:
-        """Take what Typer gives a group, but for the commands."""
+        """Take what Typer gives a group; of the commands the names alone are known at first."""
         super().__init__(**attributes)
-        self.commands = cast(dict[str, Any], _Late())
+        self.commands = cast(Any, dict.fromkeys(NAMES))
 
-
-class _Late(Mapping[str, TyperCommand]):
-    def __getitem__(self, name: str) -> TyperCommand:
-        if name not in NAMES:
-            raise KeyError(name)
-        return _load(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(NAMES)
-
-    def __len__(self) -> int:
-        return len(NAMES)
+    def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
+        """Return a command by its name, or None."""
+        return load(cmd_name) if cmd_name in NAMES else None
 
 
 @functools.cache
-def _load(name: str) -> TyperCommand:
+def load(name: str) -> TyperCommand:
+    """Import and return the command ``name``."""
     function = settings_as_flags(getattr(import_module(f"poetgen.cli.{name}"), name))
     alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
     settings = {"default_map": FLAGS_OFF}

@@ -1,11 +1,11 @@
-"""What a user sees on stderr while work goes on: bars on a terminal, plain lines elsewhere."""
+"""What a user sees on stderr during work: bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -17,47 +17,40 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
-    TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
+from rich.progress_bar import ProgressBar
 from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from poetgen.config import TokenKind
 from poetgen.corpus.tokens import join_tokens, spaced
 from poetgen.terminal import visible
-from poetgen.training.events import (
-    Event,
-    Note,
-    Sampled,
-    SetBack,
-    Started,
-    Trained,
-    Validated,
-)
-from poetgen.training.events import Progress as Steps
+from poetgen.training import events
+
+# Called with (done, total): of files, or of bytes.
+Count = Callable[[int, int], None]
 
 # Away from a terminal (a log file, a pipe), one line this often is enough.
 _PLAIN_LINE_SECONDS = 15.0
-# Columns of a terminal that has room for the speed, and for a bar as well.
-_WIDE = 80
-_VERY_WIDE = 90
+# A terminal with fewer columns shows the numbers without a bar.
+_MIN_BAR_WIDTH = 100
+_NO_NUMBERS = ("loss …", "perplexity …", "left …")
 
 
 class _SafeConsole(Console):
-    """A console on which only rich itself can command the terminal, and no text that is shown."""
+    """A console on which rich controls the terminal, but no text that is shown."""
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Read a string with its characters made visible, as wide as they will be."""
+        """Read a string, as wide as it will be shown."""
         return super().render_str(visible(text), **options)
 
     def render(
         self, renderable: RenderableType, options: ConsoleOptions | None = None
     ) -> Iterator[Segment]:
-        """Render anything, with its text made visible, wherever it comes from."""
+        """Render anything, with every control character of its text made visible."""
         for segment in super().render(renderable, options):
             shown = segment.text if segment.control else visible(segment.text)
             yield segment._replace(text=shown)
@@ -78,23 +71,18 @@ def _plain_console(**options: Any) -> Console:
     return _SafeConsole(markup=False, emoji=False, highlight=False, **options)
 
 
-def perplexity(loss: float) -> float:
-    """Turn nats per token into perplexity; never raises on a wild loss."""
-    return math.exp(min(loss, 99.0))
-
-
-def counting(console: Console, what: str) -> AbstractContextManager[Counter]:
+def counting(console: Console, what: str) -> AbstractContextManager[Count]:
     """Show a bar that counts files while the block runs."""
     return _counter(console, what, MofNCompleteColumn())
 
 
-def downloading(console: Console, what: str) -> AbstractContextManager[Counter]:
+def downloading(console: Console, what: str) -> AbstractContextManager[Count]:
     """Show a bar that counts bytes while the block runs."""
     return _counter(console, f"Fetching {what}", DownloadColumn(), TransferSpeedColumn())
 
 
 @contextmanager
-def _counter(console: Console, what: str, *columns: ProgressColumn) -> Iterator[Counter]:
+def _counter(console: Console, what: str, *columns: ProgressColumn) -> Iterator[Count]:
     bar = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -105,20 +93,8 @@ def _counter(console: Console, what: str, *columns: ProgressColumn) -> Iterator[
         disable=not console.is_terminal or console.quiet,
     )
     with bar:
-        yield Counter(bar, what)
-
-
-class Counter:
-    """Called with (done, total) now and then: of files, or of bytes."""
-
-    def __init__(self, bar: Progress, what: str) -> None:
-        """Count ``what`` on ``bar``."""
-        self._bar = bar
-        self._task = bar.add_task(what, total=None)
-
-    def __call__(self, done: int, total: int) -> None:
-        """Move the bar."""
-        self._bar.update(self._task, completed=done, total=total)
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 class TrainingDisplay:
@@ -127,8 +103,7 @@ class TrainingDisplay:
     def __init__(self, console: Console) -> None:
         """Show one run after the other on ``console``."""
         self._console = console
-        self._live = console.is_terminal and not console.quiet
-        self._screen: Live | None = None
+        self._is_live = console.is_terminal and not console.quiet
         self._begin()
 
     def __enter__(self) -> TrainingDisplay:
@@ -137,147 +112,113 @@ class TrainingDisplay:
 
     def __exit__(self, *exception: object) -> None:
         """Leave the last picture on the screen."""
-        if self._screen is not None:
-            self._screen.stop()
-            self._screen = None
+        self._screen.stop()
 
     def _begin(self) -> None:
-        """Start with an empty bar and without samples."""
         self._last_line = -math.inf
-        self._sample: Sampled | None = None
-        wide, very_wide = self._console.width >= _WIDE, self._console.width >= _VERY_WIDE
-        # On a narrow screen the numbers matter more than the bar.
-        self._bar = Progress(
-            *([BarColumn(bar_width=None)] if very_wide else []),
-            TaskProgressColumn(),
-            TextColumn("epoch {task.fields[epoch]:.2f}"),
-            TextColumn("loss [bold]{task.fields[loss]}[/]"),
-            TextColumn("perplexity [bold]{task.fields[perplexity]}[/]"),
-            TextColumn("{task.fields[smooth]}"),
-            *([TextColumn("{task.fields[rate]:,.0f} tokens/s")] if wide else []),
-            TextColumn("left {task.fields[left]}"),
-            console=self._console,
-            expand=very_wide,
-        )
-        self._task = self._bar.add_task(
-            "", total=1.0, epoch=0.0, loss="…", perplexity="…", smooth="", rate=0.0, left="…"
+        self._done, self._numbers = 0.0, list(_NO_NUMBERS)
+        self._sample: events.Sampled | None = None
+        # A Live that is started again would draw over what it left.
+        self._screen = Live(
+            console=self._console, get_renderable=self._render, refresh_per_second=4
         )
 
-    def show(self, event: Event) -> None:
+    def show(self, event: events.Event) -> None:
         """Show one event."""
-        if isinstance(event, Note):
-            self._console.print(event.text)
-        elif isinstance(event, Started):
-            self._show_start(event)
-        elif isinstance(event, Steps):
-            self._show_steps(event)
-        elif isinstance(event, Validated):
-            per_hanzi = event.metrics.perplexity_per_hanzi
-            self._console.print(
-                f"step {event.step:,}: validation perplexity "
-                f"{event.metrics.perplexity_per_token:.2f} per token"
-                + (f", {per_hanzi:.1f} per hanzi" if per_hanzi is not None else "")
-                + (" (best so far, kept)" if event.is_best else "")
-            )
-        elif isinstance(event, SetBack):
-            self._console.print(
-                f"The loss was NaN or infinite at step {event.failed_step:,}: back to step "
-                f"{event.step:,}, with {event.rate_factor:g} times the rate."
-            )
-        elif isinstance(event, Sampled):
-            self._sample = event
-            if not self._live:
-                self._console.print(_sample_lines(event))
-        elif isinstance(event, Trained):
-            self._bar.update(self._task, left="0:00")
-            self.__exit__()
-
-    def _show_start(self, event: Started) -> None:
-        self._begin()
-        if self._live:
-            self._screen = Live(
-                console=self._console, get_renderable=self._render, refresh_per_second=4
-            )
-            self._screen.start()
-        self._console.print(
-            f"Training {event.name} on {event.device} in {event.precision}: "
-            f"{event.num_parameters:,} parameters, {event.total_steps:,} steps, "
-            f"{event.steps_per_epoch:,} to an epoch."
-        )
-        if event.remark:
-            self._console.print(event.remark)
-        if event.resumed_at_step:
-            self._console.print(f"Continuing after step {event.resumed_at_step:,}.")
-
-    def _show_steps(self, event: Steps) -> None:
-        left = _remaining(event)
-        if self._live:
-            self._bar.update(
-                self._task,
-                completed=event.fraction_done,
-                epoch=event.epoch,
-                loss=f"{event.loss:.3f}",
-                perplexity=f"{perplexity(event.loss):.1f}",
-                smooth=_smooth(event).rstrip(),
-                rate=event.tokens_per_second,
-                left=left,
-            )
-        elif time.monotonic() - self._last_line >= _PLAIN_LINE_SECONDS:
-            self._last_line = time.monotonic()
-            self._console.print(
-                f"step {event.step:,}/{event.total_steps:,}  epoch {event.epoch:.2f}  "
-                f"loss {event.loss:.3f}  perplexity {perplexity(event.loss):.1f}  "
-                f"{_smooth(event)}{event.tokens_per_second:,.0f} tokens/s  "
-                f"threads {event.num_threads}  left {left}"
-            )
+        say = self._console.print
+        match event:
+            case events.Note():
+                say(event.text)
+            case events.Started():
+                self._begin()
+                if self._is_live:
+                    self._screen.start()
+                say(
+                    f"Training {event.name} on {event.device} in {event.precision}: "
+                    f"{event.num_parameters:,} parameters, {event.total_steps:,} steps, "
+                    f"{event.steps_per_epoch:,} to an epoch."
+                )
+                if event.remark:
+                    say(event.remark)
+                if event.resumed_at_step:
+                    say(f"Continuing after step {event.resumed_at_step:,}.")
+            case events.Progress():
+                self._done, self._numbers = event.fraction_done, _numbers(event)
+                if not self._is_live and time.monotonic() - self._last_line >= _PLAIN_LINE_SECONDS:
+                    self._last_line = time.monotonic()
+                    steps, threads = f"{event.step:,}/{event.total_steps:,}", event.num_threads
+                    say("  ".join([f"step {steps}", *self._numbers, f"threads {threads}"]))
+            case events.Validated():
+                per_hanzi = event.metrics.perplexity_per_hanzi
+                say(
+                    f"step {event.step:,}: validation perplexity "
+                    f"{event.metrics.perplexity_per_token:.2f} per token"
+                    + (f", {per_hanzi:.1f} per hanzi" if per_hanzi is not None else "")
+                    + (" (best so far, kept)" if event.is_best else "")
+                )
+            case events.SetBack():
+                say(
+                    f"The loss was NaN or infinite at step {event.failed_step:,}: back to step "
+                    f"{event.step:,}, with {event.rate_factor:g} times the rate."
+                )
+            case events.Sampled():
+                self._sample = event
+                if not self._is_live:
+                    say(*_lines_of(event), sep="\n")
+            case events.Trained():
+                self._screen.stop()
 
     def _render(self) -> Group:
-        if self._sample is None:
-            return Group(self._bar)
-        table = Table.grid(padding=(0, 2))
-        table.add_row(Text("real", style="dim"), Text(_spell(self._sample.line, self._sample.kind)))
-        table.add_row(Text("guess", style="dim"), _marked(self._sample))
-        for poem in self._sample.poems:
-            table.add_row(Text("·", style="dim"), _one_line(poem))
-        return Group(table, self._bar)
+        has_bar = self._console.width >= _MIN_BAR_WIDTH
+        room = self._console.width - 20 * has_bar
+        numbers = Text("  ".join(_fitting([f"{self._done:4.0%}", *self._numbers], room)))
+        numbers.highlight_regex(r"(?<=loss )\S+|(?<=perplexity )\S+", "bold")
+        progress = Table.grid(padding=(0, 2), expand=has_bar)
+        if has_bar:
+            progress.add_column(ratio=1)
+            progress.add_row(ProgressBar(total=1.0, completed=self._done), numbers)
+        else:
+            progress.add_row(numbers)
+        return Group(*([] if self._sample is None else _lines_of(self._sample)), progress)
 
 
-def _marked(sample: Sampled) -> Text:
-    """Colour the places where the model's first choice is the real token."""
-    text = Text()
-    shown = spaced(sample.guess, sample.kind)
-    for real, guess, part in zip(sample.line, sample.guess, shown, strict=True):
-        text.append(part.replace("\n", " "), style="bold green" if real == guess else "dim")
-    return text
+def _numbers(event: events.Progress) -> list[str]:
+    """Return what is shown of the progress, the most important first."""
+    left, smooth = "…", event.smooth_loss
+    if event.fraction_done > 0:
+        left = format_seconds(event.elapsed_seconds * (1 / event.fraction_done - 1))
+    return [
+        f"loss {event.loss:.3f}",
+        f"perplexity {math.exp(min(event.loss, 99.0)):.1f}",
+        f"left {left}",
+        f"epoch {event.epoch:.2f}",
+        *([] if smooth is None else [f"smooth loss {smooth:.2f}"]),
+        f"{event.tokens_per_second:,.0f} tokens/s",
+    ]
 
 
-def _spell(tokens: Sequence[str], kind: TokenKind) -> str:
-    return join_tokens(tokens, kind).replace("\n", " ")
+def _fitting(parts: Sequence[str], room: int) -> Sequence[str]:
+    """Return as many of the first parts as fit in ``room`` columns, two apart; at least one."""
+    count = len(parts)
+    while count > 1 and len("  ".join(parts[:count])) > room:
+        count -= 1
+    return parts[:count]
 
 
-def _one_line(poem: str) -> Text:
-    return Text(poem.replace("\n", " / "), no_wrap=True, overflow="ellipsis")
-
-
-def _sample_lines(sample: Sampled) -> Text:
-    poems = "\n".join(f"  {_one_line(poem)}" for poem in sample.poems)
-    line, guess = (_spell(tokens, sample.kind) for tokens in (sample.line, sample.guess))
-    return Text(f"  real   {line}\n  guess  {guess}\n{poems}")
-
-
-def _smooth(event: Steps) -> str:
-    return "" if event.smooth_loss is None else f"smooth loss {event.smooth_loss:.2f}  "
-
-
-def _remaining(event: Steps) -> str:
-    if event.fraction_done <= 0:
-        return "…"
-    seconds = event.elapsed_seconds * (1 / event.fraction_done - 1)
-    return format_seconds(seconds)
+def _lines_of(sample: events.Sampled) -> list[Text]:
+    """Return a real line, the model's first choice at each place of it, and poems of the model."""
+    guess = Text.assemble(("  guess  ", "dim"), no_wrap=True)
+    for real, token, part in zip(
+        sample.line, sample.guess, spaced(sample.guess, sample.kind), strict=True
+    ):
+        guess.append(part.replace("\n", " "), style="bold green" if real == token else "dim")
+    line = join_tokens(sample.line, sample.kind).replace("\n", " ")
+    poems = [Text("  " + poem.replace("\n", " / "), no_wrap=True) for poem in sample.poems]
+    return [Text.assemble(("  real   ", "dim"), line, no_wrap=True), guess, *poems]
 
 
 def format_seconds(seconds: float) -> str:
-    """Write a duration as m:ss or h:mm:ss."""
+    """Return a duration as m:ss or h:mm:ss."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

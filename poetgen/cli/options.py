@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable
 from dataclasses import fields
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
@@ -20,10 +19,10 @@ Force = Annotated[bool, typer.Option("--force", help="Replace what is already th
 
 
 def ensure_new(path: Path, force: bool) -> None:
-    """See to it that a file of the user's is replaced only by ``force``; no pipe or device is.
+    """Refuse to replace a file without ``force``; a pipe or a device is never replaced.
 
     Raises:
-        ExistsError: it is there.
+        ExistsError: the file exists.
     """
     if path.exists() and not force and not is_stream(path):
         raise ExistsError(f"{path} is already there.", "Give --force to replace it.")
@@ -34,15 +33,15 @@ class Without(frozenset[str]):
 
 
 def settings_as_flags(command: Callable[..., None]) -> Callable[..., None]:
-    """Let Typer see, in place of each parameter that is a settings class, its fields.
+    """Return ``command`` for Typer, with one option for each field of a settings class.
 
-    The command itself still receives one settings object, checked and frozen; so a
-    setting is declared once, in ``config.py``, however many commands have it.
+    The command itself still receives one settings object, checked and frozen; so a setting is
+    declared once, in ``config.py``, however many commands have it.
     """
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, tuple[type[Settings], list[str]]] = {}
     parameters = []
-    for parameter in inspect.signature(command).parameters.values():
+    for parameter in signature(command).parameters.values():
         hint = hints[parameter.name]
         kind, *extra = get_args(hint) if get_origin(hint) is Annotated else (hint,)
         if isinstance(kind, type) and issubclass(kind, Settings):
@@ -51,39 +50,30 @@ def settings_as_flags(command: Callable[..., None]) -> Callable[..., None]:
             groups[parameter.name] = kind, [option.name for option in options]
             parameters += options
         else:
-            parameters.append(parameter.replace(annotation=hint))
+            parameters.append(parameter.replace(annotation=hint, kind=Parameter.KEYWORD_ONLY))
+    # Typer wants parameters without a default first.
+    parameters.sort(key=lambda parameter: parameter.default is not Parameter.empty)
 
-    @functools.wraps(command)
     def run(**values: Any) -> None:
         for name, (group, names) in groups.items():
             values[name] = group(**{field: values.pop(field) for field in names})
         command(**values)
 
-    del run.__wrapped__
-    # Typer wants parameters without a default first.
-    parameters.sort(key=lambda parameter: parameter.default is not inspect.Parameter.empty)
-    parameters = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in parameters]
-    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__name__, run.__doc__ = command.__name__, command.__doc__
+    run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {p.name: p.annotation for p in parameters}
     return run
 
 
-def _options(group: type[Settings]) -> list[inspect.Parameter]:
-    hints = get_type_hints(group)
-    return [
-        inspect.Parameter(
-            field.name,
-            inspect.Parameter.KEYWORD_ONLY,
-            default=field.default,
-            annotation=Annotated[
-                hints[field.name],
-                typer.Option(
-                    flag_of(field.name, field.metadata["flag"]),
-                    help=field.metadata["help"],
-                    min=field.metadata["min"],
-                    max=field.metadata["max"],
-                ),
-            ],
+def _options(group: type[Settings]) -> list[Parameter]:
+    hints, options = get_type_hints(group), []
+    for field in fields(group):  # type: ignore[arg-type]
+        flag = flag_of(field.name, field.metadata["flag"])
+        if field.default is True:
+            flag += f"/--no-{flag[2:]}"
+        about = {key: field.metadata[key] for key in ("help", "min", "max")}
+        option = Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default)
+        options.append(
+            option.replace(annotation=Annotated[hints[field.name], typer.Option(flag, **about)])
         )
-        for field in fields(group)  # type: ignore[arg-type]
-    ]
+    return options

@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and a closed terminal as a wish to stop, for work that must be saved."""
+"""Ctrl-C, SIGTERM and a closed terminal as a request to stop, for work that must be saved."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-# A closed terminal or a lost connection sends SIGHUP, where there is one.
-_WATCHED = (
-    signal.SIGINT,
-    signal.SIGTERM,
-    *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []),
-)
-# What comes of telling somebody who is gone; rich makes the latter of a closed pipe.
+# Windows has no SIGHUP, which a closed terminal or a lost connection sends.
+_WATCHED = [
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+]
+# What printing raises when nobody reads it; rich turns a closed pipe into SystemExit.
 GONE = (OSError, SystemExit)
-# Its number where it exists; there it would end a program that writes for nobody.
+# Its number on POSIX; Windows lacks it.
 _SIGPIPE = 13
 
 
@@ -25,23 +23,23 @@ class Stop:
     number: int | None = None
 
     def wanted(self) -> bool:
-        """Return whether somebody asked to stop."""
+        """Return whether a stop was requested."""
         return self.number is not None
 
     def reader_left(self) -> None:
-        """Take it as a wish to stop that nobody reads what is told any more."""
+        """Request a stop because nobody reads the output any more."""
         if self.number is None:
             self.number = _SIGPIPE
 
     @property
     def exit_code(self) -> int:
-        """Give 128 + the signal's number, as a shell would."""
+        """Return 128 + the number of the signal, as a shell does."""
         return 128 + (self.number or 0)
 
 
 @contextmanager
 def stop_on_signal(tell: Callable[[str], object]) -> Iterator[Stop]:
-    """Note the first SIGINT, SIGTERM or SIGHUP; the second acts as if it had never been watched."""
+    """Record the first SIGINT, SIGTERM or SIGHUP; a second one has its usual effect."""
     stop = Stop()
     before = {number: signal.getsignal(number) for number in _WATCHED}
 
@@ -49,15 +47,14 @@ def stop_on_signal(tell: Callable[[str], object]) -> Iterator[Stop]:
         for number, handler in before.items():
             signal.signal(number, handler)
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def record(number: int, frame: FrameType | None) -> None:
         stop.number = number
         restore()
-        # Where nobody is left to hear it, the work must be saved all the same.
         with suppress(*GONE):
             tell("Stopping as soon as the work is saved; press Ctrl-C again to leave at once.")
 
     for number in _WATCHED:
-        signal.signal(number, note)
+        signal.signal(number, record)
     try:
         yield stop
     finally:

@@ -29,11 +29,11 @@ from poetgen.networks.model import (
 )
 from poetgen.places import MODEL_KEY, SNAPSHOT_SUFFIXES
 from poetgen.plain import names_of, read_plain
-from poetgen.tensor_file import Kind, Layout, all_finite, load_sealed, save_sealed
+from poetgen.tensor_file import FileKind, Layout, all_finite, load_tensor_file, save_tensor_file
 
 T = TypeVar("T")
 
-KIND = Kind(key=MODEL_KEY, version=1, noun="model file")
+KIND = FileKind(key=MODEL_KEY, version=1, noun="model file")
 _ADVICE = "Train a model (poetgen train), or name another one with --model."
 # What poetgen writes has four; json and repr, which show a header, are recursive.
 _MAX_LEVELS = 16
@@ -56,7 +56,7 @@ def save_model(model: Model, path: Path) -> None:
         )
     vocabulary = {"tokens": model.vocabulary.kind, "vocabulary": list(model.vocabulary.tokens)}
     header = {"model": asdict(model.config), **vocabulary, **card_of(model)}
-    save_sealed(path, KIND, weights, header)
+    save_tensor_file(path, KIND, weights, header)
 
 
 def card_of(model: Model) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def load_model(path: Path) -> Model:
         with _unusable(path):
             _check_layout(header, layout)
 
-    weights, header = load_sealed(path, KIND, _ADVICE, check)
+    weights, header = load_tensor_file(path, KIND, _ADVICE, check)
     with _unusable(path):
         return _read(header, weights)
 

@@ -19,13 +19,13 @@ from poetgen.errors import DamagedError, ModelError, SettingError
 from poetgen.networks.model import Metrics, Model
 from poetgen.networks.model_file import load_model
 from poetgen.plain import names_of, read_plain
-from poetgen.tensor_file import Arrays, Kind, all_finite, load_sealed, save_sealed
+from poetgen.tensor_file import Arrays, FileKind, all_finite, load_tensor_file, save_tensor_file
 from poetgen.training.logs import scan_metrics
 from poetgen.training.processes import ALONE, Processes
 from poetgen.training.progress import Counters
 from poetgen.training.run_files import RunFiles
 
-KIND = Kind(key="poetgen-checkpoint", version=1, noun="checkpoint")
+KIND = FileKind(key="poetgen-checkpoint", version=1, noun="checkpoint")
 _ANEW = "Start anew with --force, or under another --name."
 
 Value = TypeVar("Value")
@@ -68,7 +68,7 @@ def save_checkpoint(checkpoint: Checkpoint, files: RunFiles) -> None:
             os.replace(files.checkpoint, files.previous)
 
     values = asdict(checkpoint.state)
-    save_sealed(files.checkpoint, KIND, checkpoint.arrays, values, keep_previous)
+    save_tensor_file(files.checkpoint, KIND, checkpoint.arrays, values, keep_previous)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -78,7 +78,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         DamagedError: it is missing, or not as it was written.
         ModelError: another version of poetgen wrote it.
     """
-    arrays, values = load_sealed(path, KIND, _ANEW)
+    arrays, values = load_tensor_file(path, KIND, _ANEW)
     training = values.get("training")
     if isinstance(training, dict):
         # The first runs had one engine, and untied weights another name.

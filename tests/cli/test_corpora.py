@@ -15,32 +15,31 @@ from poetgen.cli.prepare import prepare
 from poetgen.config import PrepareConfig
 from poetgen.errors import InputError, PoetgenError, SourceError
 from tests.command import ENVIRONMENT, assert_two_line_error, poetgen
-from tests.real_data import CORPORA, needs_english, needs_tang
+from tests.real_data import TANG, TIME_MACHINE, needs_english, needs_tang
 from tests.synthetic import write_poems
 
 
-def at_home(tmp_path, **more):
-    """Keep the cache in the test's own folder, and no way to the network."""
+def at_home(tmp_path, mirror=""):
+    """Keep the cache in the test's own folder, and take what is fetched from ``mirror``."""
     return {
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
         "XDG_DATA_HOME": str(tmp_path / "data"),
-        "POETGEN_MIRROR": str(CORPORA),
-        **more,
+        "POETGEN_MIRROR": str(mirror),
     }
 
 
 @needs_tang
 def test_one_command_leads_from_nothing_to_the_tang_poems(tmp_path):
-    done = poetgen("prepare", "tang", cwd=tmp_path, **at_home(tmp_path))
+    done = poetgen("prepare", "tang", cwd=tmp_path, **at_home(tmp_path, TANG))
     assert done.returncode == 0, done.stderr
     meta = json.loads((tmp_path / "corpora/tang/corpus.json").read_text(encoding="utf-8"))
     assert meta["report"]["read"] == 57_607
     assert 55_000 < sum(meta["report"]["kept"].values()) < 56_000
     # The second time everything is in the cache, and the mirror may be gone.
     again = poetgen(
-        *("prepare", "tang", "--force", "--mirror", str(CORPORA)),
+        *("prepare", "tang", "--force"),
         cwd=tmp_path,
-        **at_home(tmp_path, POETGEN_MIRROR="http://127.0.0.1:9/nothing"),
+        **at_home(tmp_path, "http://127.0.0.1:9/nothing"),
     )
     assert again.returncode == 0, again.stderr
     assert json.loads((tmp_path / "corpora/tang/corpus.json").read_text("utf-8")) == meta
@@ -48,7 +47,7 @@ def test_one_command_leads_from_nothing_to_the_tang_poems(tmp_path):
 
 @needs_english
 def test_prose_goes_from_its_name_to_text_of_its_words(tmp_path):
-    environment = at_home(tmp_path)
+    environment = at_home(tmp_path, TIME_MACHINE.parent)
     words = ("prepare", "time-machine", "--tokens", "word", "--letters-only")
     assert poetgen(*words, cwd=tmp_path, **environment).returncode == 0
     size = (
@@ -185,7 +184,7 @@ def on_terminal(arguments, answer, cwd):
     process = subprocess.Popen(
         [sys.executable, "-m", "poetgen", *arguments],
         cwd=cwd,
-        env={**ENVIRONMENT, **at_home(cwd), "TERM": "xterm"},
+        env={**ENVIRONMENT, **at_home(cwd, TIME_MACHINE.parent), "TERM": "xterm"},
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

@@ -230,7 +230,7 @@ def test_what_a_run_cannot_go_on_from_is_said_in_two_lines(workplace, monkeypatc
     assert run_main(monkeypatch, *train, "--name", "spoilt", *spoilt) == 1
     said = capfd.readouterr().err.splitlines()
     assert said[-2].startswith("Error: The loss or its gradient is NaN or infinite")
-    assert not any(line.startswith("Trained") for line in said)
+    assert not any(line.startswith("Finished") for line in said)
     for name, seed in (("m", "0"), ("other", "1")):
         more = ["--name", name, "--seed", seed, "--max-minutes", "0.001"]
         assert run_main(monkeypatch, *train, *more) == 0

@@ -7,10 +7,10 @@ import typer
 from typer.core import TyperOption
 
 from poetgen.cli.app import app
-from poetgen.cli.commands import NAMES
+from poetgen.cli.commands import NAMES, load
 from poetgen.cli.quick_options import QuickOption, read_plain
 
-COMMANDS = typer.main.get_command(app).commands
+COMMANDS = {name: load(name) for name in NAMES}
 OPTIONS = [
     pytest.param(option, id=f"{name} {option.opts[0]}")
     for name in NAMES
@@ -43,6 +43,19 @@ def test_a_value_is_read_as_typer_reads_it(option):
 def test_what_is_usually_typed_is_plain():
     assert read_plain("日", str) == "日"
     assert (read_plain("12", int), read_plain("0.8", float)) == (12, 0.8)
+
+
+def test_what_is_on_by_default_can_be_switched_off():
+    on = [
+        (name, option)
+        for name in NAMES
+        for option in COMMANDS[name].params
+        if option.default is True
+    ]
+    assert on
+    for name, option in on:
+        flag = f"--no-{option.name.replace('_', '-')}"
+        assert COMMANDS[name].make_context(name, ["x", flag]).params[option.name] is False
 
 
 def test_a_mistyped_command_is_guessed(capsys):

@@ -4,21 +4,21 @@ import json
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-import typer
 from rich.table import Table
 from rich.text import Text
 
-from poetgen.cli.app import _MEMORY_ADVICE, _explain, _fail, app
+from poetgen.cli.app import explain, report
+from poetgen.cli.commands import NAMES, load
 from poetgen.cli.display import make_answer_console, make_console
 from poetgen.cli.heat import shown, text_row, widths
 from poetgen.cli.prepare import prepare
-from poetgen.networks.model_file import save_model
+from poetgen.errors import InputError
 from poetgen.terminal import json_text, visible
 from tests.command import ENVIRONMENT
 from tests.synthetic import write_poems
-from tests.tiny import tiny_model
 
 # Escape codes of two kinds, a carriage return, marks that turn or hide text, half a
 # character, other line breaks, and what is no character at all.
@@ -61,7 +61,7 @@ def test_no_console_passes_a_command_on(make, capsys):
 
 
 def test_an_error_is_two_lines_whatever_it_is_about(capsys):
-    _fail(f"a{UNSAFE}b\nc", f"d{UNSAFE}\ne", 2)
+    assert report(InputError(f"a{UNSAFE}b\nc", f"d{UNSAFE}\ne"), "") == 2
     said = capsys.readouterr().err
     assert visible(said) == said
     assert len(said.splitlines()) == 2
@@ -84,13 +84,11 @@ def test_tokens_are_drawn_as_wide_as_they_are_measured():
     assert sum(widths(tokens)) == text_row(tokens).cell_len
 
 
-@pytest.mark.parametrize("command", ["prepare", "train", "generate", "compare", "inspect"])
-def test_advice_about_memory_names_options_that_the_command_has(command, monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["poetgen", command])
-    advice = _explain(MemoryError())[1]
-    assert advice == _MEMORY_ADVICE[command]
-    group = typer.main.get_command(app)
-    own = {flag for parameter in group.commands[command].params for flag in parameter.opts}
+@pytest.mark.parametrize("command", NAMES)
+def test_advice_about_memory_names_options_that_the_command_has(command):
+    advice = explain(MemoryError(), command)[1]
+    assert advice != explain(MemoryError(), "")[1]
+    own = {flag for parameter in load(command).params for flag in parameter.opts}
     assert set(re.findall(r"--?[a-z][a-z-]*", advice)) <= own
 
 
@@ -102,30 +100,66 @@ def python(closed, *arguments, cwd):
     return subprocess.run(
         ["sh", "-c", f'exec "$0" "$@" {closed}', sys.executable, *arguments],
         cwd=cwd,
-        env=ENVIRONMENT,
+        # Without a buffer every write would fail at once, and nothing would be left for the exit.
+        env={**ENVIRONMENT, "PYTHONUNBUFFERED": ""},
         capture_output=True,
         timeout=120,
         check=False,
     )
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no such shell")
+needs_shell = pytest.mark.skipif(sys.platform == "win32", reason="there is no such shell")
+
+
+@needs_shell
 def test_no_file_gets_the_number_of_a_closed_stream(tmp_path):
     code = (
-        "import sys; from poetgen.cli import _fill_closed_streams as fill; fill()\n"
+        "import sys; from poetgen.cli import fill_closed_streams as fill; fill()\n"
         "file = open('poem', 'w'); file.write(f'{file.fileno()}'); file.flush()\n"
-        "print('out'); print('err', file=sys.stderr); assert sys.stdin is None"
+        "print('err', file=sys.stderr); assert sys.stdin is None"
     )
     assert python("<&- >&- 2>&-", "-c", code, cwd=tmp_path).returncode == 0
     assert int((tmp_path / "poem").read_text(encoding="utf-8")) > 2
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no such shell")
-def test_a_closed_stream_changes_nothing_on_the_other(tmp_path):
-    save_model(tiny_model(), tmp_path / "models/tiny.safetensors")
+@needs_shell
+def test_a_closed_standard_error_changes_nothing_on_standard_output(tmp_path):
     poem = python("2>&-", "-m", "poetgen", "generate", "--seed", "6", cwd=tmp_path)
     assert poem.returncode == 0
     assert b"seed" not in poem.stdout
     assert poem.stdout
-    card = python(">&-", "-m", "poetgen", "inspect", "tiny", cwd=tmp_path)
-    assert (card.returncode, card.stderr) == (0, b"")
+
+
+@needs_shell
+@pytest.mark.parametrize("closed", [">&-", ">/dev/full"])
+@pytest.mark.parametrize("command", ["generate --quiet", "generate --json", "inspect tang"])
+def test_an_answer_that_cannot_be_written_is_a_failure_in_two_lines(tmp_path, closed, command):
+    if closed == ">/dev/full" and not Path("/dev/full").exists():
+        pytest.skip("there is no /dev/full")
+    done = python(closed, "-m", "poetgen", *command.split(), cwd=tmp_path)
+    lines = done.stderr.decode().splitlines()
+    assert done.returncode == 1
+    assert len(lines) == 2
+    assert lines[0].startswith("Error: ")
+
+
+@needs_shell
+def test_work_without_an_answer_needs_no_standard_output(tmp_path):
+    write_poems(tmp_path / "poems.txt", 30)
+    done = python(">&-", "-m", "poetgen", "prepare", "poems.txt", cwd=tmp_path)
+    assert done.returncode == 0
+    assert (tmp_path / "corpora/poems").is_dir()
+
+
+@pytest.mark.parametrize("module", ["typer", "poetgen.cli.app"])
+def test_ctrl_c_during_the_imports_shows_no_traceback(tmp_path, module):
+    code = (
+        "import sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "from poetgen.cli import main; main()"
+    )
+    done = python("", "-c", code, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")

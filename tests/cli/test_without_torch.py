@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from poetgen.cli.app import _explain
+from poetgen.cli.app import explain
 from poetgen.config import TrainConfig
 from poetgen.errors import DeviceError, SettingError
 from poetgen.networks import torch_optional
@@ -156,7 +156,7 @@ def test_which_engine_computes(monkeypatch, there):
 
 def test_a_package_that_cannot_be_imported_is_no_fault_of_ours():
     error = ModuleNotFoundError("No module named 'sympy'", name="sympy")
-    problem, advice = _explain(error)
+    problem, advice, _ = explain(error, "train")
     assert "sympy" in problem
     assert "fault in poetgen" not in advice
     assert "pip install" in advice

@@ -20,7 +20,7 @@ from poetgen.fetching import named, sources
 from poetgen.fetching.pinned import MANIFEST, load_pinned
 from poetgen.reading import read_poems
 from tests.fetching.server import running_server
-from tests.real_data import CORPORA, TANG, needs_english, needs_tang
+from tests.real_data import FACTS, SHAKESPEARE, TANG, TIME_MACHINE, needs_english, needs_tang
 
 
 def noise(seed, num_bytes):
@@ -403,10 +403,9 @@ def test_the_names_are_those_of_the_manifest():
 
 
 def test_the_shipped_manifest_has_all_the_facts():
-    facts = CORPORA / "manifest.json"
-    if not facts.is_file():
-        pytest.skip(f"the manifest is not in {CORPORA}")
-    assert json.loads(MANIFEST.read_text("utf-8")) == json.loads(facts.read_text("utf-8"))
+    if not FACTS.is_file():
+        pytest.skip(f"{FACTS} is not there")
+    assert json.loads(MANIFEST.read_text("utf-8")) == json.loads(FACTS.read_text("utf-8"))
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path):
@@ -422,17 +421,24 @@ def test_the_web_library_is_loaded_only_to_download():
 
 
 @needs_tang
-@pytest.mark.parametrize("mirror", [CORPORA, TANG.parent, TANG])
-def test_the_whole_tang_comes_from_a_folder(mirror, tmp_path):
-    paths = named.fetch_corpus("tang", mirror=str(mirror), cache=tmp_path, github=None, npm=None)
+@pytest.mark.parametrize("layout", ["chinese-poetry/全唐诗", "全唐诗", "dist/quantangshi", ""])
+def test_the_whole_tang_comes_from_a_folder(layout, tmp_path):
+    mirror = tmp_path / "mirror" / layout
+    mirror.parent.mkdir(parents=True, exist_ok=True)
+    mirror.symlink_to(TANG)
+    paths = named.fetch_corpus(
+        "tang", mirror=str(tmp_path / "mirror"), cache=tmp_path / "cache", github=None, npm=None
+    )
     assert [path.name for path in paths] == [f"poet.tang.{1000 * n}.json" for n in range(58)]
 
 
 @needs_english
 @pytest.mark.parametrize(
-    ("name", "num_chars"), [("time-machine", 178_979), ("shakespeare", 1_115_394)]
+    ("name", "found", "num_chars"),
+    [("time-machine", TIME_MACHINE, 178_979), ("shakespeare", SHAKESPEARE, 1_115_394)],
 )
-def test_the_english_texts_come_from_a_folder(name, num_chars, tmp_path):
-    (path,) = named.fetch_corpus(name, mirror=str(CORPORA), cache=tmp_path, github=None, npm=None)
+def test_the_english_texts_come_from_a_folder(name, found, num_chars, tmp_path):
+    mirror = str(found.parent)
+    (path,) = named.fetch_corpus(name, mirror=mirror, cache=tmp_path, github=None, npm=None)
     assert path.parent == tmp_path / name
     assert len(path.read_text(encoding="utf-8")) == num_chars

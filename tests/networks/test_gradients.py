@@ -22,7 +22,7 @@ from poetgen.networks.numpy_model import NumpyModel
 from poetgen.networks.output_layer import cross_entropy, logits_backward, logits_of
 from poetgen.networks.torch_model import LanguageModel, TorchStepper, build, weights_of
 from poetgen.places import shipped_models
-from poetgen.tensor_file import load_sealed, save_sealed
+from poetgen.tensor_file import load_tensor_file, save_tensor_file
 from tests.tiny import HANZI, tiny_model, tiny_weights
 
 B, T, E, H, V = 4, 6, 5, 7, 11
@@ -343,8 +343,8 @@ def test_a_file_from_before_there_were_other_outputs_is_a_tied_softmax_model(tmp
     path = tmp_path / "m.safetensors"
     model = tiny_model("lstm")
     save_model(model, path)
-    weights, card = load_sealed(path, KIND, "")
+    weights, card = load_tensor_file(path, KIND, "")
     for name in ("tied", "one_hot", "output", "softmax_temperature", "gumbel_tau"):
         del card["model"][name]
-    save_sealed(path, KIND, weights, card)
+    save_tensor_file(path, KIND, weights, card)
     assert load_model(path).config == model.config

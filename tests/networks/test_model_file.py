@@ -15,7 +15,7 @@ from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import ModelError
 from poetgen.networks.model import CorpusRef, Metrics, Model, num_parameters
 from poetgen.networks.model_file import load_model, save_model, widen
-from poetgen.tensor_file import Kind, save_sealed
+from poetgen.tensor_file import FileKind, save_tensor_file
 from poetgen.training.checkpoint import load_checkpoint
 from tests.tiny import tiny_model, tiny_weights
 
@@ -91,7 +91,7 @@ def test_saving_twice_gives_the_same_bytes(saved, path, tmp_path):
 
 def test_what_a_file_says_beyond_what_poetgen_knows_is_saved_again(path, tmp_path):
     model = tiny_model("rnn", tokens="日月，")
-    kind = Kind(key="poetgen", version=1, noun="model file")
+    kind = FileKind(key="poetgen", version=1, noun="model file")
     about = {
         "corpus": {"name": "tang", "fingerprint": "5a", "licence": "MIT"},
         "metrics": {
@@ -100,7 +100,7 @@ def test_what_a_file_says_beyond_what_poetgen_knows_is_saved_again(path, tmp_pat
         },
     }
     half = {name: w.astype(np.float16) for name, w in model.weights.items()}
-    save_sealed(path, kind, half, _card(model, **about))
+    save_tensor_file(path, kind, half, _card(model, **about))
     loaded = load_model(path)
     assert (loaded.corpus, loaded.validation) == (CorpusRef("tang", "5a"), METRICS)
     save_model(loaded, tmp_path / "again.safetensors")
@@ -231,12 +231,12 @@ def _card(written, **changes):
     ],
     ids=lambda changes: str(changes)[:60],
 )
-def test_a_well_sealed_card_that_makes_no_sense_is_refused(changes, path):
+def test_a_well_written_card_that_makes_no_sense_is_refused(changes, path):
     model = tiny_model("rnn", tokens="日月，")
-    kind = Kind(key="poetgen", version=1, noun="model file")
-    save_sealed(path, kind, model.weights, _card(model))
+    kind = FileKind(key="poetgen", version=1, noun="model file")
+    save_tensor_file(path, kind, model.weights, _card(model))
     load_model(path)
-    save_sealed(path, kind, model.weights, _card(model, **changes))
+    save_tensor_file(path, kind, model.weights, _card(model, **changes))
     with pytest.raises(ModelError):
         load_model(path)
 
@@ -246,8 +246,8 @@ def test_weights_that_are_no_numbers_are_neither_read_nor_written(bad, path):
     model = tiny_model("rnn", tokens="日月，")
     weights = {name: w.copy() for name, w in model.weights.items()}
     weights["output_bias"][2] = bad
-    kind = Kind(key="poetgen", version=1, noun="model file")
-    save_sealed(path, kind, weights, _card(model))
+    kind = FileKind(key="poetgen", version=1, noun="model file")
+    save_tensor_file(path, kind, weights, _card(model))
     with pytest.raises(ModelError, match="NaN"):
         load_model(path)
     path.unlink()
@@ -275,7 +275,7 @@ def test_weights_that_would_overflow_in_a_product_are_refused(path):
     weights = {name: w.copy() for name, w in model.weights.items()}
     for size, fits in ((65_504, True), (1e30, False)):
         weights["output_bias"][2] = -size
-        save_sealed(path, Kind("poetgen", 1, "model file"), weights, _card(model))
+        save_tensor_file(path, FileKind("poetgen", 1, "model file"), weights, _card(model))
         if fits:
             load_model(path)
     with pytest.raises(ModelError, match="too large"):
@@ -308,15 +308,17 @@ def test_a_sparse_file_of_another_shape_is_refused_before_it_is_read(path):
 def test_weights_of_another_type_are_refused(dtype, path):
     model = tiny_model("rnn", tokens="日月，")
     weights = {name: w.astype(dtype) for name, w in model.weights.items()}
-    save_sealed(path, Kind(key="poetgen", version=1, noun="model file"), weights, _card(model))
+    save_tensor_file(
+        path, FileKind(key="poetgen", version=1, noun="model file"), weights, _card(model)
+    )
     with pytest.raises(ModelError, match="floating-point"):
         load_model(path)
 
 
 def test_a_newer_format_is_refused_and_both_versions_are_named(path):
     model = tiny_model("rnn", tokens="日月，")
-    kind = Kind(key="poetgen", version=73, noun="model file")
-    save_sealed(path, kind, model.weights, _card(model))
+    kind = FileKind(key="poetgen", version=73, noun="model file")
+    save_tensor_file(path, kind, model.weights, _card(model))
     with pytest.raises(ModelError, match=r"73.*\b1\b"):
         load_model(path)
 
@@ -336,8 +338,8 @@ def test_files_of_other_programs_are_refused(path, tmp_path):
 def test_a_checkpoint_is_no_model_and_a_model_no_checkpoint(saved, path, tmp_path):
     with pytest.raises(ModelError):
         load_checkpoint(path)
-    kind = Kind(key="poetgen-checkpoint", version=1, noun="checkpoint")
-    save_sealed(tmp_path / "run.checkpoint", kind, {"x": np.arange(3)}, {"step": 3})
+    kind = FileKind(key="poetgen-checkpoint", version=1, noun="checkpoint")
+    save_tensor_file(tmp_path / "run.checkpoint", kind, {"x": np.arange(3)}, {"step": 3})
     with pytest.raises(ModelError, match="no model file"):
         load_model(tmp_path / "run.checkpoint")
 

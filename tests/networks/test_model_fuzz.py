@@ -15,10 +15,10 @@ from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import ModelError
 from poetgen.networks.model import Model
 from poetgen.networks.model_file import load_model, save_model
-from poetgen.tensor_file import Kind, save_sealed
+from poetgen.tensor_file import FileKind, save_tensor_file
 from tests.tiny import tiny_weights
 
-KIND = Kind(key="poetgen", version=1, noun="model file")
+KIND = FileKind(key="poetgen", version=1, noun="model file")
 HUGE = [2**31, 2**40, 2**63 - 1, 2**64, 10**30, -1, 0]
 ODD = [None, True, -1, 0, 2**40, 1.5, "", "x" * 5000, [], {}, [[]], float("inf"), "\x1b[2J", "日"]
 DTYPES = ["F64", "F32", "F16", "BF16", "I8", "I64", "U16", "BOOL", "F8_E4M3", "Q9"]
@@ -100,7 +100,7 @@ def spoil_card(data, rng):
     return with_header(header, body)
 
 
-def reseal(data, rng, path):
+def with_new_checksum(data, rng, path):
     """Change weights or card in a way that makes no sense, under a checksum that is right."""
     header, _ = header_of(data)
     card = json.loads(header["__metadata__"]["poetgen"])
@@ -125,7 +125,7 @@ def reseal(data, rng, path):
         card[rng.choice(sorted(card))] = rng.choice(ODD)
     else:
         rng.choice([arrays, card]).pop(name, card.pop("vocabulary", None))
-    save_sealed(path, KIND, arrays, card)
+    save_tensor_file(path, KIND, arrays, card)
     return path.read_bytes()
 
 
@@ -140,8 +140,8 @@ def fuzz(path, count, seed):
     rng = random.Random(seed)
     refused, harmless = {}, {}
     for _ in range(count):
-        how = rng.choice([*BLIND, reseal])
-        mutant = how(saved, rng, whole) if how is reseal else how(saved, rng)
+        how = rng.choice([*BLIND, with_new_checksum])
+        mutant = how(saved, rng, whole) if how is with_new_checksum else how(saved, rng)
         path.write_bytes(mutant)
         # Of the processor's time, for the machine may be busy with something else.
         began, before = time.process_time(), peak_bytes()
@@ -168,11 +168,11 @@ def peak_bytes():
 
 
 def assert_same_model(model, original, how):
-    """What loads has the numbers that were saved; a sealed card may differ where it is free."""
+    """What loads has the saved numbers; with a valid checksum the card may be another."""
     assert model.weights.keys() == original.weights.keys()
     for name, weights in original.weights.items():
         np.testing.assert_array_equal(model.weights[name], weights, err_msg=name)
-    if how is not reseal:
+    if how is not with_new_checksum:
         assert model == original or (model.config, model.vocabulary.tokens) == (
             original.config,
             original.vocabulary.tokens,
@@ -182,7 +182,7 @@ def assert_same_model(model, original, how):
 @pytest.mark.parametrize("seed", [1, 2])
 def test_no_mutant_loads_with_other_numbers(tmp_path, seed):
     refused, _ = fuzz(tmp_path / "model.safetensors", 400, seed)
-    assert set(refused) == {how.__name__ for how in [*BLIND, reseal]}
+    assert set(refused) == {how.__name__ for how in [*BLIND, with_new_checksum]}
 
 
 @pytest.mark.long

@@ -16,7 +16,7 @@ import torch
 from poetgen.errors import DamagedError, DivergedError, ExistsError, InputError, ModelError
 from poetgen.files import unfinished, write_whole
 from poetgen.networks.model_file import load_model, save_model
-from poetgen.tensor_file import Kind, load_sealed, save_sealed
+from poetgen.tensor_file import FileKind, load_tensor_file, save_tensor_file
 from poetgen.training import trainer as trainer_module
 from poetgen.training.checkpoint import (
     KIND,
@@ -168,12 +168,12 @@ def test_a_run_from_before_a_setting_was_there_goes_on_with_its_default(interrup
              "checkpoint_seconds")  # fmt: skip
     counted = ("step", "epoch", "next_batch", "num_tokens", "num_padded", "elapsed_seconds",
                "train_seconds", "best_loss")  # fmt: skip
-    arrays, values = load_sealed(interrupted.files.checkpoint, KIND, "")
+    arrays, values = load_tensor_file(interrupted.files.checkpoint, KIND, "")
     values["model"] = {name: values["model"][name] for name in model}
     values["training"] = {n: v for n, v in values["training"].items() if n not in later}
     values["counters"] = {name: values["counters"][name] for name in counted}
     del values["corpus_name"], values["processes"], values["run"]
-    save_sealed(interrupted.files.checkpoint, KIND, arrays, values)
+    save_tensor_file(interrupted.files.checkpoint, KIND, arrays, values)
     # The model and the metrics of that time did not name their run either.
     model = load_model(interrupted.files.model)
     save_model(dataclasses.replace(model, training={}), interrupted.files.model)
@@ -309,11 +309,11 @@ def stopped(request, corpus, tmp_path_factory):
     return trainer
 
 
-def reseal(path, change):
-    """Change the values of a checkpoint, and seal it as if it had been written so."""
-    arrays, values = load_sealed(path, KIND, "")
+def save_changed(path, change):
+    """Change the values of a checkpoint and save it with a valid checksum."""
+    arrays, values = load_tensor_file(path, KIND, "")
     change(values)
-    save_sealed(path, KIND, arrays, values)
+    save_tensor_file(path, KIND, arrays, values)
 
 
 def stand_at_latest(files, corpus):
@@ -344,10 +344,10 @@ def test_odd_arrays_are_damage(stopped, corpus):
 
 
 def test_an_array_with_a_number_that_is_none_is_damage(stopped, tmp_path):
-    arrays, values = load_sealed(stopped.files.checkpoint, KIND, "")
+    arrays, values = load_tensor_file(stopped.files.checkpoint, KIND, "")
     name = next(name for name in arrays if "optimizer" in name and arrays[name].dtype.kind == "f")
     arrays[name].flat[0] = math.nan
-    save_sealed(tmp_path / "m.checkpoint", KIND, arrays, values)
+    save_tensor_file(tmp_path / "m.checkpoint", KIND, arrays, values)
     with pytest.raises(DamagedError, match="NaN"):
         load_checkpoint(tmp_path / "m.checkpoint")
 
@@ -372,7 +372,7 @@ def places_of(values, *before):
 
 @pytest.mark.parametrize("stopped", ["numpy"], indirect=True)
 def test_odd_values_are_damage_or_refused(stopped, corpus, monkeypatch):
-    arrays, values = load_sealed(stopped.files.checkpoint, KIND, "")
+    arrays, values = load_tensor_file(stopped.files.checkpoint, KIND, "")
     held = json.dumps(values)
     counted = {("total_steps",), *(("counters", name) for name in values["counters"])}
     # These may be as large as they like.
@@ -385,7 +385,7 @@ def test_odd_values_are_damage_or_refused(stopped, corpus, monkeypatch):
                 parent = parent[name]
             parent[place[-1]] = value
             monkeypatch.setattr(
-                "poetgen.training.checkpoint.load_sealed", lambda *_, v=changed: (arrays, v)
+                "poetgen.training.checkpoint.load_tensor_file", lambda *_, v=changed: (arrays, v)
             )
             try:
                 checkpoint = load_checkpoint(stopped.files.checkpoint)
@@ -404,7 +404,7 @@ def test_odd_values_are_damage_or_refused(stopped, corpus, monkeypatch):
 def test_of_an_odd_checkpoint_the_previous_one_is_used(interrupted, corpus, name, value):
     files = interrupted.files
     expected = load_checkpoint(files.previous).state.counters.step
-    reseal(files.checkpoint, lambda values: values["counters"].update({name: value}))
+    save_changed(files.checkpoint, lambda values: values["counters"].update({name: value}))
     step, remark = stand_at_latest(files, corpus)
     assert step == expected
     assert "m.checkpoint is damaged" in remark
@@ -420,7 +420,7 @@ def test_what_a_newer_poetgen_wrote_is_refused_and_not_replaced(interrupted, cor
             values = values[name]
         values["tempo"] = 3
 
-    reseal(files.checkpoint, add)
+    save_changed(files.checkpoint, add)
     before = files.checkpoint.read_bytes(), files.previous.read_bytes()
     with pytest.raises(ModelError, match=r"another version of poetgen.*'tempo'"):
         stand_at_latest(files, corpus)
@@ -429,8 +429,8 @@ def test_what_a_newer_poetgen_wrote_is_refused_and_not_replaced(interrupted, cor
 
 def test_a_checkpoint_of_a_newer_format_is_refused_and_not_replaced(interrupted, corpus):
     files = interrupted.files
-    arrays, values = load_sealed(files.checkpoint, KIND, "")
-    save_sealed(files.checkpoint, dataclasses.replace(KIND, version=2), arrays, values)
+    arrays, values = load_tensor_file(files.checkpoint, KIND, "")
+    save_tensor_file(files.checkpoint, dataclasses.replace(KIND, version=2), arrays, values)
     before = files.checkpoint.read_bytes(), files.previous.read_bytes()
     with pytest.raises(ModelError, match="version 2") as caught:
         stand_at_latest(files, corpus)
@@ -479,8 +479,10 @@ def test_a_model_that_is_not_the_best_of_this_run_is_refused(measured, corpus, t
         validation = dataclasses.replace(model.validation, loss_per_token=loss)
         save_model(dataclasses.replace(model, validation=validation), path)
     else:
-        kind = Kind(key="poetgen", version=2, noun="model file")
-        save_sealed(path, kind, *load_sealed(path, dataclasses.replace(kind, version=1), ""))
+        kind = FileKind(key="poetgen", version=2, noun="model file")
+        save_tensor_file(
+            path, kind, *load_tensor_file(path, dataclasses.replace(kind, version=1), "")
+        )
     before = path.read_bytes()
     with pytest.raises(ModelError, match=r"m\.safetensors"):
         go_on(measured, corpus)

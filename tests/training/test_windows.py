@@ -17,7 +17,7 @@ from poetgen.training.checkpoint import load_checkpoint
 from poetgen.training.events import Validated
 from poetgen.training.run_files import RunFiles
 from poetgen.training.trainer import Trainer
-from tests.real_data import CORPORA, TIME_MACHINE
+from tests.real_data import HAS_ENGLISH, NO_ENGLISH, TIME_MACHINE
 from tests.runs import events_of
 
 SIZES = {
@@ -93,8 +93,8 @@ def test_carrying_the_state_over_windows_equals_reading_in_one_go():
 
 @pytest.fixture(scope="module")
 def prose(tmp_path_factory):
-    if not TIME_MACHINE.is_file():
-        pytest.skip(f"The Time Machine is not in {CORPORA}")
+    if not HAS_ENGLISH:
+        pytest.skip(NO_ENGLISH)
     return prepare([TIME_MACHINE], "time-machine", PrepareConfig()).corpus
 
 
