@@ -10,7 +10,7 @@ from benchmarks.measure import compare
 from poetgen.config import SampleConfig
 from poetgen.corpus.vocabulary import END, START
 from poetgen.generation.decode import generate, poem_rngs, weigh
-from poetgen.generation.poems import Poet, load_poet
+from poetgen.generation.poet import Poet, load_poet
 from poetgen.generation.sampling import sample
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.networks.torch_model import build

@@ -18,7 +18,7 @@ from poetgen.errors import SettingError
 from poetgen.terminal import json_text, visible
 
 if TYPE_CHECKING:
-    from poetgen.generation.poems import Poem, Poet
+    from poetgen.generation.poet import Poem, Poet
 
 
 def generate(
@@ -64,7 +64,7 @@ def generate(
     _refuse_contradictions(sampling, search, num_poems, stream)
     if num_poems == 1 and search.beam is None:
         _take_one_thread()
-    from poetgen.generation.poems import load_poet
+    from poetgen.generation.poet import load_poet
     from poetgen.places import find_model
 
     def tell(note: str) -> None:

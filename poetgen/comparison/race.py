@@ -13,7 +13,7 @@ from poetgen.comparison.report import Comparison, Result, save_report
 from poetgen.config import ARCHS, Arch, SampleConfig, TrainConfig
 from poetgen.corpus.corpus import Corpus, load_corpus
 from poetgen.errors import ExistsError, InputError
-from poetgen.generation.poems import load_poet
+from poetgen.generation.poet import load_poet
 from poetgen.generation.prompt import encode_prompt
 from poetgen.networks.model import num_parameters
 from poetgen.places import find_corpus, free_name

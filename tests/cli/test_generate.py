@@ -8,7 +8,7 @@ import pytest
 
 from poetgen.cli.generate import _print_json, _print_stream, _take_one_thread, generate
 from poetgen.config import SampleConfig
-from poetgen.generation.poems import Poem, load_poet
+from poetgen.generation.poet import Poem, load_poet
 from poetgen.networks.model_file import save_model
 from poetgen.terminal import json_text, visible
 from poetgen.verse.layout import couplets

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from poetgen.config import SampleConfig
 from poetgen.corpus.vocabulary import NUM_SPECIAL, START
 from poetgen.errors import ModelError
-from poetgen.generation.poems import load_poet
+from poetgen.generation.poet import load_poet
 from poetgen.networks.model_file import load_model, save_model
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.networks.torch_model import build

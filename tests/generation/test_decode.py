@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from poetgen.config import ARCHS, SampleConfig
 from poetgen.corpus.vocabulary import END, NUM_SPECIAL, PAD, START, UNK
 from poetgen.errors import DeviceError, PromptError
-from poetgen.generation import poems
+from poetgen.generation import poet as poet_module
 from poetgen.generation.decode import generate, iter_written, poem_rngs
-from poetgen.generation.poems import Poet, load_poet
+from poetgen.generation.poet import Poet, load_poet
 from poetgen.generation.prompt import encode_prompt
 from poetgen.networks.model_file import save_model
 from poetgen.networks.numpy_model import NumpyModel
@@ -191,7 +191,7 @@ def test_any_number_of_poems_is_written_a_block_at_a_time(poet, monkeypatch):
             sizes.append(len(rows))
             return poet.network.select(state, rows)
 
-    monkeypatch.setattr(poems, "_BLOCK_POEMS", 4)
+    monkeypatch.setattr(poet_module, "_BLOCK_POEMS", 4)
     watched = dataclasses.replace(poet, network=Watched())
     assert watched.write([], config, 7, 10) == together
     assert max(sizes) == 4

@@ -18,7 +18,7 @@ from poetgen.config import ARCHS, SampleConfig
 from poetgen.corpus.vocabulary import END, PAD, START, UNK
 from poetgen.generation.beam import beam_search, normaliser
 from poetgen.generation.decode import generate, poem_rngs
-from poetgen.generation.poems import Poet
+from poetgen.generation.poet import Poet
 from poetgen.generation.sampling import probabilities, softmax
 from poetgen.generation.search import best_branches
 from poetgen.generation.stochastic_beam import bounded_gumbels, log1mexp, sample_distinct
