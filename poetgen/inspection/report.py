@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from poetgen.corpus.vocabulary import END, Vocabulary
-from poetgen.inspection.trace import deciding_units, likeliest, look, strong_units
+from poetgen.inspection.trace import deciding_units, likeliest, strong_units, trace
 from poetgen.networks.model import Model, num_parameters
 
 _NUM_NEXT = 5
@@ -54,7 +54,7 @@ class Report:
 
 def report(model: Model, token_ids: Sequence[int], num_units: int) -> Report:
     """Read token ids (T,) and tell what happened, with the ``num_units`` foremost units."""
-    found = look(model, token_ids)
+    found = trace(model, token_ids)
     changes = deciding_units(model, found.hidden[-1])
     foremost = np.argsort(-changes, kind="stable")[:num_units]
     spell = model.vocabulary

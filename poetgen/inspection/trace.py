@@ -27,7 +27,7 @@ _UNITS_AT_ONCE = 128
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Trace:
     """A text of T tokens, read from the start token on.
 
     ``surprise_bits`` (T,) is −log2 of the probability that each token had, given those
@@ -46,7 +46,7 @@ class Look:
     memory: Array
 
 
-def look(model: Model, token_ids: Sequence[int]) -> Look:
+def trace(model: Model, token_ids: Sequence[int]) -> Trace:
     """Read token ids (T,), T at least 1, and note what happens."""
     ids = np.array([START, *token_ids], np.int64)
     reading = read(model.config, model.weights, ids[None])
@@ -62,7 +62,7 @@ def look(model: Model, token_ids: Sequence[int]) -> Look:
     }
     alone = read(model.config, model.weights, ids[1:, None]).hidden[0]
     memory = total_variation(probabilities[1:], _probabilities(model, alone))
-    return Look(ids[1:], surprise, hidden[1:], gates, probabilities[1:], memory)
+    return Trace(ids[1:], surprise, hidden[1:], gates, probabilities[1:], memory)
 
 
 def _probabilities(model: Model, hidden: Array) -> Array:

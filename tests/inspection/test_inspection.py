@@ -17,9 +17,9 @@ from poetgen.inspection.trace import (
     STRONG,
     deciding_units,
     likeliest,
-    look,
     strong_units,
     total_variation,
+    trace,
 )
 from poetgen.networks.cells import CELLS
 from poetgen.networks.model_file import save_model
@@ -56,7 +56,7 @@ def test_surprise_and_memory_are_those_of_reading_token_by_token(arch, num_layer
     model = tiny_model(arch, num_layers)
     ids = model.vocabulary.encode(TEXT)
     network = NumpyModel(model.config, model.weights)
-    found = look(model, ids)
+    found = trace(model, ids)
     rows = read_slowly(network, [START, *ids])
     expected = [-np.log2(rows[place][token_id]) for place, token_id in enumerate(ids)]
     np.testing.assert_allclose(found.surprise_bits, expected, rtol=1e-5)
@@ -69,7 +69,7 @@ def test_surprise_and_memory_are_those_of_reading_token_by_token(arch, num_layer
 @architectures
 def test_control_tokens_are_never_expected(arch):
     model = tiny_model(arch)
-    found = look(model, model.vocabulary.encode(TEXT))
+    found = trace(model, model.vocabulary.encode(TEXT))
     assert (found.probabilities[:, [PAD, START, UNK]] == 0).all()
     np.testing.assert_allclose(found.probabilities.sum(axis=-1), 1)
 
@@ -78,7 +78,7 @@ def test_control_tokens_are_never_expected(arch):
 def test_gates_are_open_between_nought_and_one(arch):
     model = tiny_model(arch, num_layers=2)
     ids = model.vocabulary.encode(TEXT)
-    found = look(model, ids)
+    found = trace(model, ids)
     assert list(found.gates) == list(CELLS[arch].gates)
     for values in found.gates.values():
         assert values.shape == found.hidden.shape
@@ -87,12 +87,12 @@ def test_gates_are_open_between_nought_and_one(arch):
 
 def test_the_gates_of_an_lstm_explain_its_state():
     # h = o tanh(c), so no unit can be larger than its output gate.
-    found = look(tiny_model("lstm"), [5, 6, 7, 8])
+    found = trace(tiny_model("lstm"), [5, 6, 7, 8])
     assert (np.abs(found.hidden) <= found.gates["output"]).all()
 
 
 def test_a_closed_update_gate_changes_a_gru_much_and_an_open_one_little():
-    found = look(tiny_model("gru"), [5, 6, 7, 8, 9])
+    found = trace(tiny_model("gru"), [5, 6, 7, 8, 9])
     change = np.abs(np.diff(found.hidden, axis=0))
     # h' − h = (1 − z)(n − h), and both n and h lie between −1 and 1.
     assert (change <= 2 * (1 - found.gates["update"][1:]) + 1e-6).all()
@@ -101,7 +101,7 @@ def test_a_closed_update_gate_changes_a_gru_much_and_an_open_one_little():
 @architectures
 def test_each_unit_is_set_to_zero_alone(arch):
     model = tiny_model(arch)
-    hidden = look(model, [5, 6, 7]).hidden[-1]
+    hidden = trace(model, [5, 6, 7]).hidden[-1]
     weights = model.weights
 
     def after(h):
@@ -119,7 +119,7 @@ def test_each_unit_is_set_to_zero_alone(arch):
 
 def test_a_unit_that_is_zero_decides_nothing():
     model = tiny_model()
-    hidden = look(model, [5, 6]).hidden[-1].copy()
+    hidden = trace(model, [5, 6]).hidden[-1].copy()
     hidden[3] = 0
     changes = deciding_units(model, hidden)
     # Products of many rows are rounded otherwise than those of one.
