@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from poetgen.arrays import BoolArray
 from poetgen.config import SampleConfig
 from poetgen.corpus.vocabulary import END
 from poetgen.generation.decode import State, Stepper, read_prompt, weigh
 from poetgen.generation.sampling import log_softmax
 from poetgen.generation.search import Scored, best_branches
-
-Array = NDArray[np.floating[Any]]
 
 
 def normaliser(length: int, length_penalty: float) -> float:
@@ -32,7 +29,7 @@ def beam_search(
     config: SampleConfig,
     beam: int,
     length_penalty: float,
-    exempt: NDArray[np.bool_] | None = None,
+    exempt: BoolArray | None = None,
 ) -> list[Scored]:
     """Search for the likeliest poems; give up to ``beam`` of them, the best first.
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from poetgen.arrays import BoolArray, FloatArray, IntArray
 from poetgen.config import SampleConfig
 from poetgen.corpus.vocabulary import END, PAD, START, UNK
 from poetgen.generation.sampling import penalise_repeats, sample
 
-Array = NDArray[np.floating[Any]]
 State = TypeVar("State")
 
 
@@ -22,19 +21,19 @@ class Stepper(Protocol[State]):
     def start(self, batch_size: int) -> State:
         """Give the state before the first token."""
 
-    def prime(self, token_ids: NDArray[np.integer[Any]], state: State) -> tuple[Array, State]:
+    def prime(self, token_ids: IntArray, state: State) -> tuple[FloatArray, State]:
         """Read a text, ids (T,), into every state; give the logits (B, V) after it."""
 
-    def step(self, token_ids: NDArray[np.integer[Any]], state: State) -> tuple[Array, State]:
+    def step(self, token_ids: IntArray, state: State) -> tuple[FloatArray, State]:
         """Read one token a poem, ids (B,); give the logits (B, V) after it."""
 
-    def select(self, state: State, rows: NDArray[np.integer[Any]]) -> State:
+    def select(self, state: State, rows: IntArray) -> State:
         """Keep the states of some poems."""
 
 
 def read_prompt(
     network: Stepper[State], prompt: Sequence[int], num_poems: int
-) -> tuple[Array, State]:
+) -> tuple[FloatArray, State]:
     """Read the start token and the prompt once; give that state to each of ``num_poems``."""
     logits, state = network.prime(np.array([START, *prompt]), network.start(1))
     copies = np.zeros(num_poems, np.int64)
@@ -42,11 +41,11 @@ def read_prompt(
 
 
 def weigh(
-    logits: Array,
+    logits: FloatArray,
     poems: Sequence[Sequence[int]],
     config: SampleConfig,
-    exempt: NDArray[np.bool_] | None = None,
-) -> Array:
+    exempt: BoolArray | None = None,
+) -> FloatArray:
     """Give the logits (B, V) of what may come next in ``poems``, the prompt part of each.
 
     What no poem may hold falls to −∞, in place; and what a poem has already is penalised, if
@@ -85,7 +84,7 @@ def iter_written(
     prompt: Sequence[int],
     config: SampleConfig,
     rngs: Sequence[np.random.Generator],
-    exempt: NDArray[np.bool_] | None = None,
+    exempt: BoolArray | None = None,
 ) -> Iterator[Written]:
     """Write one poem for each generator of ``rngs``, all together, token by token.
 
@@ -121,7 +120,7 @@ def write(
     prompt: Sequence[int],
     config: SampleConfig,
     rngs: Sequence[np.random.Generator],
-    exempt: NDArray[np.bool_] | None = None,
+    exempt: BoolArray | None = None,
 ) -> list[Draft]:
     """Write one poem for each generator, all together."""
     poems = [list(prompt) for _ in rngs]

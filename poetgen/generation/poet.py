@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from poetgen.arrays import BoolArray
 from poetgen.config import Device, SampleConfig, SearchConfig
 from poetgen.corpus.vocabulary import END, NUM_SPECIAL
 from poetgen.errors import DeviceError
@@ -117,7 +117,7 @@ class Poet:
         decode = self.model.vocabulary.decode
         return [Poem(decode(one.token_ids), one.log_probability, one.is_cut) for one in found]
 
-    def _exempt(self, sampling: SampleConfig) -> NDArray[np.bool_] | None:
+    def _exempt(self, sampling: SampleConfig) -> BoolArray | None:
         """Mark, shape (V,), the tokens that the repetition penalty spares.
 
         Every line of verse ends with a mark, and every line of prose with a break: punishing

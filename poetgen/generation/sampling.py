@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from poetgen.arrays import BoolArray, FloatArray
 from poetgen.config import SampleConfig
-
-Array = NDArray[np.floating[Any]]
 
 # Tokens whose weights are summed at once before the token itself is looked for.
 _BLOCK_TOKENS = 64
@@ -22,7 +20,7 @@ _BLOCK_ROWS = 32
 _MODERATE = (1e-6, 1e6)
 
 
-def keep_top_k(logits: Array, k: int) -> Array:
+def keep_top_k(logits: FloatArray, k: int) -> FloatArray:
     """Set all but the ``k`` largest logits of each row to −∞; ties at the edge stay."""
     if k >= logits.shape[-1]:
         return logits
@@ -30,7 +28,7 @@ def keep_top_k(logits: Array, k: int) -> Array:
     return np.where(logits < edge, -np.inf, logits)
 
 
-def keep_top_p(logits: Array, p: float) -> Array:
+def keep_top_p(logits: FloatArray, p: float) -> FloatArray:
     """Keep the smallest set of likeliest tokens whose probability reaches ``p``.
 
     The likeliest token always stays; of equal ones, those with smaller ids. Source: Holtzman
@@ -44,7 +42,7 @@ def keep_top_p(logits: Array, p: float) -> Array:
     return out
 
 
-def _nucleus(logits: Array, shares: Array, p: float) -> NDArray[np.int64]:
+def _nucleus(logits: FloatArray, shares: FloatArray, p: float) -> NDArray[np.int64]:
     """Find the ids of the likeliest tokens whose ``shares`` (V,) together reach ``p``."""
     # Rarely does it take more than a few tokens, and to sort them all is slow. Those above
     # an edge are in order what they are among all.
@@ -60,7 +58,7 @@ def _nucleus(logits: Array, shares: Array, p: float) -> NDArray[np.int64]:
     return kept
 
 
-def keep_min_p(logits: Array, p: float) -> Array:
+def keep_min_p(logits: FloatArray, p: float) -> FloatArray:
     """Keep the tokens that are at least ``p`` times as likely as the likeliest.
 
     The surer the model is, the fewer stay. Source: Nguyen et al. 2024, arXiv:2407.01082.
@@ -71,7 +69,7 @@ def keep_min_p(logits: Array, p: float) -> Array:
     return np.where(logits < edge, -np.inf, logits)
 
 
-def penalise_repeats(logits: Array, written: NDArray[np.bool_], penalty: float) -> Array:
+def penalise_repeats(logits: FloatArray, written: BoolArray, penalty: float) -> FloatArray:
     """Make the tokens that were ``written``, (B, V), less likely.
 
     A positive logit is divided by ``penalty`` and a negative one multiplied, so that either
@@ -82,23 +80,23 @@ def penalise_repeats(logits: Array, written: NDArray[np.bool_], penalty: float) 
     return np.where(written, lowered, logits)
 
 
-def softmax(logits: Array) -> Array:
+def softmax(logits: FloatArray) -> FloatArray:
     """Turn logits into probabilities, in float64."""
     shifted = np.asarray(logits, np.float64)
     shifted = np.exp(shifted - shifted.max(axis=-1, keepdims=True))
-    probabilities: Array = shifted / shifted.sum(axis=-1, keepdims=True)
+    probabilities: FloatArray = shifted / shifted.sum(axis=-1, keepdims=True)
     return probabilities
 
 
-def log_softmax(logits: Array) -> Array:
+def log_softmax(logits: FloatArray) -> FloatArray:
     """Turn logits into the logarithms of probabilities, in float64."""
     shifted = np.asarray(logits, np.float64)
     shifted = shifted - shifted.max(axis=-1, keepdims=True)
-    logarithms: Array = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    logarithms: FloatArray = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return logarithms
 
 
-def scaled(logits: Array, config: SampleConfig, dtype: DTypeLike = np.float64) -> Array:
+def scaled(logits: FloatArray, config: SampleConfig, dtype: DTypeLike = np.float64) -> FloatArray:
     """Return the logits (B, V), as ``dtype``, of the distribution that ``config`` samples from.
 
     Temperature first; then top-k, top-p and min-p, each of what the one before it left. The
@@ -109,7 +107,7 @@ def scaled(logits: Array, config: SampleConfig, dtype: DTypeLike = np.float64) -
         np.put_along_axis(greedy, logits.argmax(axis=-1)[..., None], 0.0, axis=-1)
         return greedy
     # In float64, so that a tiny temperature does not overflow; the maximum goes first.
-    out: Array = np.subtract(logits, logits.max(axis=-1, keepdims=True), dtype=dtype)
+    out: FloatArray = np.subtract(logits, logits.max(axis=-1, keepdims=True), dtype=dtype)
     with np.errstate(over="ignore"):  # at a tiny temperature all but the likeliest get −∞
         out /= config.temperature
     if config.top_k is not None:
@@ -121,12 +119,12 @@ def scaled(logits: Array, config: SampleConfig, dtype: DTypeLike = np.float64) -
     return out
 
 
-def probabilities(logits: Array, config: SampleConfig) -> Array:
+def probabilities(logits: FloatArray, config: SampleConfig) -> FloatArray:
     """Give the distribution that ``config`` samples from, shape (B, V)."""
     return softmax(scaled(logits, config))
 
 
-def sample(logits: Array, config: SampleConfig, draws: Array) -> NDArray[np.int64]:
+def sample(logits: FloatArray, config: SampleConfig, draws: FloatArray) -> NDArray[np.int64]:
     """Choose one token a row by inverting the distribution at ``draws`` (B,), each in [0, 1).
 
     The draws come from outside so that every poem can have a generator of its own.
@@ -146,7 +144,7 @@ def sample(logits: Array, config: SampleConfig, draws: Array) -> NDArray[np.int6
     return chosen
 
 
-def invert(weights: Array, draws: Array) -> NDArray[np.int64]:
+def invert(weights: FloatArray, draws: FloatArray) -> NDArray[np.int64]:
     """Find in each row the first token at which the running sum passes draw · total.
 
     ``weights`` (B, V) are not negative and need not sum to 1. Sums over blocks of tokens

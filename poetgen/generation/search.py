@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.floating[Any]]
+from poetgen.arrays import FloatArray
 
 
 class Scored(NamedTuple):
@@ -29,7 +28,7 @@ class Branch(NamedTuple):
     token_id: int
 
 
-def best_branches(scores: Array, num_best: int) -> list[Branch]:
+def best_branches(scores: FloatArray, num_best: int) -> list[Branch]:
     """Find the largest of ``scores`` (B, V), the best first; −∞ is no branch at all.
 
     Equal scores come in the order of their places, so that the answer is always the same.

@@ -16,18 +16,16 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from poetgen.arrays import BoolArray, FloatArray
 from poetgen.config import SampleConfig
 from poetgen.corpus.vocabulary import END
 from poetgen.generation.decode import State, Stepper, read_prompt, weigh
 from poetgen.generation.sampling import log_softmax, scaled
 from poetgen.generation.search import Scored, best_branches
-
-Array = NDArray[np.floating[Any]]
 
 
 class _Leaf(NamedTuple):
@@ -37,7 +35,7 @@ class _Leaf(NamedTuple):
     poem: Scored
 
 
-def log1mexp(x: Array) -> Array:
+def log1mexp(x: FloatArray) -> FloatArray:
     """Compute log(1 − exp(x)) for x ≤ 0 without losing digits at either end.
 
     Source: Mächler 2012, "Accurately computing log(1 − exp(−|a|))", equation 7.
@@ -46,7 +44,7 @@ def log1mexp(x: Array) -> Array:
         return np.where(x > -math.log(2), np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
 
 
-def bounded_gumbels(locations: Array, noise: Array, largest: Array) -> Array:
+def bounded_gumbels(locations: FloatArray, noise: FloatArray, largest: FloatArray) -> FloatArray:
     """Give Gumbel variables (B, V) at ``locations`` whose maximum in row b is ``largest[b]``.
 
     ``noise`` (B, V) is standard Gumbel and ``largest`` (B,). −∞ stays −∞. The plain formula,
@@ -56,7 +54,7 @@ def bounded_gumbels(locations: Array, noise: Array, largest: Array) -> Array:
     free = locations + noise
     below = log1mexp(free - free.max(axis=-1, keepdims=True))
     v = largest[:, None] - free + below
-    bounded: Array = largest[:, None] - np.maximum(v, 0) - np.log1p(np.exp(-np.abs(v)))
+    bounded: FloatArray = largest[:, None] - np.maximum(v, 0) - np.log1p(np.exp(-np.abs(v)))
     return bounded
 
 
@@ -66,7 +64,7 @@ def sample_distinct(
     config: SampleConfig,
     seed: int,
     num_poems: int,
-    exempt: NDArray[np.bool_] | None = None,
+    exempt: BoolArray | None = None,
 ) -> list[Scored]:
     """Draw ``num_poems`` different poems from the distribution that ``config`` samples from.
 
@@ -107,7 +105,7 @@ def sample_distinct(
     return [leaf.poem for leaf in sorted(leaves, key=lambda leaf: -leaf.perturbed)]
 
 
-def _noise(seed: int, beginnings: Sequence[Sequence[int]], vocab_size: int) -> Array:
+def _noise(seed: int, beginnings: Sequence[Sequence[int]], vocab_size: int) -> FloatArray:
     """Draw standard Gumbel variables (B, V), a row for each beginning."""
     return np.stack(
         [np.random.default_rng([seed, *ids]).gumbel(size=vocab_size) for ids in beginnings]

@@ -13,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from poetgen.arrays import FloatArray
 from poetgen.corpus.vocabulary import PAD, START, UNK
 from poetgen.generation.sampling import log_softmax
 from poetgen.networks.bptt import read
-from poetgen.networks.cells import CELLS, Array
+from poetgen.networks.cells import CELLS
 from poetgen.networks.model import Model
 from poetgen.networks.output import logits_of, score
 
@@ -39,11 +40,11 @@ class Trace:
     """
 
     token_ids: NDArray[np.int64]
-    surprise_bits: Array
-    hidden: Array
-    gates: Mapping[str, Array]
-    probabilities: Array
-    memory: Array
+    surprise_bits: FloatArray
+    hidden: FloatArray
+    gates: Mapping[str, FloatArray]
+    probabilities: FloatArray
+    memory: FloatArray
 
 
 def trace(model: Model, token_ids: Sequence[int]) -> Trace:
@@ -65,11 +66,11 @@ def trace(model: Model, token_ids: Sequence[int]) -> Trace:
     return Trace(ids[1:], surprise, hidden[1:], gates, probabilities[1:], memory)
 
 
-def _probabilities(model: Model, hidden: Array) -> Array:
+def _probabilities(model: Model, hidden: FloatArray) -> FloatArray:
     return np.exp(_log_probabilities(model, hidden))
 
 
-def _log_probabilities(model: Model, hidden: Array) -> Array:
+def _log_probabilities(model: Model, hidden: FloatArray) -> FloatArray:
     """Give, for hidden (N, H), the logarithms of what comes next (N, V), in float64."""
     scores = score(model.config, model.weights, hidden).scores
     logits = logits_of(model.config, np.asarray(scores, np.float64))
@@ -77,9 +78,9 @@ def _log_probabilities(model: Model, hidden: Array) -> Array:
     return log_softmax(logits)
 
 
-def total_variation(one: Array, other: Array) -> Array:
+def total_variation(one: FloatArray, other: FloatArray) -> FloatArray:
     """Give half the sum of the differences of two distributions (…, V): 0 same, 1 disjoint."""
-    distance: Array = 0.5 * np.abs(one - other).sum(axis=-1)
+    distance: FloatArray = 0.5 * np.abs(one - other).sum(axis=-1)
     return distance
 
 
@@ -91,7 +92,7 @@ class StrongUnit(NamedTuple):
     mean: float
 
 
-def strong_units(hidden: Array, count: int) -> list[StrongUnit]:
+def strong_units(hidden: FloatArray, count: int) -> list[StrongUnit]:
     """List the units that are above ``STRONG`` in size most often, for hidden (T, H)."""
     size = np.abs(hidden)
     shares = (size > STRONG).mean(axis=0)
@@ -104,7 +105,7 @@ def strong_units(hidden: Array, count: int) -> list[StrongUnit]:
     ]
 
 
-def deciding_units(model: Model, hidden: Array) -> Array:
+def deciding_units(model: Model, hidden: FloatArray) -> FloatArray:
     """Measure how much each unit decides what comes next, for hidden (H,).
 
     Each unit in turn is set to zero, many at a time in one batch; the total variation to
@@ -121,7 +122,7 @@ def deciding_units(model: Model, hidden: Array) -> Array:
     return changes
 
 
-def likeliest(probabilities: Array, count: int) -> list[tuple[int, float]]:
+def likeliest(probabilities: FloatArray, count: int) -> list[tuple[int, float]]:
     """List the likeliest token ids of one distribution (V,), with their probabilities.
 
     What cannot come at all is not listed.
