@@ -73,10 +73,16 @@ class Written(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """A whole poem, the prompt first, and whether its end token was still to come."""
+    """The tokens of a whole poem, the prompt first.
+
+    It is cut if it reached its largest length before its end token. Its log-probability,
+    where it is known, is that of all that follows the prompt, the end token included: a
+    natural logarithm.
+    """
 
     token_ids: list[int]
     is_cut: bool
+    log_probability: float | None = None
 
 
 def iter_written(

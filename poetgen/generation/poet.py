@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,16 +13,12 @@ from poetgen.arrays import BoolArray
 from poetgen.config import Device, SampleConfig, SearchConfig
 from poetgen.corpus.vocabulary import END, NUM_SPECIAL
 from poetgen.errors import DeviceError
-from poetgen.generation.decode import Stepper, iter_written, poem_rngs, write
+from poetgen.generation.decode import Draft, Stepper, iter_written, poem_rngs, write
 from poetgen.generation.prompt import encode_prompt
 from poetgen.networks.model import Model
 from poetgen.networks.model_file import load_model
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.verse.layout import couplets
-
-if TYPE_CHECKING:
-    from poetgen.generation.search import Scored
-
 
 # Poems that are written together: more are hardly quicker, and take 90 KB each.
 _BLOCK_POEMS = 512
@@ -67,8 +63,7 @@ class Poet:
         exempt = self._exempt(sampling)
         for first in range(0, num_poems, _BLOCK_POEMS):
             rngs = poem_rngs(seed, min(_BLOCK_POEMS, num_poems - first), first)
-            for token_ids, is_cut in write(self.network, prompt, sampling, rngs, exempt):
-                yield Poem(self.model.vocabulary.decode(token_ids), is_cut=is_cut)
+            yield from self._spelled(write(self.network, prompt, sampling, rngs, exempt))
 
     def write_distinct(
         self, prompt: list[int], sampling: SampleConfig, seed: int, num_poems: int
@@ -113,7 +108,7 @@ class Poet:
         """Lay a poem out: Chinese verse in couplets, other text as it is."""
         return couplets(text)
 
-    def _spelled(self, found: list[Scored]) -> list[Poem]:
+    def _spelled(self, found: list[Draft]) -> list[Poem]:
         decode = self.model.vocabulary.decode
         return [Poem(decode(one.token_ids), one.log_probability, one.is_cut) for one in found]
 
