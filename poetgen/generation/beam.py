@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from poetgen.arrays import BoolArray, FloatArray
-from poetgen.config import SampleConfig
-from poetgen.generation.decode import Draft, State, Stepper
+from poetgen.arrays import FloatArray
+from poetgen.generation.decode import Draft, Request, State, Stepper
 from poetgen.generation.sampling import log_softmax
 from poetgen.generation.search import Beginnings, search
 
@@ -24,7 +22,7 @@ def normaliser(length: int, length_penalty: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Likeliest:
-    """Scores by log-probability, ranks by the normalised one."""
+    """Scores by the log-probability, ranks by the normalised one."""
 
     length_penalty: float
     max_choices: int
@@ -42,18 +40,12 @@ class _Likeliest:
 
 
 def beam_search(
-    network: Stepper[State],
-    prompt: Sequence[int],
-    config: SampleConfig,
-    beam: int,
-    length_penalty: float,
-    exempt: BoolArray | None = None,
+    network: Stepper[State], request: Request, beam: int, length_penalty: float
 ) -> list[Draft]:
-    """Return the likeliest poems that the search finds, at most ``beam``, best first.
+    """Return the likeliest poems that a search finds, at most ``beam``, best first.
 
-    The distribution is the model's own, under the repetition penalty of ``config``; its
-    temperature and filters are for sampling and have no effect here. With a beam of 1 this
-    is greedy decoding.
+    The distribution is the model's own, under the repetition penalty; temperature and
+    filters are for sampling and have no effect. With a beam of 1 this is greedy decoding.
     """
-    rule = _Likeliest(length_penalty, config.max_chars - len(prompt))
-    return search(network, prompt, config, rule, beam, exempt)
+    max_choices = request.sampling.max_chars - len(request.prompt)
+    return search(network, request, _Likeliest(length_penalty, max_choices), beam)

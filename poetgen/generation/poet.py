@@ -1,143 +1,140 @@
-"""A poet: a model file that is ready to write."""
+"""A poet: a model that is ready to write."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import secrets
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-
-from poetgen.arrays import BoolArray
 from poetgen.config import Device, SampleConfig, SearchConfig
-from poetgen.corpus.vocabulary import END, NUM_SPECIAL
+from poetgen.corpus.tokens import spaced_after
+from poetgen.corpus.vocabulary import END
 from poetgen.errors import DeviceError
-from poetgen.generation.decode import Draft, Stepper, iter_written, poem_rngs, write
-from poetgen.generation.prompt import encode_prompt
+from poetgen.generation.decode import Draft, Request, Stepper, iter_written, poem_rngs, write
+from poetgen.generation.prompt import make_request
+from poetgen.generation.settings import check_settings
 from poetgen.networks.model import Model
 from poetgen.networks.model_file import load_model
 from poetgen.networks.numpy_model import NumpyModel
+from poetgen.places import find_model
 from poetgen.verse.layout import couplets
 
-# Poems that are written together: more are hardly quicker, and take 90 KB each.
-_BLOCK_POEMS = 512
+# Poems that are written together: more are hardly faster, and take 90 KB each.
+BLOCK_POEMS = 512
 
 
-class Poem(NamedTuple):
-    """A text, the natural logarithm of its probability where it is known, and whether it is cut.
+@dataclass(frozen=True, slots=True)
+class Poem:
+    """A poem.
 
-    It is cut if its largest length was reached before its end token.
+    It is cut if it reached its largest length before its end. The log-probability is the
+    natural logarithm of the probability of all that follows the start: under the sampling
+    settings for distinct poems, under the model for those that a search found, and None for
+    all others. The seed is that of the draw, and None for a search.
     """
 
     text: str
-    log_probability: float | None = None
     is_cut: bool = False
+    log_probability: float | None = None
+    seed: int | None = None
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines to print: couplets for Chinese verse, else those that the text has."""
+        return couplets(self.text)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        shown = {"text": self.text, "lines": self.lines, "cut": self.is_cut}
+        score = {} if self.log_probability is None else {"log_probability": self.log_probability}
+        return shown | score
 
 
 @dataclass(frozen=True, slots=True)
 class Poet:
-    """A model and the engine that runs it."""
+    """A model, its name, and the engine that runs it."""
 
+    name: str
     model: Model
     network: Stepper[Any]
 
-    def prompt(self, start: str, source: str | None = None) -> list[int]:
-        """Encode how the poems begin; ``source`` names the file that it comes from, if any.
+    def request(self, start: str | Path = "", sampling: SampleConfig = SampleConfig()) -> Request:
+        """Return the request for poems that begin with ``start``, as ``generate`` takes it.
 
         Raises:
-            PromptError: the model does not know a character of it.
+            PromptError: the start cannot be read or has a token that the model does not know.
+            SettingError: the start is as long as the longest poem.
         """
-        return encode_prompt(start, self.model.vocabulary, source)
-
-    def write(
-        self, prompt: list[int], sampling: SampleConfig, seed: int, num_poems: int
-    ) -> list[str]:
-        """Write poems; poem ``i`` is a function of the model, the seed and ``i`` alone."""
-        return [poem.text for poem in self.iter_poems(prompt, sampling, seed, num_poems)]
+        return make_request(start, self.model.vocabulary, sampling)
 
     def iter_poems(
-        self, prompt: list[int], sampling: SampleConfig, seed: int, num_poems: int
+        self, request: Request, num_poems: int, seed: int, search: SearchConfig = SearchConfig()
     ) -> Iterator[Poem]:
-        """Write the poems of ``write`` in blocks, so that any number fits into the memory."""
-        exempt = self._exempt(sampling)
-        for first in range(0, num_poems, _BLOCK_POEMS):
-            rngs = poem_rngs(seed, min(_BLOCK_POEMS, num_poems - first), first)
-            yield from self._spelled(write(self.network, prompt, sampling, rngs, exempt))
+        """Yield the poems that ``generate`` returns, written in blocks as they are asked for."""
+        if search.beam is not None:
+            from poetgen.generation.beam import beam_search
 
-    def write_distinct(
-        self, prompt: list[int], sampling: SampleConfig, seed: int, num_poems: int
-    ) -> list[Poem]:
-        """Write poems of which no two are equal; fewer, if there are no more.
+            found = beam_search(self.network, request, search.beam, search.length_penalty)
+            yield from (self._poem(draft) for draft in found[:num_poems])
+        elif search.distinct:
+            from poetgen.generation.stochastic_beam import sample_distinct
 
-        The log-probability of a poem is that under ``sampling``.
+            for draft in sample_distinct(self.network, request, seed, num_poems):
+                yield self._poem(draft, seed)
+        else:
+            for first in range(0, num_poems, BLOCK_POEMS):
+                rngs = poem_rngs(seed, min(BLOCK_POEMS, num_poems - first), first)
+                for draft in write(self.network, request, rngs):
+                    yield self._poem(draft, seed)
+
+    def _poem(self, draft: Draft, seed: int | None = None) -> Poem:
+        text = self.model.vocabulary.decode(draft.token_ids)
+        return Poem(text, draft.is_cut, draft.log_probability, seed)
+
+    def stream(self, request: Request, seed: int, number: int = 0) -> Iterator[str]:
+        """Yield poem ``number`` of a seed in pieces: the start, then each token when written.
+
+        The end token is an empty piece, so that a poem whose last piece is not empty is cut.
         """
-        from poetgen.generation.stochastic_beam import sample_distinct
-
-        exempt = self._exempt(sampling)
-        found = sample_distinct(self.network, prompt, sampling, seed, num_poems, exempt)
-        return self._spelled(found)
-
-    def search(self, prompt: list[int], sampling: SampleConfig, search: SearchConfig) -> list[Poem]:
-        """Find the likeliest poems by beam search, at most ``search.beam``, the best first."""
-        from poetgen.generation.beam import beam_search
-
-        beam, exempt = search.beam or 1, self._exempt(sampling)
-        return self._spelled(
-            beam_search(self.network, prompt, sampling, beam, search.length_penalty, exempt)
-        )
-
-    def stream(
-        self, prompt: list[int], sampling: SampleConfig, seed: int, number: int
-    ) -> Iterator[Poem]:
-        """Write poem ``number`` and give it as it grows: the start, then after each token.
-
-        Until its end token has come, it is cut.
-        """
-        token_ids = list(prompt)
-        if prompt:
-            yield Poem(self.model.vocabulary.decode(prompt), is_cut=True)
-        rngs, exempt = poem_rngs(seed, 1, number), self._exempt(sampling)
-        for written in iter_written(self.network, prompt, sampling, rngs, exempt):
-            token_ids.append(written.token_id)
-            # Whether a blank goes before a word depends on the word before it.
-            text = self.model.vocabulary.decode(token_ids)
-            yield Poem(text, is_cut=written.token_id != END)
-
-    def lines(self, text: str) -> list[str]:
-        """Lay a poem out: Chinese verse in couplets, other text as it is."""
-        return couplets(text)
-
-    def _spelled(self, found: list[Draft]) -> list[Poem]:
-        decode = self.model.vocabulary.decode
-        return [Poem(decode(one.token_ids), one.log_probability, one.is_cut) for one in found]
-
-    def _exempt(self, sampling: SampleConfig) -> BoolArray | None:
-        """Mark, shape (V,), the tokens that the repetition penalty spares.
-
-        Every line of verse ends with a mark, and every line of prose with a break: punishing
-        them would punish poems for being poems.
-        """
-        if sampling.repetition_penalty is None:
-            return None
-        vocabulary = self.model.vocabulary
-        exempt = np.ones(len(vocabulary), np.bool_)
-        exempt[NUM_SPECIAL:] = [not any(map(str.isalnum, token)) for token in vocabulary.tokens]
-        return exempt
+        vocabulary, before = self.model.vocabulary, ""
+        if request.prompt:
+            yield vocabulary.decode(request.prompt)
+            before = vocabulary.token(request.prompt[-1])
+        for _, token_id in iter_written(self.network, request, poem_rngs(seed, 1, number)):
+            if token_id == END:
+                yield ""
+            else:
+                token = vocabulary.token(token_id)
+                yield spaced_after(before, token, vocabulary.kind)
+                before = token
 
 
-def load_poet(path: Path, device: Device = "auto") -> Poet:
-    """Load a model to write with: numpy on the CPU, torch on any other device.
+def load_poet(
+    name_or_path: str | Path | None = None,
+    *,
+    device: Device = "auto",
+    on_note: Callable[[str], object] = lambda note: None,
+) -> Poet:
+    """Return the poet of a model: numpy on the CPU, torch on any other device.
+
+    A text is a name or a path, as ``places.find_model`` finds it; None is the newest model in
+    ./models, else the one that ships. ``on_note`` gets a sentence about each file that was
+    passed over.
 
     Raises:
         ModelError: the file is missing or damaged.
         DeviceError: the device is not there, or needs torch, which is not installed.
     """
+    path = name_or_path
+    if not isinstance(path, Path):
+        path = find_model(path, on_note)
     model = load_model(path)
     if device in ("auto", "cpu"):
         # Small networks, one token at a time: a GPU would spend its time waiting, and
         # importing torch takes longer than the poem.
-        return Poet(model, NumpyModel(model.config, model.weights))
+        return Poet(path.stem, model, NumpyModel(model.config, model.weights))
     from poetgen.networks.torch_extra import need_torch
 
     need_torch(f"--device {device}", "Or leave --device out.", DeviceError)
@@ -145,4 +142,41 @@ def load_poet(path: Path, device: Device = "auto") -> Poet:
     from poetgen.networks.torch_model import build
     from poetgen.networks.torch_stepper import TorchStepper
 
-    return Poet(model, TorchStepper(build(model.config, model.weights, pick_device(device))))
+    network = TorchStepper(build(model.config, model.weights, pick_device(device)))
+    return Poet(path.stem, model, network)
+
+
+def generate(
+    *,
+    model: str | Path | Poet | None = None,
+    start: str | Path = "",
+    num_poems: int = 1,
+    sampling: SampleConfig = SampleConfig(),
+    search: SearchConfig = SearchConfig(),
+    seed: int | None = None,
+    device: Device = "auto",
+    on_note: Callable[[str], object] = lambda note: None,
+) -> list[Poem]:
+    """Write poems.
+
+    ``model`` is a poet, or what ``load_poet`` takes, with ``device`` and ``on_note``.
+    ``start`` is how the poems begin: a text, or the path of a file that holds one and whose
+    length ``sampling.max_chars`` does not count. Without a seed one is drawn; each poem has
+    it. Poem ``i`` that is sampled is a function of the model, the settings, the seed and
+    ``i`` alone. There may be fewer distinct poems than are asked for.
+
+    Raises:
+        ModelError: the model is missing or damaged.
+        DeviceError: the device is not there, or needs torch, which is not installed.
+        SettingError: settings contradict each other.
+        PromptError: the start cannot be read or holds what the model does not know.
+    """
+    check_settings(sampling, search, num_poems)
+    poet = model if isinstance(model, Poet) else load_poet(model, device=device, on_note=on_note)
+    request = poet.request(start, sampling)
+    return list(poet.iter_poems(request, num_poems, draw_seed() if seed is None else seed, search))
+
+
+def draw_seed() -> int:
+    """Return a random seed that is short enough to type."""
+    return secrets.randbits(32)

@@ -119,11 +119,6 @@ def scaled(logits: FloatArray, config: SampleConfig, dtype: DTypeLike = np.float
     return out
 
 
-def probabilities(logits: FloatArray, config: SampleConfig) -> FloatArray:
-    """Give the distribution that ``config`` samples from, shape (B, V)."""
-    return softmax(scaled(logits, config))
-
-
 def sample(logits: FloatArray, config: SampleConfig, draws: FloatArray) -> NDArray[np.int64]:
     """Choose one token a row by inverting the distribution at ``draws`` (B,), each in [0, 1).
 

@@ -1,21 +1,19 @@
-"""The search for whole poems: one loop; beam.py and stochastic_beam.py bring the scoring rule."""
+"""The search for whole poems: one loop; beam.py and stochastic_beam.py have its scoring rules."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from poetgen.arrays import BoolArray, FloatArray
-from poetgen.config import SampleConfig
+from poetgen.arrays import FloatArray
 from poetgen.corpus.vocabulary import END
-from poetgen.generation.decode import Draft, State, Stepper, read_prompt, weigh
+from poetgen.generation.decode import Draft, Request, State, Stepper, read_prompt, weigh
 
 
 class Beginnings(NamedTuple):
-    """B poems that are still growing: the prompt first, log-probabilities (B,), scores (B,).
+    """Poems (B,) that are still growing, each with its prompt.
 
     A log-probability is that of all that follows the prompt.
     """
@@ -29,7 +27,7 @@ class ScoringRule(Protocol):
     """What tells one search from another."""
 
     def expand(self, logits: FloatArray, beginnings: Beginnings) -> tuple[FloatArray, FloatArray]:
-        """Return log-probabilities and scores, each (B, V), of every continuation.
+        """Return log-probabilities and scores of every continuation, each (B, V).
 
         The largest scores are followed; −∞ excludes a continuation.
         """
@@ -49,35 +47,28 @@ class Branch(NamedTuple):
 
 
 def search(
-    network: Stepper[State],
-    prompt: Sequence[int],
-    config: SampleConfig,
-    rule: ScoringRule,
-    num_kept: int,
-    exempt: BoolArray | None = None,
+    network: Stepper[State], request: Request, rule: ScoringRule, num_kept: int
 ) -> list[Draft]:
     """Return the poems that rank best by ``rule``, at most ``num_kept``, best first.
 
-    At each step the ``num_kept`` best continuations are kept. Those that end, or reach
-    ``config.max_chars``, are set aside, and those that cannot come in among the best are
-    given up, until none is left.
+    At each step the ``num_kept`` best continuations are kept. Those that end, or reach the
+    largest length, are set aside; those that cannot come in among the best are given up.
     """
-    growing = Beginnings([list(prompt)], np.zeros(1), np.zeros(1))
+    prompt, max_chars = list(request.prompt), request.sampling.max_chars
+    growing = Beginnings([prompt], np.zeros(1), np.zeros(1))
     finished: list[tuple[float, Draft]] = []
     logits, state = read_prompt(network, prompt, 1)
-    for length in range(len(prompt), config.max_chars):
-        logits = weigh(logits, growing.poems, config, exempt)
-        log_probabilities, scores = rule.expand(logits, growing)
-        is_last = length + 1 == config.max_chars
+    for length in range(len(prompt), max_chars):
+        log_probabilities, scores = rule.expand(weigh(logits, growing.poems, request), growing)
         branches = []
         for branch in best_branches(scores, num_kept):
-            if branch.token_id == END or is_last:
-                rank = rule.rank(float(scores[branch]), length + 1 - len(prompt))
-                last = [] if branch.token_id == END else [branch.token_id]
-                poem = growing.poems[branch.row] + last
-                finished.append((rank, Draft(poem, bool(last), float(log_probabilities[branch]))))
+            score, is_end = float(scores[branch]), branch.token_id == END
+            if is_end or length + 1 == max_chars:
+                poem = growing.poems[branch.row] + ([] if is_end else [branch.token_id])
+                draft = Draft(poem, not is_end, float(log_probabilities[branch]))
+                finished.append((rule.rank(score, length + 1 - len(prompt)), draft))
             else:
-                branches.append((branch, *rule.bounds(float(scores[branch]))))
+                branches.append((branch, *rule.bounds(score)))
         finished = sorted(finished, key=lambda ranked: -ranked[0])[:num_kept]
         rivals = [rank for rank, _ in finished] + [lowest for _, lowest, _ in branches]
         edge = heapq.nlargest(num_kept, rivals)[-1]
@@ -85,26 +76,20 @@ def search(
         if not kept:
             break
         rows, chosen = np.array(kept).T
-        growing = Beginnings(
-            [[*growing.poems[row], token_id] for row, token_id in kept],
-            log_probabilities[rows, chosen],
-            scores[rows, chosen],
-        )
+        poems = [[*growing.poems[row], token_id] for row, token_id in kept]
+        growing = Beginnings(poems, log_probabilities[rows, chosen], scores[rows, chosen])
         logits, state = network.step(chosen, network.select(state, rows))
     return [draft for _, draft in finished]
 
 
 def best_branches(scores: FloatArray, num_best: int) -> list[Branch]:
-    """Return the places of the largest of ``scores`` (B, V), best first; none of −∞.
+    """Return the places of the largest of ``scores`` (B, V), best first, except those of −∞.
 
     Equal scores come in the order of their places, so that the answer is always the same.
     """
     flat = scores.ravel()
-    if num_best < flat.size:
-        edge = np.partition(flat, -num_best)[-num_best]
-        (places,) = np.nonzero((flat >= edge) & (flat > -np.inf))
-    else:
-        (places,) = np.nonzero(flat > -np.inf)
+    edge = np.partition(flat, -num_best)[-num_best] if num_best < flat.size else -np.inf
+    (places,) = np.nonzero((flat >= edge) & (flat > -np.inf))
     places = places[np.argsort(-flat[places], kind="stable")][:num_best]
     rows, token_ids = np.divmod(places, scores.shape[1])
     return [Branch(*pair) for pair in zip(rows.tolist(), token_ids.tolist(), strict=True)]

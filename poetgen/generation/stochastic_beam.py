@@ -14,14 +14,12 @@ Source: Kool, van Hoof & Welling 2019, arXiv:1903.06059.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from poetgen.arrays import BoolArray, FloatArray
-from poetgen.config import SampleConfig
-from poetgen.generation.decode import Draft, State, Stepper
+from poetgen.arrays import FloatArray
+from poetgen.generation.decode import Draft, Request, State, Stepper
 from poetgen.generation.sampling import log_softmax, scaled
 from poetgen.generation.search import Beginnings, search
 
@@ -51,47 +49,36 @@ def bounded_gumbels(locations: FloatArray, noise: FloatArray, largest: FloatArra
 
 @dataclass(frozen=True, slots=True)
 class _Perturbed:
-    """Scores and ranks by the perturbed log-probability."""
+    """Scores and ranks by the perturbed log-probability under the sampling settings."""
 
-    config: SampleConfig
+    request: Request
     seed: int
-    prompt_length: int
 
     def expand(self, logits: FloatArray, beginnings: Beginnings) -> tuple[FloatArray, FloatArray]:
-        choices = log_softmax(scaled(logits, self.config))
+        choices = log_softmax(scaled(logits, self.request.sampling))
         with np.errstate(over="ignore"):  # at a tiny temperature the sum may be −∞
             log_probabilities = beginnings.log_probabilities[:, None] + choices
-        written = [poem[self.prompt_length :] for poem in beginnings.poems]
-        noise = np.stack(
-            [
-                np.random.default_rng([self.seed, *ids]).gumbel(size=logits.shape[1])
-                for ids in written
-            ]
-        )
+        written = [poem[len(self.request.prompt) :] for poem in beginnings.poems]
+        rngs = [np.random.default_rng([self.seed, *ids]) for ids in written]
+        noise = np.stack([rng.gumbel(size=logits.shape[1]) for rng in rngs])
         return log_probabilities, bounded_gumbels(log_probabilities, noise, beginnings.scores)
 
     def rank(self, score: float, num_choices: int) -> float:
         return score
 
     def bounds(self, score: float) -> tuple[float, float]:
-        # A beginning scores what the best poem below it will score.
+        # The best poem of a beginning has its score.
         return score, score
 
 
 def sample_distinct(
-    network: Stepper[State],
-    prompt: Sequence[int],
-    config: SampleConfig,
-    seed: int,
-    num_poems: int,
-    exempt: BoolArray | None = None,
+    network: Stepper[State], request: Request, seed: int, num_poems: int
 ) -> list[Draft]:
-    """Draw ``num_poems`` distinct poems from the distribution that ``config`` samples from.
+    """Draw ``num_poems`` distinct poems from the distribution of the sampling settings.
 
     They come in the order of the draw: the first as if it were alone, the second as if the
     first were impossible, and so on. There are fewer if no more exist, as with a small
-    ``config.top_k``. The noise of a beginning is a function of the seed and of that
-    beginning, so that fewer poems of the same seed are the first of more.
+    ``top_k``. The noise of a beginning is a function of the seed and of that beginning, so
+    that fewer poems of the same seed are the first of more.
     """
-    rule = _Perturbed(config, seed, len(prompt))
-    return search(network, prompt, config, rule, num_poems, exempt)
+    return search(network, request, _Perturbed(request, seed), num_poems)
