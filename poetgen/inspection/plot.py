@@ -1,9 +1,10 @@
-"""The look inside as a picture: surprise, memory, gates and units over the text."""
+"""A trace as a picture: surprise, memory, gates and units over the text."""
 
 from __future__ import annotations
 
 import io
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,32 +25,38 @@ _FONTS = (
 _MAX_INCHES = 200.0
 
 
-def save_plot(report: Report, path: Path) -> list[str]:
-    """Draw ``report`` into a .png or .svg file.
+def need_matplotlib() -> None:
+    """Ensure that matplotlib is installed.
 
-    Returns:
-        Warnings for the user.
+    Raises:
+        SettingError: it is not.
+    """
+    if find_spec("matplotlib") is None:
+        raise SettingError(
+            "--plot needs matplotlib, which is not installed.",
+            "Install it: pip install 'poetgen[plot]'",
+        )
+
+
+def save_plot(report: Report, path: Path) -> list[str]:
+    """Draw ``report`` into a .png or .svg file, and return warnings for the user.
 
     Raises:
         SettingError: matplotlib is not installed.
     """
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise SettingError(
-            "--plot needs matplotlib, which is not installed.",
-            "Install it: pip install 'poetgen[plot]'",
-        ) from error
+    need_matplotlib()
+    import matplotlib
+
     matplotlib.use("Agg")
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         picture = _draw(report, path.suffix[1:])
     write_whole(path, lambda temporary: temporary.write_bytes(picture))
-    return _notes([str(warning.message) for warning in told], path.suffix == ".svg")
+    return _notes([str(warning.message) for warning in caught], path.suffix == ".svg")
 
 
 def _notes(messages: list[str], text_stays_text: bool) -> list[str]:
-    """Sum up what matplotlib says of each character that its fonts do not have."""
+    """Return matplotlib's warnings, with one for all characters that its fonts do not have."""
     boxes = [message for message in messages if "missing from font" in message]
     notes = list(dict.fromkeys(message for message in messages if message not in boxes))
     # In an SVG the reader's own fonts draw the text.
@@ -59,7 +66,7 @@ def _notes(messages: list[str], text_stays_text: bool) -> list[str]:
 
 
 def width_inches(num_tokens: int) -> float:
-    """Return the width of a picture in which so many tokens stand side by side."""
+    """Return the width of a picture of so many tokens side by side."""
     return min(max(6.0, 0.35 * num_tokens), _MAX_INCHES)
 
 
@@ -85,7 +92,7 @@ def _draw(report: Report, format: str) -> bytes:
     units.set_yticks(range(len(rows)), [str(unit.unit) for unit in report.strong_units])
     units.set_ylabel("strong units")
     signs = [visible(token.replace("\n", "⏎")) for token in report.tokens]
-    # A token with dollar signs is no formula.
+    # A token with dollar signs is not a formula.
     units.set_xticks(list(places), signs, parse_math=False)
     picture = io.BytesIO()
     with plt.rc_context({"svg.fonttype": "none"}):
@@ -99,6 +106,6 @@ def _choose_font(report: Report) -> None:
 
     if "".join(report.tokens).isascii():
         return
-    there = {font.name for font in font_manager.fontManager.ttflist}
-    chosen = [font for font in _FONTS if font in there]
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    chosen = [font for font in _FONTS if font in installed]
     rcParams["font.family"] = [*chosen[:1], "sans-serif"]

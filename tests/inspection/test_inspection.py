@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import warnings
 from xml.dom import minidom
 
@@ -11,6 +12,7 @@ import pytest
 from poetgen.cli.inspect import inspect
 from poetgen.config import ARCHS
 from poetgen.corpus.vocabulary import END, PAD, START, UNK
+from poetgen.errors import SettingError
 from poetgen.generation.decode import Stepper
 from poetgen.inspection.report import END_SIGN, Report, card, report
 from poetgen.inspection.trace import (
@@ -131,8 +133,7 @@ def test_strong_units_are_those_above_the_threshold_most_often_first():
     hidden = np.array([[0.9, 0.1, -0.6, 0.5], [0.8, 0.2, 0.1, 0.5], [-0.7, 0.3, 0.9, 0.5]])
     found = strong_units(hidden, 3)
     assert STRONG == 0.5
-    assert [unit.unit for unit in found] == [0, 2]
-    assert [unit.share for unit in found] == [1, pytest.approx(2 / 3)]
+    assert found == [(0, 1), (2, pytest.approx(2 / 3))]
     assert strong_units(hidden, 1) == found[:1]
 
 
@@ -281,6 +282,39 @@ def test_a_probability_that_underflows_is_still_a_surprise_in_bits(here, capsys)
     assert 2500 < shown["surprise_bits"][0] < 3500
     inspect(**arguments)
     assert "surprise" in capsys.readouterr().out
+
+
+def test_a_pipe_gets_no_blanks_at_the_ends_of_lines_and_no_line_is_cut(here, capsys):
+    training = {f"setting {number}": "long" * 9 for number in range(30)}
+    save_model(dataclasses.replace(tiny_model(), training=training), here / "long.safetensors")
+    inspect(model=str(here / "long.safetensors"), text=TEXT)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rstrip() for line in lines] == lines
+    (row,) = [line for line in lines if line.startswith("training")]
+    assert row.count("setting") == 30
+
+
+@pytest.mark.parametrize("output", ["softmax", "gumbel"])
+def test_the_card_has_a_row_only_for_settings_that_apply(here, output, capsys):
+    model = tiny_model()
+    config = dataclasses.replace(model.config, output=output)
+    training = {**dataclasses.asdict(config), "epochs": 8, "patience": None}
+    model = dataclasses.replace(model, config=config, training=training)
+    save_model(model, here / "m.safetensors")
+    inspect(model=str(here / "m.safetensors"))
+    said = capsys.readouterr().out
+    assert ("gumbel tau" in said) == (output == "gumbel")
+    assert re.search("^training +epochs 8$", said, re.MULTILINE)
+    inspect(model=str(here / "m.safetensors"), as_json=True)
+    assert json.loads(capsys.readouterr().out)["training"] == training
+
+
+def test_a_plot_without_matplotlib_is_refused_before_anything_is_printed(here, monkeypatch, capsys):
+    monkeypatch.setattr("poetgen.inspection.plot.find_spec", lambda name: None)
+    with pytest.raises(SettingError, match="matplotlib"):
+        inspect(model=str(here / "models/tiny.safetensors"), text=TEXT, plot=here / "a.png")
+    assert capsys.readouterr().out == ""
+    assert not (here / "a.png").exists()
 
 
 @pytest.mark.parametrize("tokens", ["日", "日月"])
