@@ -45,9 +45,6 @@ def save_plot(report: Report, path: Path) -> list[str]:
         SettingError: matplotlib is not installed.
     """
     need_matplotlib()
-    import matplotlib
-
-    matplotlib.use("Agg")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         picture = _draw(report, path.suffix[1:])
@@ -71,41 +68,38 @@ def width_inches(num_tokens: int) -> float:
 
 
 def _draw(report: Report, format: str) -> bytes:
-    from matplotlib import pyplot as plt
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
 
-    _choose_font(report)
     places = range(len(report.tokens))
-    fig, (bits, shares, units) = plt.subplots(
-        3, 1, sharex=True, figsize=(width_inches(len(places)), 7), layout="constrained"
-    )
-    bits.bar(places, report.surprise_bits, color="tab:gray")
-    bits.set_ylabel("surprise (bits)")
-    for name, values in {"memory": report.memory, **report.gates}.items():
-        shares.plot(places, values, marker=".", label=name)
-    shares.set_ylim(0, 1)
-    shares.set_ylabel("memory and mean gates")
-    shares.legend(loc="upper right", fontsize="small")
-    rows = [unit.values for unit in report.strong_units]
-    if rows:
-        image = units.imshow(rows, aspect="auto", cmap="coolwarm", vmin=-1, vmax=1)
-        fig.colorbar(image, ax=units)
-    units.set_yticks(range(len(rows)), [str(unit.unit) for unit in report.strong_units])
-    units.set_ylabel("strong units")
-    signs = [visible(token.replace("\n", "⏎")) for token in report.tokens]
-    # A token with dollar signs is not a formula.
-    units.set_xticks(list(places), signs, parse_math=False)
     picture = io.BytesIO()
-    with plt.rc_context({"svg.fonttype": "none"}):
+    with rc_context({"svg.fonttype": "none", "font.family": _fonts("".join(report.tokens))}):
+        fig = Figure((width_inches(len(places)), 7), layout="constrained")
+        bits, shares, units = fig.subplots(3, 1, sharex=True)
+        bits.bar(places, report.surprise_bits, color="tab:gray")
+        bits.set_ylabel("surprise (bits)")
+        for name, values in {"memory": report.memory, **report.gates}.items():
+            shares.plot(places, values, marker=".", label=name)
+        shares.set_ylim(0, 1)
+        shares.set_ylabel("memory and mean gates")
+        shares.legend(loc="upper right", fontsize="small")
+        rows = [unit.values for unit in report.strong_units]
+        if rows:
+            image = units.imshow(rows, aspect="auto", cmap="coolwarm", vmin=-1, vmax=1)
+            fig.colorbar(image, ax=units)
+        units.set_yticks(range(len(rows)), [str(unit.unit) for unit in report.strong_units])
+        units.set_ylabel("strong units")
+        signs = [visible(token.replace("\n", "⏎")) for token in report.tokens]
+        # A token with dollar signs is not a formula.
+        units.set_xticks(list(places), signs, parse_math=False)
         fig.savefig(picture, format=format, dpi=150)
-    plt.close(fig)
     return picture.getvalue()
 
 
-def _choose_font(report: Report) -> None:
-    from matplotlib import font_manager, rcParams
+def _fonts(text: str) -> list[str]:
+    from matplotlib import font_manager
 
-    if "".join(report.tokens).isascii():
-        return
+    if text.isascii():
+        return ["sans-serif"]
     installed = {font.name for font in font_manager.fontManager.ttflist}
-    chosen = [font for font in _FONTS if font in installed]
-    rcParams["font.family"] = [*chosen[:1], "sans-serif"]
+    return [*[font for font in _FONTS if font in installed][:1], "sans-serif"]
