@@ -109,16 +109,16 @@ def test_what_is_no_model_is_passed_over_and_named(here, capsys):
     assert "._tiny" not in said.err
 
 
-@pytest.mark.parametrize("told", [None, "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"])
-def test_a_single_poem_has_one_thread_unless_the_user_says_otherwise(told, monkeypatch):
+@pytest.mark.parametrize("variable", [None, "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"])
+def test_a_single_poem_has_one_thread_unless_the_user_says_otherwise(variable, monkeypatch):
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         monkeypatch.setenv(name, "1")  # so that whatever is set is taken back at the end
         monkeypatch.delenv(name)
-    if told is not None:
-        monkeypatch.setenv(told, "3")
+    if variable is not None:
+        monkeypatch.setenv(variable, "3")
     compute_in_one_thread()  # numpy is here already: it is too late
     before = dict(os.environ)
     monkeypatch.delitem(sys.modules, "numpy")
     compute_in_one_thread()
-    assert dict(os.environ) == before | ({} if told else {"OPENBLAS_NUM_THREADS": "1"})
-    assert "OPENBLAS_NUM_THREADS" not in before or told == "OPENBLAS_NUM_THREADS"
+    assert dict(os.environ) == before | ({} if variable else {"OPENBLAS_NUM_THREADS": "1"})
+    assert "OPENBLAS_NUM_THREADS" not in before or variable == "OPENBLAS_NUM_THREADS"

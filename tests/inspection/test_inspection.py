@@ -1,4 +1,4 @@
-"""A look inside: what is told agrees with the slow, obvious way."""
+"""A trace agrees with reading a text token by token."""
 
 import dataclasses
 import json
@@ -166,7 +166,7 @@ def test_the_end_of_a_poem_has_a_sign_of_its_own():
     assert found.next_tokens[0][0][0] == END_SIGN
 
 
-def test_the_card_tells_the_shape():
+def test_the_card_has_the_shape():
     model = tiny_model("gru", num_layers=2)
     shown = card("tiny", model)
     assert (shown["model"], shown["arch"], shown["num_layers"]) == ("tiny", "gru", 2)
@@ -202,7 +202,7 @@ def test_the_json_of_inspect_is_one_object(here):
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_inspect_draws(here, suffix):
     pytest.importorskip("matplotlib")
-    picture = here / f"look.{suffix}"
+    picture = here / f"trace.{suffix}"
     arguments = ("inspect", "tiny", "--text", TEXT, "--plot", picture.name)
     done = poetgen(*arguments, cwd=here)
     assert done.returncode == 0, done.stderr
@@ -220,10 +220,10 @@ def test_what_matplotlib_says_of_a_picture_is_said_once_and_plainly(tmp_path):
     found = Report(tokens, [1.0] * 5, [0.5] * 5, {}, [[]] * 5, [], [])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        (note,) = save_plot(found, tmp_path / "look.png")
+        (note,) = save_plot(found, tmp_path / "trace.png")
         assert "boxes" in note
-        assert save_plot(found, tmp_path / "look.svg") == []
-    minidom.parse(str(tmp_path / "look.svg"))
+        assert save_plot(found, tmp_path / "trace.svg") == []
+    minidom.parse(str(tmp_path / "trace.svg"))
     assert width_inches(5) < width_inches(50) < width_inches(10**6) < 65_535 / 150
 
 
