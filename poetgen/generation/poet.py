@@ -27,12 +27,11 @@ BLOCK_POEMS = 512
 
 @dataclass(frozen=True, slots=True)
 class Poem:
-    """A poem.
+    """A poem, which is cut if it reached its largest length before its end.
 
-    It is cut if it reached its largest length before its end. The log-probability is the
-    natural logarithm of the probability of all that follows the start: under the sampling
-    settings for distinct poems, under the model for those that a search found, and None for
-    all others. The seed is that of the draw, and None for a search.
+    The log-probability is the natural logarithm of the probability of all that follows the
+    start: of distinct poems under the sampling settings, of a beam's under the model, of all
+    others None. The seed is that of the draw; a beam has none.
     """
 
     text: str
@@ -119,9 +118,10 @@ def load_poet(
 ) -> Poet:
     """Return the poet of a model: numpy on the CPU, torch on any other device.
 
-    A text is a name or a path, as ``places.find_model`` finds it; None is the newest model in
-    ./models, else the one that ships. ``on_note`` gets a sentence about each file that was
-    passed over.
+    Args:
+        name_or_path: by default the newest model in ./models, else the one that ships.
+        device: auto is the CPU.
+        on_note: called with a sentence about each file that is passed over.
 
     Raises:
         ModelError: the file is missing or damaged.
@@ -157,19 +157,24 @@ def generate(
     device: Device = "auto",
     on_note: Callable[[str], object] = lambda note: None,
 ) -> list[Poem]:
-    """Write poems.
+    """Write poems. The same model, settings and seed give the same poems, however many.
 
-    ``model`` is a poet, or what ``load_poet`` takes, with ``device`` and ``on_note``.
-    ``start`` is how the poems begin: a text, or the path of a file that holds one and whose
-    length ``sampling.max_chars`` does not count. Without a seed one is drawn; each poem has
-    it. Poem ``i`` that is sampled is a function of the model, the settings, the seed and
-    ``i`` alone. There may be fewer distinct poems than are asked for.
+    Args:
+        model: a poet, or what ``load_poet`` takes.
+        start: how the poems begin: a text, or the path of a file, whose length is not counted
+            in ``sampling.max_chars``.
+        num_poems: how many; of distinct poems there may be fewer.
+        sampling: how each token is chosen.
+        search: how whole poems are chosen, if they are.
+        seed: by default a random one; each poem has it.
+        device: for ``load_poet``, as is ``on_note``.
+        on_note: called with a sentence about each file that is passed over.
 
     Raises:
         ModelError: the model is missing or damaged.
         DeviceError: the device is not there, or needs torch, which is not installed.
         SettingError: settings contradict each other.
-        PromptError: the start cannot be read or holds what the model does not know.
+        PromptError: the start cannot be read or has a token that the model does not know.
     """
     check_settings(sampling, search, num_poems)
     poet = model if isinstance(model, Poet) else load_poet(model, device=device, on_note=on_note)
