@@ -113,11 +113,12 @@ def test_a_beam_as_wide_as_the_space_finds_the_best_of_all_poems(
 @given(
     seed=st.integers(0, 10_000),
     beam=st.integers(1, 7),
-    length_penalty=st.sampled_from([0, 0.6, 1, 2]),
+    # With a large one, long poems come in among the best late.
+    length_penalty=st.sampled_from([0, 0.6, 2, 5]),
 )
-def test_ending_the_search_early_loses_nothing(seed, beam, length_penalty):
+def test_giving_up_beginnings_loses_no_poem(seed, beam, length_penalty):
     network = network_of("lstm", seed)
-    config = SampleConfig(temperature=1, max_chars=7)
+    config = SampleConfig(temperature=1, max_chars=9)
     growing, done = [((), 0.0)], []
     for length in range(1, config.max_chars + 1):
         branches = []
