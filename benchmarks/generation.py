@@ -9,12 +9,11 @@ import numpy as np
 from benchmarks.measure import compare
 from poetgen.config import SampleConfig
 from poetgen.corpus.vocabulary import END, START
-from poetgen.generation.decode import generate, poem_rngs, weigh
-from poetgen.generation.poems import Poet, load_poet
+from poetgen.generation.decode import poem_rngs, weigh, write
+from poetgen.generation.poet import Poet, generate, load_poet
 from poetgen.generation.sampling import sample
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.networks.torch_model import TorchStepper, build
-from poetgen.places import find_model
 
 _NUM_POEMS = 256
 _SEED = 1
@@ -22,28 +21,28 @@ _SEED = 1
 
 def rows() -> Iterator[str]:
     """Compare on the model that ships, in this process: torch is imported already."""
-    poet = load_poet(find_model("tang"))
-    prompt = poet.prompt("日")
+    poet = load_poet("tang")
+    prompt = poet.model.vocabulary.encode("日")
     endless = _without_end(poet)
     by_torch = TorchStepper(build(poet.model.config, endless.weights))
     sampling = SampleConfig(max_chars=24)
 
     def ten_poems(network: NumpyModel | TorchStepper) -> None:
         for number in range(10):
-            generate(network, prompt, sampling, poem_rngs(_SEED, 1, number))
+            write(network, prompt, sampling, poem_rngs(_SEED, 1, number))
 
     one = compare(lambda: ten_poems(endless), lambda: ten_poems(by_torch), pairs=15)
     yield one.line("10 poems of 24 characters, one by one: numpy / torch", "at most 1")
 
     def one_by_one() -> None:
         for number in range(_NUM_POEMS):
-            generate(poet.network, prompt, SampleConfig(), poem_rngs(_SEED, 1, number))
+            write(poet.network, prompt, SampleConfig(), poem_rngs(_SEED, 1, number))
 
-    many = compare(lambda: _write(poet, prompt), one_by_one, pairs=5)
+    many = compare(lambda: _write(poet), one_by_one, pairs=5)
     yield many.line(f"{_NUM_POEMS} poems: at once / one by one", "at most 0.125")
     # What no arrangement of the work can save: the products themselves.
     products = _products(poet.network, prompt)
-    bare = compare(lambda: _write(poet, prompt), products, pairs=5)
+    bare = compare(lambda: _write(poet), products, pairs=5)
     yield bare.line(f"{_NUM_POEMS} poems: at once / their matrix products alone", "")
     for length in (20, 60, 200):
         config = SampleConfig(max_chars=length)
@@ -55,14 +54,14 @@ def rows() -> Iterator[str]:
         yield carried.line(f"{length} characters: carrying the state / re-reading", "")
 
 
-def _write(poet: Poet, prompt: list[int]) -> None:
-    poet.write(prompt, SampleConfig(), _SEED, _NUM_POEMS)
+def _write(poet: Poet) -> None:
+    generate(model=poet, start="日", num_poems=_NUM_POEMS, seed=_SEED)
 
 
 def _products(network: NumpyModel, prompt: list[int]) -> Callable[[], None]:
     """Give a function that does the matrix products of writing all poems, and nothing else."""
-    poems = generate(network, prompt, SampleConfig(), poem_rngs(_SEED, _NUM_POEMS))
-    lengths = np.array([len(poem) for poem in poems])
+    poems = write(network, prompt, SampleConfig(), poem_rngs(_SEED, _NUM_POEMS))
+    lengths = np.array([len(poem.token_ids) for poem in poems])
     rows = [int((lengths >= step).sum()) for step in range(1, int(lengths.max()) + 1)]
     matrices = [weight.T for weight in network.weights.values() if weight.ndim == 2]
     inputs = [np.ones((_NUM_POEMS, len(matrix)), matrix.dtype) for matrix in matrices]
@@ -83,7 +82,7 @@ def _without_end(poet: Poet) -> NumpyModel:
 
 
 def _carry(network: NumpyModel, prompt: list[int], config: SampleConfig) -> None:
-    generate(network, prompt, config, poem_rngs(_SEED, 1))
+    write(network, prompt, config, poem_rngs(_SEED, 1))
 
 
 def _read_again(network: NumpyModel, prompt: list[int], config: SampleConfig) -> None:

@@ -1,4 +1,4 @@
-"""``poetgen inspect``: a look inside a model."""
+"""``poetgen inspect``: what a model says about itself, and what happens in it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.cells import cell_len
+from rich.text import Text
 
+from poetgen.cli.heat import pieces, shown, strip, text_row, widths
 from poetgen.cli.options import Force, ensure_new
 from poetgen.errors import SettingError
+from poetgen.terminal import json_text, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,46 +31,44 @@ def inspect(
         ),
     ] = None,
     text: Annotated[
-        str | None, typer.Option("--text", help="What the model reads while you look.")
+        str | None, typer.Option("--text", help="A text to trace the model on.")
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option("--plot", metavar="FILE.png|svg", help="Draw it (needs matplotlib)."),
+        typer.Option("--plot", metavar="FILE.png|svg", help="Draw the trace (needs matplotlib)."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Give one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     force: Force = False,
 ) -> None:
     """Show a model's card; with --text, what happens in it while it reads.
 
     Example:  [bold]poetgen inspect tang --text '床前明月光，'[/bold]
     """
+    from poetgen.inspection.plot import need_matplotlib, save_plot
+
     if plot is not None:
         if text is None:
             raise SettingError("--plot draws what happens in a text.", "Give one: --text '…'")
         if plot.suffix not in (".png", ".svg"):
-            raise SettingError(f"{plot} is no .png or .svg file.", "Give a name that ends so.")
+            raise SettingError(f"{plot} is not a .png or .svg file.", "Give a name that ends so.")
         ensure_new(plot, force)
+        need_matplotlib()
     from poetgen.cli.display import make_answer_console, make_console
+    from poetgen.generation.poet import load_poet
     from poetgen.generation.prompt import encode_prompt
     from poetgen.inspection.report import card, report
-    from poetgen.networks.model_file import load_model
-    from poetgen.places import find_model
-    from poetgen.terminal import json_text
 
-    path = find_model(model, lambda note: make_console().print(note, markup=False))
-    loaded = load_model(path)
-    answer: dict[str, Any] = card(path.stem, loaded)
+    notes = make_console()
+    poet = load_poet(model, on_note=notes.print)
+    answer = card(poet.name, poet.model)
     found: Report | None = None
     if text is not None:
-        token_ids = encode_prompt(text, loaded.vocabulary)
+        token_ids = encode_prompt(text, poet.model.vocabulary)
         if not token_ids:
-            raise SettingError(
-                "There is nothing to read in --text.", "Give at least one character."
-            )
-        found = report(loaded, token_ids, _NUM_UNITS)
+            raise SettingError("There is nothing to read in --text.", "Give it some text.")
+        found = report(poet.model, token_ids, _NUM_UNITS)
     if as_json:
-        answer = answer if found is None else {**answer, **found.as_dict()}
-        print(json_text(answer))
+        print(json_text(answer if found is None else {**answer, **found.as_dict()}))
     else:
         console = make_answer_console()
         _print_card(console, answer)
@@ -74,25 +76,39 @@ def inspect(
             console.print()
             _print_report(console, found)
     if plot is not None and found is not None:
-        from poetgen.inspection.plot import save_plot
-
         for warning in save_plot(found, plot):
-            make_console().print(warning)
-        make_console().print(f"Wrote {plot}.")
+            notes.print(warning)
+        notes.print(f"Wrote {plot}.")
 
 
 def _print_card(console: Console, card: dict[str, Any]) -> None:
-    from rich.table import Table
-
-    table = Table.grid(padding=(0, 2))
     # A row for each split, with a prefix: its name is the file's, and must not hide another.
     splits = {f"metrics {split}": values for split, values in card["metrics"].items()}
-    about = {key: value for key, value in card.items() if key != "metrics"}
-    for key, value in (about | splits).items():
+    rows = {key: value for key, value in card.items() if key != "metrics"} | splits
+    if card["output"] != "gumbel":
+        del rows["gumbel_tau"]
+    # Without what was off, and without the shape, which is shown already.
+    rows["training"] = {
+        key: value
+        for key, value in card["training"].items()
+        if value is not None and value != card.get(key)
+    }
+    heads = {key: _short(key.replace("_", " ")) for key in rows}
+    width = max(map(cell_len, heads.values())) + 2
+    for key, value in rows.items():
         if isinstance(value, dict):
             value = ", ".join(f"{_short(name)} {_short(part)}" for name, part in value.items())
-        table.add_row(_short(key.replace("_", " ")), _short(value))
-    console.print(table)
+        _print_row(console, heads[key], width, _short(value))
+
+
+def _print_row(console: Console, head: str, width: int, text: str) -> None:
+    """Print ``text`` beside ``head``, which is ``width`` wide; on a terminal it is wrapped."""
+    room = max(20, console.width - width)
+    for line in Text(text).wrap(console, room) if console.is_terminal else [Text(text)]:
+        row = Text(head + " " * (width - cell_len(head))) + line
+        row.rstrip()
+        console.print(row, soft_wrap=True)
+        head = ""
 
 
 def _short(value: object) -> str:
@@ -101,14 +117,10 @@ def _short(value: object) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
     # On one line: a stranger's card must not look like several rows.
-    return " ".join(str(value).split())
+    return visible(" ".join(str(value).split()))
 
 
 def _print_report(console: Console, found: Report) -> None:
-    from rich.text import Text
-
-    from poetgen.cli.heat import pieces, strip, text_row, widths
-
     columns = widths(found.tokens)
     highest = max(8.0, max(found.surprise_bits))
     rows: list[tuple[str, list[float], float, float]] = [
@@ -135,16 +147,13 @@ def _print_report(console: Console, found: Report) -> None:
 
 
 def _print_tokens(console: Console, found: Report) -> None:
-    from rich.table import Table
-
-    from poetgen.cli.heat import shown
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("token", "bits", "memory", "what comes next"):
-        table.add_column(heading, justify="right" if heading in ("bits", "memory") else "left")
+    rows = [("token", "bits", "memory", "what comes next")]
     for place, token in enumerate(found.tokens):
         following = "  ".join(f"{shown(t)} {p:.0%}" for t, p in found.next_tokens[place])
         bits, memory = found.surprise_bits[place], found.memory[place]
-        table.add_row(shown(token), f"{bits:.1f}", f"{memory:.2f}", following)
-    console.print(table)
+        rows.append((shown(token), f"{bits:.1f}", f"{memory:.2f}", following))
+    wide, long = max(cell_len(row[0]) for row in rows), max(len(row[1]) for row in rows)
+    for token, number, share, following in rows:
+        head = f"{token}{' ' * (wide - cell_len(token))}  {number:>{long}}  {share:>6}"
+        _print_row(console, head, wide + long + 12, following)
     console.print()

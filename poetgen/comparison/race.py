@@ -13,7 +13,7 @@ from poetgen.comparison.report import Comparison, Result, save_report
 from poetgen.config import ARCHS, Arch, SampleConfig, TrainConfig
 from poetgen.corpus.corpus import Corpus, load_corpus
 from poetgen.errors import ExistsError, InputError
-from poetgen.generation.poems import load_poet
+from poetgen.generation.poet import generate
 from poetgen.generation.prompt import encode_prompt
 from poetgen.networks.model import num_parameters
 from poetgen.places import find_corpus, free_name
@@ -124,8 +124,8 @@ def _pick_folder(wanted: str | Path | None, name: str, force: bool) -> Path:
 
 def _result(trained: Trained, start: str) -> Result:
     assert trained.best is not None
-    poet = load_poet(trained.model)
-    (poem,) = poet.write(poet.prompt(start), _SAMPLING, trained.settings.seed, 1)
+    seed = trained.settings.seed
+    (poem,) = generate(model=trained.model, start=start, sampling=_SAMPLING, seed=seed)
     return Result(
         name=trained.name,
         arch=trained.settings.arch,
@@ -138,6 +138,6 @@ def _result(trained: Trained, start: str) -> Result:
         val_loss=trained.best.loss_per_token,
         perplexity_per_token=trained.best.perplexity_per_token,
         perplexity_per_hanzi=trained.best.perplexity_per_hanzi,
-        poem=poem,
+        poem=poem.text,
         model=trained.model.name,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from poetgen.config import TokenKind
 
@@ -27,13 +28,14 @@ def join_tokens(tokens: Sequence[str], kind: TokenKind) -> str:
 
 def spaced(tokens: Sequence[str], kind: TokenKind) -> list[str]:
     """Return each token with the blank before it, if one belongs there."""
-    if kind == "char":
-        return list(tokens)
-    parts: list[str] = []
-    before = "\n"
-    for token in tokens:
-        is_apart = before != "\n" and token != "\n"
-        is_apart = is_apart and token not in _CLOSING and before not in _OPENING
-        parts.append(f" {token}" if is_apart else token)
-        before = token
-    return parts
+    return [spaced_after(before, token, kind) for before, token in pairwise(["", *tokens])]
+
+
+def spaced_after(before: str, token: str, kind: TokenKind) -> str:
+    """Return ``token`` with the blank that belongs between ``before`` and it, if any.
+
+    ``before`` is the token before it, empty at the start of a text.
+    """
+    if kind == "char" or before in ("", "\n") or token == "\n":
+        return token
+    return token if token in _CLOSING or before in _OPENING else f" {token}"

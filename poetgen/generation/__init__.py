@@ -1,1 +1,1 @@
-"""From a model to a poem: sampling and the loop from start token to end token."""
+"""From a model to poems: sampling, and the loop from start token to end token."""

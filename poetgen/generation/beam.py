@@ -1,24 +1,18 @@
-"""Beam search: the likeliest poems, without any chance."""
+"""Beam search: the likeliest poems, without randomness."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import math
+from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from poetgen.config import SampleConfig
-from poetgen.corpus.vocabulary import END
-from poetgen.generation.decode import State, Stepper, read_prompt, weigh
+from poetgen.arrays import FloatArray
+from poetgen.generation.decode import Draft, Request, State, Stepper
 from poetgen.generation.sampling import log_softmax
-from poetgen.generation.search import Scored, best_branches
-
-Array = NDArray[np.floating[Any]]
+from poetgen.generation.search import Beginnings, search
 
 
 def normaliser(length: int, length_penalty: float) -> float:
-    """Give what the log-probability of ``length`` choices is divided by.
+    """Return the divisor of the log-probability of ``length`` choices.
 
     ((5 + length) / 6) to the power of ``length_penalty``: without it the shortest poem wins,
     because each further choice costs. Source: Wu et al. 2016, arXiv:1609.08144, equation 14.
@@ -26,46 +20,32 @@ def normaliser(length: int, length_penalty: float) -> float:
     return float(((5 + length) / 6) ** length_penalty)
 
 
-def beam_search(
-    network: Stepper[State],
-    prompt: Sequence[int],
-    config: SampleConfig,
-    beam: int,
-    length_penalty: float,
-    exempt: NDArray[np.bool_] | None = None,
-) -> list[Scored]:
-    """Search for the likeliest poems; give up to ``beam`` of them, the best first.
+@dataclass(frozen=True, slots=True)
+class _Likeliest:
+    """Scores by the log-probability, ranks by the normalised one."""
 
-    At each step the ``beam`` likeliest of all continuations are kept; those that end are
-    set aside and ranked by their normalised log-probability. The search is over when none
-    that is still growing can come in among the best ``beam``. The distribution is the
-    model's own, under the repetition penalty of ``config``; its temperature and its filters
-    are for sampling and are not looked at. With a beam of 1 this is greedy decoding.
+    length_penalty: float
+    max_choices: int
+
+    def expand(self, logits: FloatArray, beginnings: Beginnings) -> tuple[FloatArray, FloatArray]:
+        log_probabilities = beginnings.log_probabilities[:, None] + log_softmax(logits)
+        return log_probabilities, log_probabilities
+
+    def rank(self, score: float, num_choices: int) -> float:
+        return score / normaliser(num_choices, self.length_penalty)
+
+    def bounds(self, score: float) -> tuple[float, float]:
+        # Every further choice costs, and the largest divisor is that of the largest length.
+        return -math.inf, self.rank(score, self.max_choices)
+
+
+def beam_search(
+    network: Stepper[State], request: Request, beam: int, length_penalty: float
+) -> list[Draft]:
+    """Return the likeliest poems that a search finds, at most ``beam``, best first.
+
+    The distribution is the model's own, under the repetition penalty; temperature and
+    filters are for sampling and have no effect. With a beam of 1 this is greedy decoding.
     """
-    poems, log_probabilities = [list(prompt)], np.zeros(1)
-    done: list[tuple[float, Scored]] = []
-    logits, state = read_prompt(network, prompt, 1)
-    for length in range(len(prompt), config.max_chars):
-        scores = log_probabilities[:, None] + log_softmax(weigh(logits, poems, config, exempt))
-        divisor = normaliser(length + 1 - len(prompt), length_penalty)
-        is_last = length + 1 == config.max_chars
-        going_on = []
-        for branch in best_branches(scores, beam):
-            score = float(scores[branch])
-            if branch.token_id == END or is_last:
-                end = [] if branch.token_id == END else [branch.token_id]
-                done.append((score / divisor, Scored(poems[branch.row] + end, score, bool(end))))
-            else:
-                going_on.append(branch)
-        done = sorted(done, key=lambda one: -one[0])[:beam]
-        if not going_on:
-            break
-        rows, chosen = np.array(going_on).T
-        poems = [[*poems[row], token_id] for row, token_id in going_on]
-        log_probabilities = scores[rows, chosen]
-        # Going on costs, and the largest divisor is that of the largest length.
-        hope = log_probabilities.max() / normaliser(config.max_chars - len(prompt), length_penalty)
-        if len(done) == beam and done[-1][0] >= hope:
-            break
-        logits, state = network.step(chosen, network.select(state, rows))
-    return [poem for _, poem in done]
+    max_choices = request.sampling.max_chars - len(request.prompt)
+    return search(network, request, _Likeliest(length_penalty, max_choices), beam)

@@ -4,32 +4,73 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
-from poetgen.characters import LINE_MARKS, STARTS, full_width, mostly_han, unix_newlines
-from poetgen.corpus.tokens import split_tokens
-from poetgen.corpus.vocabulary import Vocabulary
-from poetgen.errors import PromptError, SourceError
+import numpy as np
 
-STANDARD_INPUT = Path("-")
+from poetgen.arrays import BoolArray
+from poetgen.characters import LINE_MARKS, STARTS, full_width, mostly_han
+from poetgen.config import SampleConfig
+from poetgen.corpus.tokens import split_tokens
+from poetgen.corpus.vocabulary import NUM_SPECIAL, Vocabulary
+from poetgen.errors import PromptError, SettingError, SourceError
+from poetgen.generation.decode import Request
+
+_STANDARD_INPUT = Path("-")
+
+
+def make_request(start: str | Path, vocabulary: Vocabulary, sampling: SampleConfig) -> Request:
+    """Return the request for poems that begin with ``start``.
+
+    A text counts towards ``sampling.max_chars``. A path is that of a file that holds the text,
+    or ``-`` for standard input; it is not counted.
+
+    Raises:
+        PromptError: the file cannot be read, or a token is unknown.
+        SettingError: the text is as long as the longest poem.
+    """
+    if isinstance(start, Path):
+        prompt = encode_prompt(read_start(start), vocabulary, _name_of(start))
+        sampling = replace(sampling, max_chars=sampling.max_chars + len(prompt))
+    else:
+        prompt = encode_prompt(start, vocabulary)
+    if prompt and len(prompt) >= sampling.max_chars:
+        raise SettingError(
+            f"The start has {len(prompt)} characters and --max-chars is {sampling.max_chars}.",
+            f"Give --max-chars {len(prompt) + 1} or more, or use --start-file, which is not "
+            "counted.",
+        )
+    exempt = None if sampling.repetition_penalty is None else _exempt(vocabulary)
+    return Request(prompt, sampling, exempt)
+
+
+def _exempt(vocabulary: Vocabulary) -> BoolArray:
+    """Mark, shape (V,), the tokens that the repetition penalty spares: those without a letter.
+
+    Every line of verse ends with a mark, and every line of prose with a break.
+    """
+    exempt = np.ones(len(vocabulary), np.bool_)
+    exempt[NUM_SPECIAL:] = [not any(map(str.isalnum, token)) for token in vocabulary.tokens]
+    return exempt
 
 
 def read_start(path: Path) -> str:
-    """Read the start of a poem from a file, or from standard input for ``-``.
+    """Return the start of a poem that a file holds, or standard input for ``-``.
 
-    Its encoding is told by its bytes. The line break at the end of a file ends its last
-    line; it is no part of the start.
+    The encoding follows from the bytes. The line break at the end of a file ends its last
+    line and is not part of the start.
 
     Raises:
         PromptError: the file cannot be read, or is not a text.
     """
     from poetgen.reading.encodings import decode
 
-    if path == STANDARD_INPUT and sys.stdin is None:
+    if path == _STANDARD_INPUT and sys.stdin is None:
         raise PromptError("There is no standard input here.", "Give a file to --start-file.")
     try:
-        data = sys.stdin.buffer.read() if path == STANDARD_INPUT else path.read_bytes()
-        text = decode(data, name_of(path)).text
+        data = sys.stdin.buffer.read() if path == _STANDARD_INPUT else path.read_bytes()
+        text = decode(data, _name_of(path)).text
     except OSError as error:
         raise PromptError(
             f"{path} cannot be read: {error.strerror or error}.",
@@ -40,20 +81,20 @@ def read_start(path: Path) -> str:
     return unix_newlines(text).removesuffix("\n")
 
 
-def name_of(path: Path) -> str:
-    """Call a start file as an error should call it."""
-    return "standard input" if path == STANDARD_INPUT else str(path)
+def _name_of(path: Path) -> str:
+    return "standard input" if path == _STANDARD_INPUT else str(path)
 
 
 def encode_prompt(start: str, vocabulary: Vocabulary, source: str | None = None) -> list[int]:
-    """Encode the start of a poem in ``vocabulary``; ``source`` names the file it was read from.
+    """Return the token ids of the start of a poem; ``source`` names the file it was read from.
 
     Half-width punctuation is read as full-width if the model knows only that, and a token
     the model does not know is tried in its other script (simplified or traditional) and in
     lower case.
 
     Raises:
-        PromptError: a token is unknown in every form; of a file the place is told.
+        PromptError: a token is unknown in every form; if it is from a file, the error says
+            where.
     """
     text = start = unicodedata.normalize("NFC", start)
     if any(mark in vocabulary for mark in LINE_MARKS):
@@ -83,8 +124,8 @@ def _known_form(token: str, vocabulary: Vocabulary) -> str | None:
 
 
 def _place(token: str, text: str, vocabulary: Vocabulary) -> str:
-    """Tell line and column of the first ``token`` in ``text``, which holds it."""
-    # As it was written: blanks may be gone and marks be wider by now.
+    """Return the line and column of the first ``token`` in ``text``, which holds it."""
+    # As it was typed: spaces may be gone and marks be wider by now.
     place = 0
     for written in split_tokens(text, vocabulary.kind):
         place = text.index(written, place)
@@ -100,6 +141,6 @@ def _unknown(token: str, where: str, vocabulary: Vocabulary) -> PromptError:
     known = [start for start in STARTS if start in vocabulary]
     examples = " ".join(known or vocabulary.tokens[:8])
     return PromptError(
-        f"The model does not know {token!r}{where}, in no form of it.",
+        f"The model does not know {token!r}{where} in any form.",
         f"It knows {len(vocabulary.tokens):,} {kind}s; try one of: {examples}",
     )

@@ -3,38 +3,36 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from poetgen.arrays import BoolArray, FloatArray
 from poetgen.config import SampleConfig
 
-Array = NDArray[np.floating[Any]]
-
-# Tokens whose weights are summed at once before the token itself is looked for.
+# Tokens whose weights are summed at once, to find the block in which the token is.
 _BLOCK_TOKENS = 64
-# Among so many tokens the set of top-p is looked for first.
+# The set of top-p is first searched for among so many of the likeliest tokens.
 _FEW_TOKENS = 512
 # Poems whose tokens are chosen at once: with a vocabulary of 6,000, less than a megabyte.
 _BLOCK_ROWS = 32
-# Temperatures with which the quotients of two logits stay far inside the range of a float32.
+# Temperatures by which a logit can be divided far inside the range of a float32.
 _MODERATE = (1e-6, 1e6)
 
 
-def keep_top_k(logits: Array, k: int) -> Array:
-    """Set all but the ``k`` largest logits of each row to −∞; ties at the edge stay."""
+def keep_top_k(logits: FloatArray, k: int) -> FloatArray:
+    """Return the logits with all but the ``k`` largest of each row at −∞; ties at the edge stay."""
     if k >= logits.shape[-1]:
         return logits
     edge = np.partition(logits, -k, axis=-1)[..., -k, None]
     return np.where(logits < edge, -np.inf, logits)
 
 
-def keep_top_p(logits: Array, p: float) -> Array:
-    """Keep the smallest set of likeliest tokens whose probability reaches ``p``.
+def keep_top_p(logits: FloatArray, p: float) -> FloatArray:
+    """Return the logits of the nucleus: the fewest tokens that together reach probability ``p``.
 
-    The likeliest token always stays; of equal ones, those with smaller ids. Source: Holtzman
-    et al. 2020, arXiv:1904.09751.
+    All others become −∞. The likeliest token always stays; of equal ones, those with smaller
+    ids. Source: Holtzman et al. 2020, arXiv:1904.09751.
     """
     shares = softmax(logits)
     out = np.full_like(logits, -np.inf)
@@ -44,10 +42,10 @@ def keep_top_p(logits: Array, p: float) -> Array:
     return out
 
 
-def _nucleus(logits: Array, shares: Array, p: float) -> NDArray[np.int64]:
-    """Find the ids of the likeliest tokens whose ``shares`` (V,) together reach ``p``."""
-    # Rarely does it take more than a few tokens, and to sort them all is slow. Those above
-    # an edge are in order what they are among all.
+def _nucleus(logits: FloatArray, shares: FloatArray, p: float) -> NDArray[np.int64]:
+    """Return the ids of the likeliest tokens whose ``shares`` (V,) together reach ``p``."""
+    # It rarely takes more than a few tokens, and to sort them all is slow: sort those above
+    # an edge, and all only if these do not reach p.
     edge = np.partition(shares, -_FEW_TOKENS)[-_FEW_TOKENS] if len(shares) > _FEW_TOKENS else -1.0
     (likely,) = np.nonzero(shares > edge)
     if shares[likely].sum() <= p:
@@ -60,10 +58,10 @@ def _nucleus(logits: Array, shares: Array, p: float) -> NDArray[np.int64]:
     return kept
 
 
-def keep_min_p(logits: Array, p: float) -> Array:
-    """Keep the tokens that are at least ``p`` times as likely as the likeliest.
+def keep_min_p(logits: FloatArray, p: float) -> FloatArray:
+    """Return the logits of tokens at least ``p`` times as likely as the likeliest; others −∞.
 
-    The surer the model is, the fewer stay. Source: Nguyen et al. 2024, arXiv:2407.01082.
+    The more certain the model is, the fewer stay. Source: Nguyen et al. 2024, arXiv:2407.01082.
     """
     if p == 0:
         return logits
@@ -71,34 +69,34 @@ def keep_min_p(logits: Array, p: float) -> Array:
     return np.where(logits < edge, -np.inf, logits)
 
 
-def penalise_repeats(logits: Array, written: NDArray[np.bool_], penalty: float) -> Array:
-    """Make the tokens that were ``written``, (B, V), less likely.
+def penalise_repeats(logits: FloatArray, written: BoolArray, penalty: float) -> FloatArray:
+    """Return the logits with those of the ``written`` tokens, (B, V), lowered.
 
-    A positive logit is divided by ``penalty`` and a negative one multiplied, so that either
-    falls. Source: Keskar et al. 2019 (CTRL), arXiv:1909.05858, section 4.1, which divides
-    only; a negative logit would rise by that.
+    A positive logit is divided by ``penalty`` and a negative one multiplied. Source: Keskar
+    et al. 2019 (CTRL), arXiv:1909.05858, section 4.1, which divides only; that would raise a
+    negative logit.
     """
     lowered = np.where(logits > 0, logits / penalty, logits * penalty)
     return np.where(written, lowered, logits)
 
 
-def softmax(logits: Array) -> Array:
-    """Turn logits into probabilities, in float64."""
+def softmax(logits: FloatArray) -> FloatArray:
+    """Return the probabilities of logits (…, V), in float64."""
     shifted = np.asarray(logits, np.float64)
     shifted = np.exp(shifted - shifted.max(axis=-1, keepdims=True))
-    probabilities: Array = shifted / shifted.sum(axis=-1, keepdims=True)
+    probabilities: FloatArray = shifted / shifted.sum(axis=-1, keepdims=True)
     return probabilities
 
 
-def log_softmax(logits: Array) -> Array:
-    """Turn logits into the logarithms of probabilities, in float64."""
+def log_softmax(logits: FloatArray) -> FloatArray:
+    """Return the log-probabilities of logits (…, V), in float64."""
     shifted = np.asarray(logits, np.float64)
     shifted = shifted - shifted.max(axis=-1, keepdims=True)
-    logarithms: Array = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    logarithms: FloatArray = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return logarithms
 
 
-def scaled(logits: Array, config: SampleConfig, dtype: DTypeLike = np.float64) -> Array:
+def scaled(logits: FloatArray, config: SampleConfig, dtype: DTypeLike = np.float64) -> FloatArray:
     """Return the logits (B, V), as ``dtype``, of the distribution that ``config`` samples from.
 
     Temperature first; then top-k, top-p and min-p, each of what the one before it left. The
@@ -108,8 +106,8 @@ def scaled(logits: Array, config: SampleConfig, dtype: DTypeLike = np.float64) -
         greedy = np.full(logits.shape, -np.inf)
         np.put_along_axis(greedy, logits.argmax(axis=-1)[..., None], 0.0, axis=-1)
         return greedy
-    # In float64, so that a tiny temperature does not overflow; the maximum goes first.
-    out: Array = np.subtract(logits, logits.max(axis=-1, keepdims=True), dtype=dtype)
+    # The maximum is subtracted first, so that a tiny temperature does not overflow.
+    out: FloatArray = np.subtract(logits, logits.max(axis=-1, keepdims=True), dtype=dtype)
     with np.errstate(over="ignore"):  # at a tiny temperature all but the likeliest get −∞
         out /= config.temperature
     if config.top_k is not None:
@@ -121,24 +119,19 @@ def scaled(logits: Array, config: SampleConfig, dtype: DTypeLike = np.float64) -
     return out
 
 
-def probabilities(logits: Array, config: SampleConfig) -> Array:
-    """Give the distribution that ``config`` samples from, shape (B, V)."""
-    return softmax(scaled(logits, config))
+def sample(logits: FloatArray, config: SampleConfig, draws: FloatArray) -> NDArray[np.int64]:
+    """Return one token a row, (B,): the inverse of the distribution at ``draws`` (B,) in [0, 1).
 
-
-def sample(logits: Array, config: SampleConfig, draws: Array) -> NDArray[np.int64]:
-    """Choose one token a row by inverting the distribution at ``draws`` (B,), each in [0, 1).
-
-    The draws come from outside so that every poem can have a generator of its own.
+    The draws are given, so that every poem can have a generator of its own.
     """
     if config.temperature == 0:
         return np.asarray(logits.argmax(axis=-1), np.int64)
     chosen = np.empty(len(logits), np.int64)
-    # Filters look closely; a draw alone does not need twice the digits, and twice the time.
+    # Filters need float64; a draw alone does not, and takes half the time without.
     is_filtered = (config.top_k, config.top_p, config.min_p) != (None, None, None)
     is_moderate = _MODERATE[0] <= config.temperature <= _MODERATE[1]
     dtype = logits.dtype if is_moderate and not is_filtered else np.float64
-    # Few rows at a time, and in place: what stays in the cache needs not be fetched again.
+    # Few rows at a time, and in place, so that they stay in the cache.
     for first in range(0, len(logits), _BLOCK_ROWS):
         rows = slice(first, first + _BLOCK_ROWS)
         weights = scaled(logits[rows], config, dtype)
@@ -146,18 +139,18 @@ def sample(logits: Array, config: SampleConfig, draws: Array) -> NDArray[np.int6
     return chosen
 
 
-def invert(weights: Array, draws: Array) -> NDArray[np.int64]:
-    """Find in each row the first token at which the running sum passes draw · total.
+def invert(weights: FloatArray, draws: FloatArray) -> NDArray[np.int64]:
+    """Return for each row the first token, (B,), at which the running sum passes draw · total.
 
-    ``weights`` (B, V) are not negative and need not sum to 1. Sums over blocks of tokens
-    tell the block; only inside it are the tokens summed one after the other, which for a
-    whole vocabulary would take longer than a step of the network.
+    ``weights`` (B, V) are not negative and need not sum to 1. The block of the token is found
+    by sums over blocks; only inside it are tokens summed one by one, which for a whole
+    vocabulary would take longer than a step of the network.
     """
     num_rows, num_tokens = weights.shape
     rows = np.arange(num_rows)
     firsts = np.arange(0, num_tokens, _BLOCK_TOKENS)
     sums = np.cumsum(np.add.reduceat(weights, firsts, axis=-1), axis=-1, dtype=np.float64)
-    # Rounding may leave the total a little off 1: scale the draw, not the weights.
+    # Scale the draws, not the weights.
     wanted = draws * sums[:, -1]
     block = (sums <= wanted[:, None]).sum(axis=-1)
     before = np.where(block > 0, sums[rows, block - 1], 0.0)
@@ -166,8 +159,8 @@ def invert(weights: Array, draws: Array) -> NDArray[np.int64]:
     found = weights[rows[:, None], np.minimum(inside, num_tokens - 1)]
     found[inside >= num_tokens] = 0.0
     running = before[:, None] + np.cumsum(found, axis=-1, dtype=np.float64)
-    # Summed in another order, the block may end just short of what is wanted: then its
-    # last token that weighs anything is meant.
+    # Summed in another order, the block may end just short of what is wanted: then take its
+    # last token of any weight.
     last = found.shape[-1] - 1 - (found[:, ::-1] > 0).argmax(axis=-1)
     token = np.minimum((running <= wanted[:, None]).sum(axis=-1), last)
     return np.asarray(firsts[block] + token, np.int64)

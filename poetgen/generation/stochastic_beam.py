@@ -13,32 +13,19 @@ Source: Kool, van Hoof & Welling 2019, arXiv:1903.06059.
 
 from __future__ import annotations
 
-import heapq
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from poetgen.config import SampleConfig
-from poetgen.corpus.vocabulary import END
-from poetgen.generation.decode import State, Stepper, read_prompt, weigh
+from poetgen.arrays import FloatArray
+from poetgen.generation.decode import Draft, Request, State, Stepper
 from poetgen.generation.sampling import log_softmax, scaled
-from poetgen.generation.search import Scored, best_branches
-
-Array = NDArray[np.floating[Any]]
+from poetgen.generation.search import Beginnings, search
 
 
-class _Leaf(NamedTuple):
-    """A poem that is over, and its perturbed log-probability."""
-
-    perturbed: float
-    poem: Scored
-
-
-def log1mexp(x: Array) -> Array:
-    """Compute log(1 − exp(x)) for x ≤ 0 without losing digits at either end.
+def log1mexp(x: FloatArray) -> FloatArray:
+    """Return log(1 − exp(x)) for x ≤ 0 without losing digits at either end.
 
     Source: Mächler 2012, "Accurately computing log(1 − exp(−|a|))", equation 7.
     """
@@ -46,8 +33,8 @@ def log1mexp(x: Array) -> Array:
         return np.where(x > -math.log(2), np.log(-np.expm1(x)), np.log1p(-np.exp(x)))
 
 
-def bounded_gumbels(locations: Array, noise: Array, largest: Array) -> Array:
-    """Give Gumbel variables (B, V) at ``locations`` whose maximum in row b is ``largest[b]``.
+def bounded_gumbels(locations: FloatArray, noise: FloatArray, largest: FloatArray) -> FloatArray:
+    """Return Gumbel variables (B, V) at ``locations`` whose maximum in row b is ``largest[b]``.
 
     ``noise`` (B, V) is standard Gumbel and ``largest`` (B,). −∞ stays −∞. The plain formula,
     −log(exp(−largest) − exp(−max) + exp(−value)), overflows; this is the form of appendix
@@ -56,59 +43,42 @@ def bounded_gumbels(locations: Array, noise: Array, largest: Array) -> Array:
     free = locations + noise
     below = log1mexp(free - free.max(axis=-1, keepdims=True))
     v = largest[:, None] - free + below
-    bounded: Array = largest[:, None] - np.maximum(v, 0) - np.log1p(np.exp(-np.abs(v)))
+    bounded: FloatArray = largest[:, None] - np.maximum(v, 0) - np.log1p(np.exp(-np.abs(v)))
     return bounded
 
 
+@dataclass(frozen=True, slots=True)
+class _Perturbed:
+    """Scores and ranks by the perturbed log-probability under the sampling settings."""
+
+    request: Request
+    seed: int
+
+    def expand(self, logits: FloatArray, beginnings: Beginnings) -> tuple[FloatArray, FloatArray]:
+        choices = log_softmax(scaled(logits, self.request.sampling))
+        with np.errstate(over="ignore"):  # at a tiny temperature the sum may be −∞
+            log_probabilities = beginnings.log_probabilities[:, None] + choices
+        written = [poem[len(self.request.prompt) :] for poem in beginnings.poems]
+        rngs = [np.random.default_rng([self.seed, *ids]) for ids in written]
+        noise = np.stack([rng.gumbel(size=logits.shape[1]) for rng in rngs])
+        return log_probabilities, bounded_gumbels(log_probabilities, noise, beginnings.scores)
+
+    def rank(self, score: float, num_choices: int) -> float:
+        return score
+
+    def bounds(self, score: float) -> tuple[float, float]:
+        # The best poem of a beginning has its score.
+        return score, score
+
+
 def sample_distinct(
-    network: Stepper[State],
-    prompt: Sequence[int],
-    config: SampleConfig,
-    seed: int,
-    num_poems: int,
-    exempt: NDArray[np.bool_] | None = None,
-) -> list[Scored]:
-    """Draw ``num_poems`` different poems from the distribution that ``config`` samples from.
+    network: Stepper[State], request: Request, seed: int, num_poems: int
+) -> list[Draft]:
+    """Draw ``num_poems`` distinct poems from the distribution of the sampling settings.
 
     They come in the order of the draw: the first as if it were alone, the second as if the
-    first were impossible, and so on. There are fewer if there are no more, as with a small
-    ``config.top_k``. The noise of a beginning is a function of the seed and of that
-    beginning, so that fewer poems of the same seed are the first of more.
+    first were impossible, and so on. There are fewer if no more exist, as with a small
+    ``top_k``. The noise of a beginning is a function of the seed and of that beginning, so
+    that fewer poems of the same seed are the first of more.
     """
-    poems, log_probabilities, perturbed = [list(prompt)], np.zeros(1), np.zeros(1)
-    leaves: list[_Leaf] = []
-    logits, state = read_prompt(network, prompt, 1)
-    for length in range(len(prompt), config.max_chars):
-        choice = log_softmax(scaled(weigh(logits, poems, config, exempt), config))
-        with np.errstate(over="ignore"):  # at a tiny temperature the sum may be −∞
-            locations = log_probabilities[:, None] + choice
-        noise = _noise(seed, [poem[len(prompt) :] for poem in poems], locations.shape[1])
-        values = bounded_gumbels(locations, noise, perturbed)
-        is_last = length + 1 == config.max_chars
-        going_on = []
-        for branch in best_branches(values, num_poems):
-            if branch.token_id == END or is_last:
-                end = [] if branch.token_id == END else [branch.token_id]
-                poem = Scored(poems[branch.row] + end, float(locations[branch]), bool(end))
-                leaves.append(_Leaf(float(values[branch]), poem))
-            else:
-                going_on.append(branch)
-        # A beginning is as good as the best poem below it, so all compete with all.
-        rivals = [leaf.perturbed for leaf in leaves] + [float(values[b]) for b in going_on]
-        edge = heapq.nlargest(num_poems, rivals)[-1]
-        leaves = [leaf for leaf in leaves if leaf.perturbed >= edge]
-        going_on = [branch for branch in going_on if values[branch] >= edge]
-        if not going_on:
-            break
-        rows, chosen = np.array(going_on).T
-        poems = [[*poems[row], token_id] for row, token_id in going_on]
-        log_probabilities, perturbed = locations[rows, chosen], values[rows, chosen]
-        logits, state = network.step(chosen, network.select(state, rows))
-    return [leaf.poem for leaf in sorted(leaves, key=lambda leaf: -leaf.perturbed)]
-
-
-def _noise(seed: int, beginnings: Sequence[Sequence[int]], vocab_size: int) -> Array:
-    """Draw standard Gumbel variables (B, V), a row for each beginning."""
-    return np.stack(
-        [np.random.default_rng([seed, *ids]).gumbel(size=vocab_size) for ids in beginnings]
-    )
+    return search(network, request, _Perturbed(request, seed), num_poems)

@@ -1,1 +1,1 @@
-"""A look inside a model while it reads a text."""
+"""What happens inside a model while it reads a text."""

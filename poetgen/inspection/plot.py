@@ -1,9 +1,10 @@
-"""The look inside as a picture: surprise, memory, gates and units over the text."""
+"""A trace as a picture: surprise, memory, gates and units over the text."""
 
 from __future__ import annotations
 
 import io
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,32 +25,35 @@ _FONTS = (
 _MAX_INCHES = 200.0
 
 
-def save_plot(report: Report, path: Path) -> list[str]:
-    """Draw ``report`` into a .png or .svg file.
+def need_matplotlib() -> None:
+    """Ensure that matplotlib is installed.
 
-    Returns:
-        Warnings for the user.
+    Raises:
+        SettingError: it is not.
+    """
+    if find_spec("matplotlib") is None:
+        raise SettingError(
+            "--plot needs matplotlib, which is not installed.",
+            "Install it: pip install 'poetgen[plot]'",
+        )
+
+
+def save_plot(report: Report, path: Path) -> list[str]:
+    """Draw ``report`` into a .png or .svg file, and return warnings for the user.
 
     Raises:
         SettingError: matplotlib is not installed.
     """
-    try:
-        import matplotlib
-    except ImportError as error:
-        raise SettingError(
-            "--plot needs matplotlib, which is not installed.",
-            "Install it: pip install 'poetgen[plot]'",
-        ) from error
-    matplotlib.use("Agg")
-    with warnings.catch_warnings(record=True) as told:
+    need_matplotlib()
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         picture = _draw(report, path.suffix[1:])
     write_whole(path, lambda temporary: temporary.write_bytes(picture))
-    return _notes([str(warning.message) for warning in told], path.suffix == ".svg")
+    return _notes([str(warning.message) for warning in caught], path.suffix == ".svg")
 
 
 def _notes(messages: list[str], text_stays_text: bool) -> list[str]:
-    """Sum up what matplotlib says of each character that its fonts do not have."""
+    """Return matplotlib's warnings, with one for all characters that its fonts do not have."""
     boxes = [message for message in messages if "missing from font" in message]
     notes = list(dict.fromkeys(message for message in messages if message not in boxes))
     # In an SVG the reader's own fonts draw the text.
@@ -59,46 +63,43 @@ def _notes(messages: list[str], text_stays_text: bool) -> list[str]:
 
 
 def width_inches(num_tokens: int) -> float:
-    """Return the width of a picture in which so many tokens stand side by side."""
+    """Return the width of a picture of so many tokens side by side."""
     return min(max(6.0, 0.35 * num_tokens), _MAX_INCHES)
 
 
 def _draw(report: Report, format: str) -> bytes:
-    from matplotlib import pyplot as plt
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
 
-    _choose_font(report)
     places = range(len(report.tokens))
-    fig, (bits, shares, units) = plt.subplots(
-        3, 1, sharex=True, figsize=(width_inches(len(places)), 7), layout="constrained"
-    )
-    bits.bar(places, report.surprise_bits, color="tab:gray")
-    bits.set_ylabel("surprise (bits)")
-    for name, values in {"memory": report.memory, **report.gates}.items():
-        shares.plot(places, values, marker=".", label=name)
-    shares.set_ylim(0, 1)
-    shares.set_ylabel("memory and mean gates")
-    shares.legend(loc="upper right", fontsize="small")
-    rows = [unit.values for unit in report.strong_units]
-    if rows:
-        image = units.imshow(rows, aspect="auto", cmap="coolwarm", vmin=-1, vmax=1)
-        fig.colorbar(image, ax=units)
-    units.set_yticks(range(len(rows)), [str(unit.unit) for unit in report.strong_units])
-    units.set_ylabel("strong units")
-    signs = [visible(token.replace("\n", "⏎")) for token in report.tokens]
-    # A token with dollar signs is no formula.
-    units.set_xticks(list(places), signs, parse_math=False)
     picture = io.BytesIO()
-    with plt.rc_context({"svg.fonttype": "none"}):
+    with rc_context({"svg.fonttype": "none", "font.family": _fonts("".join(report.tokens))}):
+        fig = Figure((width_inches(len(places)), 7), layout="constrained")
+        bits, shares, units = fig.subplots(3, 1, sharex=True)
+        bits.bar(places, report.surprise_bits, color="tab:gray")
+        bits.set_ylabel("surprise (bits)")
+        for name, values in {"memory": report.memory, **report.gates}.items():
+            shares.plot(places, values, marker=".", label=name)
+        shares.set_ylim(0, 1)
+        shares.set_ylabel("memory and mean gates")
+        shares.legend(loc="upper right", fontsize="small")
+        rows = [unit.values for unit in report.strong_units]
+        if rows:
+            image = units.imshow(rows, aspect="auto", cmap="coolwarm", vmin=-1, vmax=1)
+            fig.colorbar(image, ax=units)
+        units.set_yticks(range(len(rows)), [str(unit.unit) for unit in report.strong_units])
+        units.set_ylabel("strong units")
+        signs = [visible(token.replace("\n", "⏎")) for token in report.tokens]
+        # A token with dollar signs is not a formula.
+        units.set_xticks(list(places), signs, parse_math=False)
         fig.savefig(picture, format=format, dpi=150)
-    plt.close(fig)
     return picture.getvalue()
 
 
-def _choose_font(report: Report) -> None:
-    from matplotlib import font_manager, rcParams
+def _fonts(text: str) -> list[str]:
+    from matplotlib import font_manager
 
-    if "".join(report.tokens).isascii():
-        return
-    there = {font.name for font in font_manager.fontManager.ttflist}
-    chosen = [font for font in _FONTS if font in there]
-    rcParams["font.family"] = [*chosen[:1], "sans-serif"]
+    if text.isascii():
+        return ["sans-serif"]
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return [*[font for font in _FONTS if font in installed][:1], "sans-serif"]

@@ -1,4 +1,4 @@
-"""What a look found, as plain values that can be shown, drawn or written as JSON."""
+"""A trace as plain values that can be shown, drawn or written as JSON."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from poetgen.corpus.vocabulary import END, Vocabulary
-from poetgen.inspection.trace import deciding_units, likeliest, look, strong_units
+from poetgen.arrays import FloatArray
+from poetgen.corpus.vocabulary import END
+from poetgen.inspection.trace import deciding_units, likeliest, strong_units, trace
 from poetgen.networks.model import Model, num_parameters
 from poetgen.networks.model_file import card_of
 
@@ -49,38 +50,41 @@ class Report:
     deciding_units: list[DecidingUnit]
 
     def as_dict(self) -> dict[str, Any]:
-        """Give plain values for JSON."""
+        """Return plain values for JSON."""
         return asdict(self)
 
 
 def report(model: Model, token_ids: Sequence[int], num_units: int) -> Report:
-    """Read token ids (T,) and tell what happened, with the ``num_units`` foremost units."""
-    found = look(model, token_ids)
+    """Return what happens when token ids (T,) are read, with the ``num_units`` foremost units."""
+    found = trace(model, token_ids)
     changes = deciding_units(model, found.hidden[-1])
-    foremost = np.argsort(-changes, kind="stable")[:num_units]
-    spell = model.vocabulary
+    foremost = np.argsort(-changes, kind="stable")[:num_units].tolist()
+
+    def spell(token_id: int) -> str:
+        return END_SIGN if token_id == END else model.vocabulary.token(token_id)
+
     return Report(
-        tokens=[spell.token(int(i)) for i in found.token_ids],
+        tokens=[spell(token_id) for token_id in token_ids],
         surprise_bits=_plain(found.surprise_bits),
         memory=_plain(found.memory),
         gates={name: _plain(values.mean(axis=-1)) for name, values in found.gates.items()},
         next_tokens=[
-            [(_spell(i, spell), round(p, 6)) for i, p in likeliest(row, _NUM_NEXT)]
+            [(spell(token_id), round(p, 6)) for token_id, p in likeliest(row, _NUM_NEXT)]
             for row in found.probabilities
         ],
         strong_units=[
-            UnitStrip(unit.unit, round(unit.share, 6), _plain(found.hidden[:, unit.unit]))
-            for unit in strong_units(found.hidden, num_units)
+            UnitStrip(unit, round(share, 6), _plain(found.hidden[:, unit]))
+            for unit, share in strong_units(found.hidden, num_units)
         ],
         deciding_units=[
-            DecidingUnit(int(unit), float(found.hidden[-1, unit]), float(changes[unit]))
+            DecidingUnit(unit, float(found.hidden[-1, unit]), float(changes[unit]))
             for unit in foremost
         ],
     )
 
 
 def card(name: str, model: Model) -> dict[str, Any]:
-    """Give what a model file says about itself."""
+    """Return what a model file says about itself, as plain values."""
     return {
         "model": name,
         **asdict(model.config),
@@ -89,9 +93,5 @@ def card(name: str, model: Model) -> dict[str, Any]:
     }
 
 
-def _spell(token_id: int, vocabulary: Vocabulary) -> str:
-    return END_SIGN if token_id == END else vocabulary.token(token_id)
-
-
-def _plain(values: Any) -> list[float]:
+def _plain(values: FloatArray) -> list[float]:
     return [round(float(value), 6) for value in values]

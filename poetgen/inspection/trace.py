@@ -1,6 +1,6 @@
 """What happens in a model while it reads: surprise, states, gates, and what decides.
 
-Everything is measured on the last recurrent layer, which is the one that the output sees.
+Everything is measured on the last recurrent layer, which is the one that the output reads.
 """
 
 from __future__ import annotations
@@ -8,12 +8,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from poetgen.arrays import FloatArray as Array
+from poetgen.arrays import FloatArray
 from poetgen.corpus.vocabulary import PAD, START, UNK
 from poetgen.generation.sampling import log_softmax
 from poetgen.networks.cells import CELLS
@@ -28,33 +26,32 @@ _UNITS_AT_ONCE = 128
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Trace:
     """A text of T tokens, read from the start token on.
 
     ``surprise_bits`` (T,) is −log2 of the probability that each token had, given those
-    before it. The others tell what is there after each token was read: ``hidden`` (T, H),
-    ``gates`` by name (T, H), and ``probabilities`` (T, V) of what comes next, in which
-    padding, start and unknown have no share. ``memory`` (T,) is how much the next token
-    depends on more than the token just read: the total variation, 0 to 1, between the
-    probabilities with all that came before and with nothing before it.
+    before it. The others are measured after each token: ``hidden`` (T, H), ``gates`` by name
+    (T, H), and ``probabilities`` (T, V) of what comes next, in which padding, start and
+    unknown have no share. ``memory`` (T,) is how much the next token depends on more than
+    the token just read: the total variation, 0 to 1, between the probabilities with all
+    that came before and with nothing before it.
     """
 
-    token_ids: NDArray[np.int64]
-    surprise_bits: Array
-    hidden: Array
-    gates: Mapping[str, Array]
-    probabilities: Array
-    memory: Array
+    surprise_bits: FloatArray
+    hidden: FloatArray
+    gates: Mapping[str, FloatArray]
+    probabilities: FloatArray
+    memory: FloatArray
 
 
-def look(model: Model, token_ids: Sequence[int]) -> Look:
-    """Read token ids (T,), T at least 1, and note what happens."""
+def trace(model: Model, token_ids: Sequence[int]) -> Trace:
+    """Return what happens in a model while it reads token ids (T,), T at least 1."""
     ids = np.array([START, *token_ids], np.int64)
     reading = NumpyModel(model.config, model.weights).read(ids[None])
     hidden = reading.hidden[:, 0]
     expected = _log_probabilities(model, hidden)
     probabilities = np.exp(expected)
-    # Not of the probability, which may be too small for any number but 0.
+    # Not of the probability, which may underflow to 0.
     surprise = -expected[np.arange(len(token_ids)), ids[1:]] / math.log(2)
     caches = reading.tapes[-1].caches
     gates = {
@@ -62,70 +59,58 @@ def look(model: Model, token_ids: Sequence[int]) -> Look:
         for name, place in CELLS[model.config.arch].gates.items()
     }
     alone = NumpyModel(model.config, model.weights).read(ids[1:, None]).hidden[0]
-    memory = total_variation(probabilities[1:], _probabilities(model, alone))
-    return Look(ids[1:], surprise, hidden[1:], gates, probabilities[1:], memory)
+    memory = total_variation(probabilities[1:], np.exp(_log_probabilities(model, alone)))
+    return Trace(surprise, hidden[1:], gates, probabilities[1:], memory)
 
 
-def _probabilities(model: Model, hidden: Array) -> Array:
-    return np.exp(_log_probabilities(model, hidden))
-
-
-def _log_probabilities(model: Model, hidden: Array) -> Array:
-    """Give, for hidden (N, H), the logarithms of what comes next (N, V), in float64."""
+def _log_probabilities(model: Model, hidden: FloatArray) -> FloatArray:
+    """Return the logarithms of what comes next (N, V), in float64, for hidden (N, H)."""
     scores = score(model.config, model.weights, hidden)[0]
     logits = logits_of(model.config, np.asarray(scores, np.float64))
     logits[:, [PAD, START, UNK]] = -np.inf
     return log_softmax(logits)
 
 
-def total_variation(one: Array, other: Array) -> Array:
-    """Give half the sum of the differences of two distributions (…, V): 0 same, 1 disjoint."""
-    distance: Array = 0.5 * np.abs(one - other).sum(axis=-1)
+def total_variation(one: FloatArray, other: FloatArray) -> FloatArray:
+    """Return half the L1 distance of two distributions (…, V): 0 if same, 1 if disjoint."""
+    distance: FloatArray = 0.5 * np.abs(one - other).sum(axis=-1)
     return distance
 
 
-class StrongUnit(NamedTuple):
-    """A unit that responds strongly, and after which share of the tokens it does."""
+def strong_units(hidden: FloatArray, count: int) -> list[tuple[int, float]]:
+    """Return the units of hidden (T, H) that are most often above ``STRONG`` in size.
 
-    unit: int
-    share: float
-    mean: float
-
-
-def strong_units(hidden: Array, count: int) -> list[StrongUnit]:
-    """List the units that are above ``STRONG`` in size most often, for hidden (T, H)."""
+    Each with its share of the tokens, the largest first; those that never are, are left out.
+    """
     size = np.abs(hidden)
     shares = (size > STRONG).mean(axis=0)
     # Equal shares are ordered by the size itself.
     order = np.lexsort((-size.mean(axis=0), -shares))[:count]
-    return [
-        StrongUnit(int(unit), float(shares[unit]), float(hidden[:, unit].mean()))
-        for unit in order
-        if shares[unit] > 0
-    ]
+    return [(int(unit), float(shares[unit])) for unit in order if shares[unit] > 0]
 
 
-def deciding_units(model: Model, hidden: Array) -> Array:
-    """Measure how much each unit decides what comes next, for hidden (H,).
+def deciding_units(model: Model, hidden: FloatArray) -> FloatArray:
+    """Return how much each unit of hidden (H,) decides what comes next: (H,), each 0 to 1.
 
     Each unit in turn is set to zero, many at a time in one batch; the total variation to
-    the undisturbed probabilities is its weight. Shape (H,), each in 0…1.
+    the undisturbed probabilities is its weight.
     """
     size = len(hidden)
-    undisturbed = _probabilities(model, hidden[None])
+    undisturbed = np.exp(_log_probabilities(model, hidden[None]))
     changes = np.empty(size)
     for first in range(0, size, _UNITS_AT_ONCE):
         units = np.arange(first, min(first + _UNITS_AT_ONCE, size))
         disturbed = np.repeat(hidden[None], len(units), axis=0)
         disturbed[np.arange(len(units)), units] = 0
-        changes[units] = total_variation(_probabilities(model, disturbed), undisturbed)
+        found = np.exp(_log_probabilities(model, disturbed))
+        changes[units] = total_variation(found, undisturbed)
     return changes
 
 
-def likeliest(probabilities: Array, count: int) -> list[tuple[int, float]]:
-    """List the likeliest token ids of one distribution (V,), with their probabilities.
+def likeliest(probabilities: FloatArray, count: int) -> list[tuple[int, float]]:
+    """Return the likeliest token ids of a distribution (V,), with their probabilities.
 
-    What cannot come at all is not listed.
+    Those of probability 0 are left out.
     """
     order = np.argsort(-probabilities, kind="stable")[:count]
     return [(int(i), float(probabilities[i])) for i in order if probabilities[i] > 0]

@@ -13,7 +13,7 @@ from poetgen.characters import STARTS
 from poetgen.config import SampleConfig
 from poetgen.corpus.corpus import Corpus, Poems
 from poetgen.corpus.vocabulary import NUM_SPECIAL, PAD, Vocabulary
-from poetgen.generation.decode import Stepper, generate, poem_rngs
+from poetgen.generation.decode import Request, Stepper, poem_rngs, write
 from poetgen.networks.model import Metrics
 from poetgen.training.batches import iter_batches
 
@@ -80,8 +80,8 @@ def sample_poems(network: Stepper[Any], corpus: Corpus, seed: int) -> list[str]:
     poems = []
     for number, start in enumerate(starts):
         rngs = poem_rngs(seed, 1, first=number)
-        (token_ids,) = generate(network, corpus.vocabulary.encode(start), _SAMPLING, rngs)
-        poems.append(corpus.vocabulary.decode(token_ids))
+        (draft,) = write(network, Request(corpus.vocabulary.encode(start), _SAMPLING), rngs)
+        poems.append(corpus.vocabulary.decode(draft.token_ids))
     return poems
 
 

@@ -1,1 +1,1 @@
-"""What poems are made of; knows nothing of networks."""
+"""What poems are made of: forms and layout, without networks."""

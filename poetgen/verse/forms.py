@@ -1,8 +1,4 @@
-"""The forms of regulated verse, told by the lengths of their lines.
-
-A form here is the outer shape alone: how many lines (句) of how many characters. Tone and
-rhyme are another matter.
-"""
+"""The forms of regulated verse, as outer shapes: how many lines (句) of how many characters."""
 
 from __future__ import annotations
 
@@ -23,12 +19,12 @@ _LINE = re.compile(f"[{HAN}]+")
 
 
 def line_lengths(text: str) -> list[int]:
-    """Give the number of characters in each line of a poem, punctuation aside."""
+    """Return the number of characters in each line of a poem, without punctuation."""
     return [len(line) for line in _LINE.findall(text)]
 
 
 def form_of(text: str) -> str | None:
-    """Name the form of a poem, or None if it has none of the four.
+    """Return the form of a poem, or None if it has none of the four.
 
     绝句 have four lines and 律诗 eight, all of five (五) or all of seven (七) characters.
     """
@@ -39,7 +35,7 @@ def form_of(text: str) -> str | None:
 
 
 def parse_forms(names: str) -> frozenset[str]:
-    """Read names of forms with commas between them.
+    """Return the forms in a list of names with commas between them.
 
     Raises:
         SettingError: a name is not one of the four.

@@ -6,23 +6,13 @@ import sys
 
 import pytest
 
-from poetgen.cli.generate import _print_json, _print_stream, _take_one_thread, generate
+from poetgen.cli.generate import compute_in_one_thread, generate
 from poetgen.config import SampleConfig
-from poetgen.generation.poems import Poem, load_poet
+from poetgen.generation.poet import generate as library_generate
+from poetgen.generation.poet import load_poet
 from poetgen.networks.model_file import save_model
 from poetgen.terminal import json_text, visible
-from poetgen.verse.layout import couplets
 from tests.tiny import HANZI, tiny_model
-
-
-class Page:
-    """The part of a poet that lays poems out."""
-
-    lines = staticmethod(couplets)
-
-
-def grow(text):
-    return [Poem(text[: size + 1], is_cut=size + 1 < len(text)) for size in range(len(text))]
 
 
 @pytest.fixture
@@ -33,51 +23,58 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "日月山。水风云。abcdefgh",  # no longer mostly Chinese
-        "日月山。水风云。\n花",  # its own line break comes late
-        "日月山。abcdef。水风云花鸟春秋。人",  # there and back
-        "abc.def",
-    ],
-)
-def test_a_stream_prints_every_character_once_whatever_the_layout(text, capsys):
-    poem = _print_stream(grow(text), Page)
-    assert poem == Poem(text)
-    said = capsys.readouterr().out
-    assert said.replace("\n", "") == text.replace("\n", "")
+@pytest.mark.parametrize("options", [{}, {"stream": True}, {"as_json": True}])
+def test_poems_are_printed_while_they_are_written(options, here, capsys, monkeypatch):
+    poet = load_poet("tiny")
+    printed = []
+
+    class Slow:
+        """A poet who looks at what is printed between two tokens."""
+
+        name, request = poet.name, poet.request
+
+        def iter_poems(self, *arguments):
+            for poem in poet.iter_poems(*arguments):
+                printed.append(capsys.readouterr().out)
+                yield poem
+
+        def stream(self, *arguments):
+            for piece in poet.stream(*arguments):
+                printed.append(capsys.readouterr().out)
+                yield piece
+
+    with monkeypatch.context() as patch:
+        patch.setattr("poetgen.generation.poet.load_poet", lambda *_, **__: Slow())
+        generate(start="日", num_poems=3, seed=1, **options)
+    printed.append(capsys.readouterr().out)
+    assert all(printed[1:])
+    generate(start="日", num_poems=3, seed=1, **options)
+    assert "".join(printed) == capsys.readouterr().out
 
 
-def test_a_stream_whose_layout_stays_is_laid_out_as_the_whole(capsys):
-    text = "日月山水。风云花鸟？！春秋人。天"
-    _print_stream(grow(text), Page)
-    assert capsys.readouterr().out == "\n".join(couplets(text)) + "\n"
+def test_a_stream_prints_what_is_printed_without_it(here, capsys):
+    said = []
+    for stream in (False, True):
+        generate(start="日月山水。风云", num_poems=9, seed=1, stream=stream)
+        said.append(capsys.readouterr())
+    assert said[0] == said[1]
+    assert "日月山水。\n风云" in said[0].out
 
 
-@pytest.mark.parametrize("count", [1, 3])
-def test_poems_are_printed_one_by_one_and_make_one_object(count, capsys):
-    poems = [Poem('日"月\n[]', -1.5, is_cut=True), Poem("山\u202e。"), Poem("水。")][:count]
-    head = {"model": "a[]b", "seed": None}
-    said = ""
-    for poem in _print_json(head, poems, Page):
-        said += capsys.readouterr().out
-        assert json_text(poem.text) in said
-    said += capsys.readouterr().out
-    shown = [
-        {"text": poem.text, "lines": couplets(poem.text), "cut": poem.is_cut}
-        | ({} if poem.log_probability is None else {"log_probability": -1.5})
-        for poem in poems
-    ]
-    assert said == json_text({**head, "poems": shown}) + "\n"
+@pytest.mark.parametrize("num_poems", [1, 3])
+def test_poems_make_one_json_object(here, num_poems, capsys):
+    save_model(tiny_model(tokens='日月"\n[]'), here / "models/a[]b.safetensors")
+    generate(model="a[]b", num_poems=num_poems, seed=2, as_json=True)
+    poems = library_generate(model="a[]b", num_poems=num_poems, seed=2)
+    shown = {"model": "a[]b", "seed": 2, "poems": [poem.as_dict() for poem in poems]}
+    assert capsys.readouterr().out == json_text(shown) + "\n"
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_poem_that_is_cut_is_said_to_be(here, stream, capsys):
     sampling = SampleConfig(max_chars=9)
     wanted = {"seed": 1, "num_poems": 20, "sampling": sampling}
-    poet = load_poet(here / "models/tiny.safetensors")
-    poems = list(poet.iter_poems([], sampling, 1, 20))
+    poems = library_generate(**wanted)
     num_cut = sum(poem.is_cut for poem in poems)
     assert 0 < num_cut < 20
     generate(**wanted, stream=stream)
@@ -112,16 +109,16 @@ def test_what_is_no_model_is_passed_over_and_named(here, capsys):
     assert "._tiny" not in said.err
 
 
-@pytest.mark.parametrize("told", [None, "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"])
-def test_a_single_poem_has_one_thread_unless_the_user_says_otherwise(told, monkeypatch):
+@pytest.mark.parametrize("variable", [None, "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"])
+def test_a_single_poem_has_one_thread_unless_the_user_says_otherwise(variable, monkeypatch):
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         monkeypatch.setenv(name, "1")  # so that whatever is set is taken back at the end
         monkeypatch.delenv(name)
-    if told is not None:
-        monkeypatch.setenv(told, "3")
-    _take_one_thread()  # numpy is here already: it is too late
+    if variable is not None:
+        monkeypatch.setenv(variable, "3")
+    compute_in_one_thread()  # numpy is here already: it is too late
     before = dict(os.environ)
     monkeypatch.delitem(sys.modules, "numpy")
-    _take_one_thread()
-    assert dict(os.environ) == before | ({} if told else {"OPENBLAS_NUM_THREADS": "1"})
-    assert "OPENBLAS_NUM_THREADS" not in before or told == "OPENBLAS_NUM_THREADS"
+    compute_in_one_thread()
+    assert dict(os.environ) == before | ({} if variable else {"OPENBLAS_NUM_THREADS": "1"})
+    assert "OPENBLAS_NUM_THREADS" not in before or variable == "OPENBLAS_NUM_THREADS"

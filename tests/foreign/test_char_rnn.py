@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from poetgen.config import SampleConfig
 from poetgen.corpus.vocabulary import NUM_SPECIAL, START
 from poetgen.errors import ModelError
-from poetgen.generation.poems import load_poet
+from poetgen.generation.poet import generate
 from poetgen.networks.model_file import load_model, save_model
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.networks.torch_model import TorchStepper, build
@@ -118,10 +118,9 @@ def test_types_orders_and_further_entries_do_not_matter(path, kind):
 def test_a_snapshot_writes_and_is_a_model_like_any_other(path, tmp_path):
     written(path, snapshot())
     assert find_model(str(path)) == path
-    poet = load_poet(find_model(str(path)))
-    (text,) = poet.write(poet.prompt("日"), SampleConfig(max_chars=40), seed=3, num_poems=1)
-    assert text.startswith("日")
-    assert len(text) == 40
+    (poem,) = generate(model=path, start="日", sampling=SampleConfig(max_chars=40), seed=3)
+    assert poem.text.startswith("日")
+    assert len(poem.text) == 40
     save_model(load_model(path), tmp_path / "m.safetensors")
     again = load_model(tmp_path / "m.safetensors")
     state = NumpyModel(again.config, again.weights).start(1)

@@ -15,7 +15,6 @@ from poetgen.generation.sampling import (
     keep_top_p,
     log_softmax,
     penalise_repeats,
-    probabilities,
     sample,
     scaled,
     softmax,
@@ -41,6 +40,11 @@ CONFIGS = st.builds(
 DRAWS = st.one_of(st.just(0.0), st.just(math.nextafter(1, 0)), st.floats(0, 1, exclude_max=True))
 
 quick = settings(max_examples=100, deadline=None)
+
+
+def probabilities(logits, config):
+    """Return the distribution that ``sample`` draws from."""
+    return softmax(scaled(logits, config))
 
 
 @quick

@@ -1,7 +1,8 @@
-"""A look inside: what is told agrees with the slow, obvious way."""
+"""A trace agrees with reading a text token by token."""
 
 import dataclasses
 import json
+import re
 import warnings
 from xml.dom import minidom
 
@@ -11,15 +12,16 @@ import pytest
 from poetgen.cli.inspect import inspect
 from poetgen.config import ARCHS
 from poetgen.corpus.vocabulary import END, PAD, START, UNK
+from poetgen.errors import SettingError
 from poetgen.generation.decode import Stepper
 from poetgen.inspection.report import END_SIGN, Report, card, report
 from poetgen.inspection.trace import (
     STRONG,
     deciding_units,
     likeliest,
-    look,
     strong_units,
     total_variation,
+    trace,
 )
 from poetgen.networks.cells import CELLS
 from poetgen.networks.model import Metrics
@@ -57,7 +59,7 @@ def test_surprise_and_memory_are_those_of_reading_token_by_token(arch, num_layer
     model = tiny_model(arch, num_layers)
     ids = model.vocabulary.encode(TEXT)
     network = NumpyModel(model.config, model.weights)
-    found = look(model, ids)
+    found = trace(model, ids)
     rows = read_slowly(network, [START, *ids])
     expected = [-np.log2(rows[place][token_id]) for place, token_id in enumerate(ids)]
     np.testing.assert_allclose(found.surprise_bits, expected, rtol=1e-5)
@@ -70,7 +72,7 @@ def test_surprise_and_memory_are_those_of_reading_token_by_token(arch, num_layer
 @architectures
 def test_control_tokens_are_never_expected(arch):
     model = tiny_model(arch)
-    found = look(model, model.vocabulary.encode(TEXT))
+    found = trace(model, model.vocabulary.encode(TEXT))
     assert (found.probabilities[:, [PAD, START, UNK]] == 0).all()
     np.testing.assert_allclose(found.probabilities.sum(axis=-1), 1)
 
@@ -79,7 +81,7 @@ def test_control_tokens_are_never_expected(arch):
 def test_gates_are_open_between_nought_and_one(arch):
     model = tiny_model(arch, num_layers=2)
     ids = model.vocabulary.encode(TEXT)
-    found = look(model, ids)
+    found = trace(model, ids)
     assert list(found.gates) == list(CELLS[arch].gates)
     for values in found.gates.values():
         assert values.shape == found.hidden.shape
@@ -88,12 +90,12 @@ def test_gates_are_open_between_nought_and_one(arch):
 
 def test_the_gates_of_an_lstm_explain_its_state():
     # h = o tanh(c), so no unit can be larger than its output gate.
-    found = look(tiny_model("lstm"), [5, 6, 7, 8])
+    found = trace(tiny_model("lstm"), [5, 6, 7, 8])
     assert (np.abs(found.hidden) <= found.gates["output"]).all()
 
 
 def test_a_closed_update_gate_changes_a_gru_much_and_an_open_one_little():
-    found = look(tiny_model("gru"), [5, 6, 7, 8, 9])
+    found = trace(tiny_model("gru"), [5, 6, 7, 8, 9])
     change = np.abs(np.diff(found.hidden, axis=0))
     # h' − h = (1 − z)(n − h), and both n and h lie between −1 and 1.
     assert (change <= 2 * (1 - found.gates["update"][1:]) + 1e-6).all()
@@ -102,7 +104,7 @@ def test_a_closed_update_gate_changes_a_gru_much_and_an_open_one_little():
 @architectures
 def test_each_unit_is_set_to_zero_alone(arch):
     model = tiny_model(arch)
-    hidden = look(model, [5, 6, 7]).hidden[-1]
+    hidden = trace(model, [5, 6, 7]).hidden[-1]
     weights = model.weights
 
     def after(h):
@@ -120,7 +122,7 @@ def test_each_unit_is_set_to_zero_alone(arch):
 
 def test_a_unit_that_is_zero_decides_nothing():
     model = tiny_model()
-    hidden = look(model, [5, 6]).hidden[-1].copy()
+    hidden = trace(model, [5, 6]).hidden[-1].copy()
     hidden[3] = 0
     changes = deciding_units(model, hidden)
     # Products of many rows are rounded otherwise than those of one.
@@ -132,8 +134,7 @@ def test_strong_units_are_those_above_the_threshold_most_often_first():
     hidden = np.array([[0.9, 0.1, -0.6, 0.5], [0.8, 0.2, 0.1, 0.5], [-0.7, 0.3, 0.9, 0.5]])
     found = strong_units(hidden, 3)
     assert STRONG == 0.5
-    assert [unit.unit for unit in found] == [0, 2]
-    assert [unit.share for unit in found] == [1, pytest.approx(2 / 3)]
+    assert found == [(0, 1), (2, pytest.approx(2 / 3))]
     assert strong_units(hidden, 1) == found[:1]
 
 
@@ -166,7 +167,7 @@ def test_the_end_of_a_poem_has_a_sign_of_its_own():
     assert found.next_tokens[0][0][0] == END_SIGN
 
 
-def test_the_card_tells_the_shape():
+def test_the_card_has_the_shape():
     model = tiny_model("gru", num_layers=2)
     shown = card("tiny", model)
     assert (shown["model"], shown["arch"], shown["num_layers"]) == ("tiny", "gru", 2)
@@ -202,7 +203,7 @@ def test_the_json_of_inspect_is_one_object(here):
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_inspect_draws(here, suffix):
     pytest.importorskip("matplotlib")
-    picture = here / f"look.{suffix}"
+    picture = here / f"trace.{suffix}"
     arguments = ("inspect", "tiny", "--text", TEXT, "--plot", picture.name)
     done = poetgen(*arguments, cwd=here)
     assert done.returncode == 0, done.stderr
@@ -220,10 +221,10 @@ def test_what_matplotlib_says_of_a_picture_is_said_once_and_plainly(tmp_path):
     found = Report(tokens, [1.0] * 5, [0.5] * 5, {}, [[]] * 5, [], [])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        (note,) = save_plot(found, tmp_path / "look.png")
+        (note,) = save_plot(found, tmp_path / "trace.png")
         assert "boxes" in note
-        assert save_plot(found, tmp_path / "look.svg") == []
-    minidom.parse(str(tmp_path / "look.svg"))
+        assert save_plot(found, tmp_path / "trace.svg") == []
+    minidom.parse(str(tmp_path / "trace.svg"))
     assert width_inches(5) < width_inches(50) < width_inches(10**6) < 65_535 / 150
 
 
@@ -286,6 +287,39 @@ def test_a_probability_that_underflows_is_still_a_surprise_in_bits(here, capsys)
     assert 2500 < shown["surprise_bits"][0] < 3500
     inspect(**arguments)
     assert "surprise" in capsys.readouterr().out
+
+
+def test_a_pipe_gets_no_blanks_at_the_ends_of_lines_and_no_line_is_cut(here, capsys):
+    training = {f"setting {number}": "long" * 9 for number in range(30)}
+    save_model(dataclasses.replace(tiny_model(), training=training), here / "long.safetensors")
+    inspect(model=str(here / "long.safetensors"), text=TEXT)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.rstrip() for line in lines] == lines
+    (row,) = [line for line in lines if line.startswith("training")]
+    assert row.count("setting") == 30
+
+
+@pytest.mark.parametrize("output", ["softmax", "gumbel"])
+def test_the_card_has_a_row_only_for_settings_that_apply(here, output, capsys):
+    model = tiny_model()
+    config = dataclasses.replace(model.config, output=output)
+    training = {**dataclasses.asdict(config), "epochs": 8, "patience": None}
+    model = dataclasses.replace(model, config=config, training=training)
+    save_model(model, here / "m.safetensors")
+    inspect(model=str(here / "m.safetensors"))
+    said = capsys.readouterr().out
+    assert ("gumbel tau" in said) == (output == "gumbel")
+    assert re.search("^training +epochs 8$", said, re.MULTILINE)
+    inspect(model=str(here / "m.safetensors"), as_json=True)
+    assert json.loads(capsys.readouterr().out)["training"] == training
+
+
+def test_a_plot_without_matplotlib_is_refused_before_anything_is_printed(here, monkeypatch, capsys):
+    monkeypatch.setattr("poetgen.inspection.plot.find_spec", lambda name: None)
+    with pytest.raises(SettingError, match="matplotlib"):
+        inspect(model=str(here / "models/tiny.safetensors"), text=TEXT, plot=here / "a.png")
+    assert capsys.readouterr().out == ""
+    assert not (here / "a.png").exists()
 
 
 @pytest.mark.parametrize("tokens", ["日", "日月"])

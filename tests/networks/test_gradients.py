@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from poetgen.config import ARCHS, ModelConfig, SampleConfig
 from poetgen.corpus.vocabulary import END, PAD, START, UNK, Vocabulary
 from poetgen.errors import SettingError
-from poetgen.generation.decode import generate
+from poetgen.generation.decode import Request, write
 from poetgen.networks import torch_model
 from poetgen.networks.bptt import draw_masks, loss_and_gradients
 from poetgen.networks.initialisation import draw_weights
@@ -320,9 +320,10 @@ def test_both_engines_write_the_golden_poem(arch):
     vocabulary = Vocabulary(tokens)
     greedy = SampleConfig(temperature=0, max_chars=16)
     for network in (NumpyModel(config, weights), TorchStepper(build(config, weights))):
-        (poem,) = generate(network, vocabulary.encode("日"), greedy, [np.random.default_rng(0)])
-        assert not {PAD, START, UNK, END} & set(poem)
-        assert vocabulary.decode(poem) == GOLDEN[arch]
+        request = Request(vocabulary.encode("日"), greedy)
+        ((token_ids, *_),) = write(network, request, [np.random.default_rng(0)])
+        assert not {PAD, START, UNK, END} & set(token_ids)
+        assert vocabulary.decode(token_ids) == GOLDEN[arch]
 
 
 def test_the_model_that_ships_is_a_tied_softmax_model_and_writes_its_line():

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poetgen.characters import END_MARKS
-from poetgen.verse.layout import couplets
+from poetgen.verse.layout import couplets, with_breaks
 
 VERSE = st.text("床前明月光，、。？！；：", max_size=40)
 
@@ -51,3 +51,31 @@ def test_other_text_keeps_the_lines_it_has(text):
 
 def test_verse_that_has_lines_already_keeps_them():
     assert couplets("床前明月光，\n疑是地上霜。举头") == ["床前明月光，", "疑是地上霜。举头"]
+
+
+# A poem that grows.
+
+
+def grown(pieces):
+    """Lay out a text piece by piece."""
+    text = laid_out = ""
+    for piece in pieces:
+        laid_out += with_breaks(text, piece)
+        text += piece
+    return laid_out
+
+
+@given(st.text("床前。！", min_size=1, max_size=12), st.lists(VERSE))
+def test_verse_that_grows_is_laid_out_as_the_whole(start, pieces):
+    whole = "光" + start + "".join(pieces)
+    assert grown(["光" + start, *pieces]).split("\n") == couplets(whole)
+
+
+@given(st.lists(st.text("床前光，。！ab \n", max_size=9)))
+def test_text_that_grows_keeps_every_character_whatever_its_layout(pieces):
+    assert grown(pieces).replace("\n", "") == "".join(pieces).replace("\n", "")
+
+
+@given(st.lists(st.text("ab 。!\n", max_size=9)))
+def test_other_text_that_grows_stays_as_it_is(pieces):
+    assert grown(pieces) == "".join(pieces)
