@@ -40,15 +40,9 @@ MIN_HANZI = 8
 # No metre has longer lines; the few poems that do are editors' prose.
 MAX_LINE_HANZI = 16
 # The marks that a poem may end with; any other is made 。
-LAST_MARKS = "。？！"
+_LAST_MARKS = "。？！"
 
-_NOTES = (
-    re.compile(r"（[^（）]*）"),
-    re.compile(r"\([^()]*\)"),
-    re.compile(r"〖[^〖〗]*〗"),
-    re.compile(r"【[^【】]*】"),
-    re.compile(r"〈[^〈〉]*〉"),
-)
+_NOTE = re.compile(r"（[^（）]*）|\([^()]*\)|〖[^〖〗]*〗|【[^【】]*】|〈[^〈〉]*〉")
 # No editor goes deeper; what is left then is a bracket too many.
 _MAX_NOTE_DEPTH = 100
 # [一] and [12] are numbers of notes; [溪] is a character that the editor restored.
@@ -57,7 +51,7 @@ _RESTORED = re.compile(rf"[\[［]([{HAN}{LINE_MARKS}]*)[\]］]")
 # {口馬}, ⿰木養: a glyph given by its parts. What it stands for is not known here.
 _DESCRIBED = re.compile(r"\{[^{}]*\}|[\u2ff0-\u2fff]")
 _LOST = re.compile("[□■●○◇◎\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]")
-_LEFT_OVER = re.compile(r"[（）()〖〗【】〈〉\[\]［］{}]")
+_BRACKET = re.compile(r"[（）()〖〗【】〈〉\[\]［］{}]")
 _QUOTES = re.compile(r"[「」『』“”‘’\"'《》﹁﹂﹃﹄]")
 _SPACES = re.compile(r"\s+")
 _NOT_VERSE_CHARS = re.compile(f"[^{HAN}{LINE_MARKS}]")
@@ -76,6 +70,8 @@ _INVISIBLE = re.compile(
 )
 # These too, in Chinese; other scripts need them to shape their letters.
 _JOINERS = re.compile(r"[\u200c\u200d]")
+# Most poems of a good edition: lines, a mark after each, a mark of an end at the end.
+_CLEAN_VERSE = re.compile(f"(?:[{HAN}]{{1,{MAX_LINE_HANZI}}}+[{LINE_MARKS}])++(?<=[{_LAST_MARKS}])")
 _BESIDE_MARK = re.compile(rf" *([{LINE_MARKS}]) *")
 
 
@@ -93,6 +89,8 @@ def clean(text: str, *, words: bool = False) -> Cleaned:
     ``words``, also the blanks between its words. Other text keeps its letters, punctuation
     and line breaks.
     """
+    if _is_clean_verse(text):
+        return Cleaned(text, None)  # as it would come out of all that follows
     text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
     return _clean_verse(text, words) if mostly_han(text) else _clean_plain(text)
 
@@ -105,6 +103,15 @@ def letters_only(text: str) -> str:
     """
     lines = _NOT_LETTERS.sub(" ", text.lower()).split("\n")
     return "\n".join(line.strip() for line in lines)
+
+
+def _is_clean_verse(text: str) -> bool:
+    """Return whether ``text`` is verse without anything to clean; False also if in doubt."""
+    return (
+        len(text) >= 2 * MIN_HANZI  # at least half of it are characters
+        and _CLEAN_VERSE.fullmatch(text) is not None
+        and unicodedata.is_normalized("NFC", text)
+    )
 
 
 def _clean_plain(text: str) -> Cleaned:
@@ -123,11 +130,11 @@ def _clean_verse(text: str, words: bool) -> Cleaned:
     if len(verses) > 1 and all(_VERSE.fullmatch("".join(verse.split())) for verse in verses):
         text = punctuated(verses)
     text = _SPACES.sub(" " if words else "", _NUMBER.sub("", text))
-    text = full_width(_without_notes(text))
+    text = full_width(_without_notes(text) if _BRACKET.search(text) else text)
     text = _QUOTES.sub("", text).replace("…", "").replace("—", "").replace("·", "")
     if _DESCRIBED.search(text) or _LOST.search(text):
         return Cleaned(None, "lacuna")
-    if _LEFT_OVER.search(text):
+    if _BRACKET.search(text):
         return Cleaned(None, "unbalanced note")
     if words:
         text = _BESIDE_MARK.sub(r"\1", _SPACES.sub(" ", text)).strip()
@@ -141,7 +148,7 @@ def _clean_verse(text: str, words: bool) -> Cleaned:
         return Cleaned(None, "fragment")
     if _LONG_LINE.search(text.replace(" ", "")):
         return Cleaned(None, "not verse")
-    if text[-1] not in LAST_MARKS:
+    if text[-1] not in _LAST_MARKS:
         text = text.rstrip(LINE_MARKS) + "。"
     return Cleaned(text, None)
 
@@ -149,12 +156,10 @@ def _clean_verse(text: str, words: bool) -> Cleaned:
 def _without_notes(text: str) -> str:
     text = _NOTE_NUMBER.sub("", text)
     text = _RESTORED.sub(r"\1", text)
-    # Notes contain notes: take the innermost away until nothing changes.
+    # Notes contain notes: remove the innermost until none is left.
     for _ in range(_MAX_NOTE_DEPTH):
-        before = text
-        for note in _NOTES:
-            text = note.sub("", text)
-        if text == before:
+        text, num_notes = _NOTE.subn("", text)
+        if num_notes == 0:
             break
     return text
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from poetgen.characters import mostly_han
 from poetgen.config import PrepareConfig
-from poetgen.corpus.bulk import find_clean_verse
 from poetgen.corpus.cleaning import Reason, clean, letters_only
 from poetgen.corpus.corpus import (
     FORMAT_VERSION,
@@ -98,9 +97,8 @@ class _Sieve:
         """Give the poems that can be used, and their clean texts."""
         wanted, texts = [], []
         words = self.config.tokens == "word"
-        are_clean = find_clean_verse([poem.text for poem in poems]).tolist()
-        for poem, is_clean in zip(poems, are_clean, strict=True):
-            text, reason = (poem.text, None) if is_clean else clean(poem.text, words=words)
+        for poem in poems:
+            text, reason = clean(poem.text, words=words)
             if text is None:
                 assert reason is not None
                 self.dropped.append(Dropped(reason, poem))

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from poetgen.corpus.bulk import contain
-from poetgen.corpus.codepoints import NUM_CODEPOINTS, codepoints
 from poetgen.corpus.variants import fold, groups
 
 if TYPE_CHECKING:
@@ -61,8 +57,11 @@ def _simplified(texts: Sequence[str]) -> list[str]:
     # What was written for a character may make a phrase with its neighbours (闇沈沈, 暗沈沈,
     # 暗沉沉), and a phrase that kept one may be gone (宮商角徵, 宫商角徵): go on with the few
     # texts in which that can be, until nothing changes.
-    unsettled = np.flatnonzero(contain(simplified, _changeable())).tolist()
-    unsettled = [i for i in unsettled if simplified[i] != texts[i]]
+    unsettled = [
+        i
+        for i, (before, after) in enumerate(zip(texts, simplified, strict=True))
+        if before != after and _changeable().search(after)
+    ]
     if unsettled:
         again = _simplified([simplified[i] for i in unsettled])
         for place, text in zip(unsettled, again, strict=True):
@@ -84,11 +83,12 @@ def _convert(text: str, name: str) -> str:
 
 
 @functools.cache
-def _changeable() -> NDArray[np.bool_]:
-    """Mark the code points that ``to_simplified`` may change, shape (0x110000,)."""
+def _changeable() -> re.Pattern[str]:
+    """Return a pattern of the characters that ``to_simplified`` may change."""
     members = "\n".join("".join(groups("classes")))  # one by one, not as phrases
-    before, after = codepoints(members), codepoints(_convert(members, "t2s"))
-    table = np.zeros(NUM_CODEPOINTS, bool)
-    table[before[before != after]] = True
-    table[codepoints(_CHANGED_IN_PHRASES)] = True
-    return table
+    changed = zip(members, _convert(members, "t2s"), strict=True)
+    chars = _CHANGED_IN_PHRASES + "".join(old for old, new in changed if old != new)
+    # Only the basic plane is quick to search for one by one; of the others, take all.
+    return re.compile(
+        f"[{''.join(char for char in chars if ord(char) < 0x10000)}\U00010000-\U0010ffff]"
+    )

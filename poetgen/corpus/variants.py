@@ -23,31 +23,26 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from poetgen.corpus.codepoints import NUM_CODEPOINTS, codepoints
+from poetgen.corpus.codepoints import NUM_CODEPOINTS, as_text, codepoints
 
 TABLES = Path(__file__).parent / "tables"
+Table = Literal["variants", "classes"]
 
 
 @functools.cache
-def groups(name: Literal["variants", "classes"]) -> tuple[str, ...]:
+def groups(name: Table) -> tuple[str, ...]:
     """Read the groups of a table; the first character of each stands for the others."""
     return tuple((TABLES / f"{name}.txt").read_text(encoding="utf-8").split())
 
 
 @functools.cache
-def folding(name: Literal["variants", "classes"]) -> NDArray[np.uint32]:
-    """Return, for each code point, the one that stands for it, shape (0x110000,)."""
-    table = np.arange(NUM_CODEPOINTS, dtype=np.uint32)
+def _folding(name: Table) -> NDArray[np.uint32]:
+    folding = np.arange(NUM_CODEPOINTS, dtype=np.uint32)
     for group in groups(name):
-        table[codepoints(group[1:])] = ord(group[0])
-    return table
+        folding[codepoints(group[1:])] = ord(group[0])
+    return folding
 
 
-def fold(text: str, name: Literal["variants", "classes"]) -> str:
-    """Write for each character the one that stands for it."""
-    return as_text(folding(name)[codepoints(text)])
-
-
-def as_text(points: NDArray[np.uint32]) -> str:
-    """Return the text of code points, in the order of their bytes in memory."""
-    return points.tobytes().decode("utf-32-le", "surrogatepass")
+def fold(text: str, name: Table) -> str:
+    """Replace each character by the one that stands for it; the length stays the same."""
+    return as_text(_folding(name)[codepoints(text)])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from poetgen.characters import is_hanzi, mostly_han
 from poetgen.config import TokenKind
-from poetgen.corpus.codepoints import codepoints, count_codepoints
+from poetgen.corpus.codepoints import NUM_CODEPOINTS, codepoints
 from poetgen.corpus.tokens import join_tokens, split_tokens
 
 PAD, START, END, UNK = range(4)
@@ -82,7 +82,7 @@ class Vocabulary:
         return self._table()[codepoints("".join(texts))], lengths
 
     def _table(self) -> NDArray[np.int32]:
-        table = np.full(0x110000, UNK, np.int32)
+        table = np.full(NUM_CODEPOINTS, UNK, np.int32)
         single = [(token, i) for token, i in self._ids.items() if len(token) == 1]
         table[[ord(token) for token, _ in single]] = [i for _, i in single]
         return table
@@ -107,7 +107,7 @@ class Vocabulary:
 def count_tokens(texts: Sequence[str], kind: TokenKind = "char") -> Counter[str]:
     """Count the tokens of all texts."""
     if kind == "char":
-        counts = count_codepoints(texts)
+        counts = np.bincount(codepoints("".join(texts)))
         return Counter({chr(i): int(counts[i]) for i in np.flatnonzero(counts)})
     return Counter(token for text in texts for token in split_tokens(text, kind))
 

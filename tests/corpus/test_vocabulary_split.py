@@ -115,6 +115,11 @@ def test_the_vocabulary_depends_on_counts_alone_not_on_the_order_of_poems(texts,
     assert list(tokens) == sorted(tokens, key=lambda char: (-counts[char], char))
 
 
+@given(st.lists(st.text(st.characters() | st.sampled_from("日\ud800\U0002f800"))))
+def test_every_character_is_counted(texts):
+    assert count_tokens(texts) == Counter("".join(texts))
+
+
 def test_scripts_are_converted_and_keep_keeps():
     both = [SIMPLIFIED, TRADITIONAL]
     assert convert_all(both, "simplified") == [SIMPLIFIED] * 2
