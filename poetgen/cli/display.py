@@ -6,7 +6,6 @@ import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
@@ -17,6 +16,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
+    TaskID,
     TaskProgressColumn,
     TextColumn,
     TimeRemainingColumn,
@@ -83,42 +83,46 @@ def perplexity(loss: float) -> float:
     return math.exp(min(loss, 99.0))
 
 
-def counting(console: Console, what: str) -> AbstractContextManager[Counter]:
-    """Show a bar that counts files while the block runs."""
-    return _counter(console, what, MofNCompleteColumn())
+class PreparingDisplay:
+    """Shows how far a preparation is: the bytes of each corpus fetched, then the files read."""
 
+    def __init__(self, console: Console) -> None:
+        """Show nothing yet."""
 
-def downloading(console: Console, what: str) -> AbstractContextManager[Counter]:
-    """Show a bar that counts bytes while the block runs."""
-    return _counter(console, f"Fetching {what}", DownloadColumn(), TransferSpeedColumn())
+        def bar(*columns: ProgressColumn) -> Progress:
+            what = TextColumn("{task.description}", markup=False)
+            return Progress(what, BarColumn(), *columns, TimeRemainingColumn(), console=console)
 
+        self._fetching = bar(DownloadColumn(), TransferSpeedColumn())
+        self._reading = bar(MofNCompleteColumn())
+        self._tasks: dict[str, TaskID] = {}
+        self._is_live = console.is_terminal and not console.quiet
+        bars = Group(self._fetching, self._reading)
+        self._screen = Live(bars, console=console, transient=True)
 
-@contextmanager
-def _counter(console: Console, what: str, *columns: ProgressColumn) -> Iterator[Counter]:
-    bar = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        *columns,
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal or console.quiet,
-    )
-    with bar:
-        yield Counter(bar, what)
+    def __enter__(self) -> PreparingDisplay:
+        """Begin to show."""
+        if self._is_live:
+            self._screen.start()
+        return self
 
+    def __exit__(self, *exception: object) -> None:
+        """Remove the bars."""
+        if self._is_live:
+            self._screen.stop()
 
-class Counter:
-    """Called with (done, total) now and then: of files, or of bytes."""
+    def on_fetch(self, source: str, done: int, total: int) -> None:
+        """Show the bytes of a named corpus."""
+        self._move(self._fetching, f"Fetching {source}", done, total)
 
-    def __init__(self, bar: Progress, what: str) -> None:
-        """Count ``what`` on ``bar``."""
-        self._bar = bar
-        self._task = bar.add_task(what, total=None)
+    def on_file(self, done: int, total: int) -> None:
+        """Show the files that were read."""
+        self._move(self._reading, "Reading", done, total)
 
-    def __call__(self, done: int, total: int) -> None:
-        """Move the bar."""
-        self._bar.update(self._task, completed=done, total=total)
+    def _move(self, bar: Progress, what: str, done: int, total: int) -> None:
+        if what not in self._tasks:
+            self._tasks[what] = bar.add_task(what)
+        bar.update(self._tasks[what], completed=done, total=total)
 
 
 class TrainingDisplay:

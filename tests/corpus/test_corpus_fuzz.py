@@ -1,14 +1,18 @@
 """Corpus folders that were damaged or made up: the same corpus is loaded, or none."""
 
+import dataclasses
 import json
+import os
 import random
+import shutil
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from poetgen.corpus import corpus as module
-from poetgen.corpus.corpus import Poems, fingerprint_of, load_corpus, save_corpus
+from poetgen.corpus.corpus import Poems, fingerprint_of
+from poetgen.corpus.folder import load_corpus, save_corpus
 from poetgen.corpus.split import SPLITS
 from poetgen.corpus.vocabulary import END, PAD, START, Vocabulary
 from poetgen.errors import CorpusError, ExistsError
@@ -91,7 +95,7 @@ def content_of(loaded):
         [(poems.tokens.tobytes(), poems.offsets.tobytes()) for poems in loaded.splits.values()],
         [(poems.tokens.dtype, poems.offsets.dtype) for poems in loaded.splits.values()],
         loaded.fingerprint,
-        loaded.meta,
+        (loaded.settings, loaded.min_count, loaded.provenance, loaded.report),
     )
 
 
@@ -245,10 +249,10 @@ def kill_at(moment, monkeypatch):
         return run
 
     for owner, names in (
-        (module.np, ["save"]),
-        (module.os, ["replace"]),
-        (module.shutil, ["rmtree"]),
-        (module.Path, ["rename", "mkdir", "rmdir", "write_bytes"]),
+        (np, ["save"]),
+        (os, ["replace"]),
+        (shutil, ["rmtree"]),
+        (Path, ["rename", "mkdir", "rmdir", "write_bytes"]),
     ):
         for name in names:
             monkeypatch.setattr(owner, name, dying(getattr(owner, name)))
@@ -259,18 +263,15 @@ def test_a_prepare_that_is_killed_leaves_a_whole_corpus_and_no_litter(
     small_corpus, tmp_path, monkeypatch, is_new
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(module, "sync", lambda path: None)  # takes most of the time
+    monkeypatch.setattr(os, "fsync", lambda handle: None)  # takes most of the time
     folder = tmp_path / "corpora" / "x"
-    other = module.Corpus(
-        **{
-            **{name: getattr(small_corpus, name) for name in small_corpus.__slots__},
-            "meta": {**small_corpus.meta, "name": "other"},
-        }
-    )
-    (tmp_path / "corpora").mkdir()
+    report = dataclasses.replace(small_corpus.report, read=999)
+    other = dataclasses.replace(small_corpus, report=report)
+    save_corpus(small_corpus, folder)
+    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
     seen = set()
     for moment in range(100):
-        module.shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder)
         if not is_new:
             save_corpus(small_corpus, folder)
         with monkeypatch.context() as patch:
@@ -286,13 +287,12 @@ def test_a_prepare_that_is_killed_leaves_a_whole_corpus_and_no_litter(
             assert ".x" not in error.value.advice
         else:
             assert find_corpus("x").samefile(folder)
-            seen.add(load_corpus(folder).meta["name"])
+            seen.add(load_corpus(folder).report.read)
         save_corpus(small_corpus, folder, force=True)
-        assert load_corpus(folder).meta["name"] == small_corpus.meta["name"]
-        assert {path.name for path in folder.iterdir()} == module._FILES
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
         assert [path.name for path in folder.parent.iterdir()] == ["x"]
     assert 9 < moment < 99
-    assert seen == ({"other"} if is_new else {"other", "small"})
+    assert seen == ({999} if is_new else {999, 60})
 
 
 def test_of_two_that_prepare_one_new_name_at_once_one_is_told(small_corpus, tmp_path):

@@ -16,13 +16,13 @@ from poetgen.config import PrepareConfig
 from poetgen.corpus.corpus import (
     Corpus,
     Poems,
+    Provenance,
     encode_poems,
     fingerprint_of,
-    load_corpus,
-    save_corpus,
     unknown_share,
 )
-from poetgen.corpus.prepare import prepare
+from poetgen.corpus.folder import load_corpus, save_corpus
+from poetgen.corpus.prepare import build_corpus
 from poetgen.corpus.script import to_traditional
 from poetgen.corpus.split import SPLITS, identity, split_of
 from poetgen.corpus.vocabulary import END, START, UNK, Vocabulary
@@ -74,8 +74,8 @@ def content(folder):
 def assert_same_corpus(one: Corpus, other: Corpus):
     assert one.vocabulary.tokens == other.vocabulary.tokens
     assert one.fingerprint == other.fingerprint
-    assert one.meta == other.meta
-    assert one.script == other.script
+    for name in ("settings", "min_count", "is_prose", "provenance", "report"):
+        assert getattr(one, name) == getattr(other, name)
     for split in SPLITS:
         np.testing.assert_array_equal(one.splits[split].tokens, other.splits[split].tokens)
         np.testing.assert_array_equal(one.splits[split].offsets, other.splits[split].offsets)
@@ -83,7 +83,7 @@ def assert_same_corpus(one: Corpus, other: Corpus):
 
 
 def test_every_poem_is_in_exactly_one_split_and_in_the_one_of_its_hash(source):
-    corpus = prepare([source], "small", PrepareConfig(min_count=1)).corpus
+    corpus = build_corpus([source], "small", PrepareConfig(min_count=1)).corpus
     written = [line.split(":")[1] for line in source.read_text(encoding="utf-8").splitlines()]
     assert sorted(all_poems(corpus)) == sorted(written)
     for split, poems in poems_by_split(corpus).items():
@@ -92,13 +92,13 @@ def test_every_poem_is_in_exactly_one_split_and_in_the_one_of_its_hash(source):
 
 def test_preparing_twice_gives_the_same_bytes(source, tmp_path):
     for number in (1, 2):
-        corpus = prepare([source], "small", PrepareConfig()).corpus
+        corpus = build_corpus([source], "small", PrepareConfig()).corpus
         save_corpus(corpus, tmp_path / str(number) / "small")
     assert content(tmp_path / "1" / "small") == content(tmp_path / "2" / "small")
 
 
 def test_saving_and_loading_changes_nothing(source, tmp_path):
-    corpus = prepare([source], "small", PrepareConfig(script="traditional")).corpus
+    corpus = build_corpus([source], "small", PrepareConfig(script="traditional")).corpus
     save_corpus(corpus, tmp_path / "corpora" / "small")
     loaded = load_corpus(tmp_path / "corpora" / "small")
     assert loaded.name == "small"
@@ -108,10 +108,10 @@ def test_saving_and_loading_changes_nothing(source, tmp_path):
 
 def test_the_split_of_a_poem_does_not_depend_on_what_stands_beside_it(source, tmp_path):
     rules = PrepareConfig(min_count=1)
-    alone = poems_by_split(prepare([source], "a", rules).corpus)
+    alone = poems_by_split(build_corpus([source], "a", rules).corpus)
     other = tmp_path / "other.txt"
     write_poems(other, num_poems=80, seed=9)
-    beside = poems_by_split(prepare([other, source], "b", rules).corpus)
+    beside = poems_by_split(build_corpus([other, source], "b", rules).corpus)
     for split in SPLITS:
         assert set(alone[split]) <= set(beside[split])
 
@@ -122,10 +122,10 @@ def test_the_same_poems_in_traditional_script_and_other_marks_are_split_alike(so
     assert text != source.read_text(encoding="utf-8")
     other.write_text(text.replace("，", "；"), encoding="utf-8")
     rules = PrepareConfig(min_count=1)
-    one, two = (poems_by_split(prepare([path], "x", rules).corpus) for path in (source, other))
+    one, two = (poems_by_split(build_corpus([path], "x", rules).corpus) for path in (source, other))
     for split in SPLITS:
         assert [hanzi_only(poem) for poem in one[split]] == [hanzi_only(p) for p in two[split]]
-    both = prepare([source, other], "both", rules)
+    both = build_corpus([source, other], "both", rules)
     assert Counter(entry.reason for entry in both.dropped) == {"duplicate": 60}
 
 
@@ -140,7 +140,7 @@ def test_the_script_asked_for_is_the_script_of_the_corpus(source, tmp_path):
     }
     path = write(tmp_path / "mixed.txt", *mixed)
     for script, texts in wanted.items():
-        corpus = prepare([path], "x", PrepareConfig(script=script, min_count=1)).corpus
+        corpus = build_corpus([path], "x", PrepareConfig(script=script, min_count=1)).corpus
         assert corpus.script == script
         assert sorted(all_poems(corpus)) == sorted(texts)
 
@@ -158,13 +158,13 @@ def test_nothing_is_dropped_without_a_reason(tmp_path):
         "empty": "（此首不录）",
     }
     path = write(tmp_path / "poems.txt", *poems, *bad.values())
-    prepared = prepare([path], "x", PrepareConfig(max_chars=100))
+    prepared = build_corpus([path], "x", PrepareConfig(max_chars=100))
     assert {entry.reason: entry.poem.text for entry in prepared.dropped} == bad
     assert all(entry.poem.title == "题" for entry in prepared.dropped)
-    report = prepared.corpus.meta["report"]
-    assert report["read"] == 40
-    assert report["dropped"] == dict.fromkeys(sorted(bad), 1)
-    assert sum(report["kept"].values()) == 32
+    report = prepared.corpus.report
+    assert report.read == 40
+    assert report.dropped == dict.fromkeys(sorted(bad), 1)
+    assert sum(report.kept.values()) == 32
     assert sorted(all_poems(prepared.corpus)) == sorted(poems)
 
 
@@ -176,22 +176,22 @@ def test_nobody_is_not_an_author_that_was_asked_for(tmp_path):
     ]
     (tmp_path / "p.txt").write_text("".join(lines), encoding="utf-8")
     for authors in ("李白,", "，李白", "李白、 "):
-        prepared = prepare([tmp_path / "p.txt"], "x", PrepareConfig(authors=authors))
-        assert sum(prepared.corpus.meta["report"]["kept"].values()) == 2
+        prepared = build_corpus([tmp_path / "p.txt"], "x", PrepareConfig(authors=authors))
+        assert sum(prepared.corpus.report.kept.values()) == 2
         assert {entry.poem.text for entry in prepared.dropped}.isdisjoint([poems[0], poems[4]])
-    both = prepare([tmp_path / "p.txt"], "x", PrepareConfig(authors="李白,杜甫", min_count=1))
+    both = build_corpus([tmp_path / "p.txt"], "x", PrepareConfig(authors="李白,杜甫", min_count=1))
     assert len(both.dropped) == 4
     with pytest.raises(SettingError, match="no author"):
-        prepare([tmp_path / "p.txt"], "x", PrepareConfig(authors=" , "))
+        build_corpus([tmp_path / "p.txt"], "x", PrepareConfig(authors=" , "))
 
 
 def test_a_poem_of_just_the_longest_length_is_kept(tmp_path):
     poems = [*drawn(4, "train"), *drawn(1, "validation")]
     path = write(tmp_path / "poems.txt", *poems)
     size = len(poems[0])
-    assert prepare([path], "x", PrepareConfig(max_chars=size)).dropped == []
+    assert build_corpus([path], "x", PrepareConfig(max_chars=size)).dropped == []
     with pytest.raises(SourceError, match="5 too long"):
-        prepare([path], "x", PrepareConfig(max_chars=size - 1))
+        build_corpus([path], "x", PrepareConfig(max_chars=size - 1))
 
 
 def test_the_vocabulary_is_learnt_from_the_training_poems_alone(tmp_path):
@@ -202,22 +202,24 @@ def test_the_vocabulary_is_learnt_from_the_training_poems_alone(tmp_path):
     while split_of(identity(strange)) != "validation" or len(strange) < 8:
         strange = "".join(rng.choice(novel) for _ in range(10)) + "。"
     path = write(tmp_path / "poems.txt", *train, strange)
-    corpus = prepare([path], "x", PrepareConfig(min_count=1)).corpus
+    corpus = build_corpus([path], "x", PrepareConfig(min_count=1)).corpus
     assert not set(novel) & set(corpus.vocabulary.tokens)
     assert set(corpus.vocabulary.tokens) == set("".join(train))
     [poem] = corpus.splits["validation"]
     assert np.count_nonzero(poem == UNK) == 10
-    assert corpus.meta["report"]["unknown_share"]["validation"] == 10 / 12
+    assert corpus.report.unknown_share["validation"] == 10 / 12
 
 
 def test_rare_characters_are_unknown(tmp_path):
     poems = [*drawn(8, "train"), *drawn(1, "validation")]
-    corpus = prepare([write(tmp_path / "p.txt", *poems)], "x", PrepareConfig(min_count=6)).corpus
+    corpus = build_corpus(
+        [write(tmp_path / "p.txt", *poems)], "x", PrepareConfig(min_count=6)
+    ).corpus
     counts = Counter("".join(poems[:8]))
     assert set(corpus.vocabulary.tokens) == {char for char in counts if counts[char] >= 6}
     share = sum(n for n in counts.values() if n < 6) / (counts.total() + 8)
     assert share > 0
-    assert corpus.meta["report"]["unknown_share"]["train"] == pytest.approx(share)
+    assert corpus.report.unknown_share["train"] == pytest.approx(share)
 
 
 @pytest.mark.parametrize("split", SPLITS)
@@ -226,7 +228,7 @@ def test_a_small_collection_has_something_to_learn_from_and_to_validate_on(
     tmp_path, split, num_poems
 ):
     poems = drawn(num_poems, split)
-    kept = prepare([write(tmp_path / "p.txt", *poems)], "x", PrepareConfig()).corpus.splits
+    kept = build_corpus([write(tmp_path / "p.txt", *poems)], "x", PrepareConfig()).corpus.splits
     assert len(kept["train"]) >= 1
     assert len(kept["validation"]) >= 1
     assert sum(map(len, kept.values())) == num_poems
@@ -238,7 +240,7 @@ def test_the_poem_that_a_small_collection_holds_out_is_the_same_in_any_order(tmp
     chosen = set()
     for seed in range(4):
         shuffled = random.Random(seed).sample(poems, len(poems))
-        corpus = prepare([write(tmp_path / "p.txt", *shuffled)], "x", rules).corpus
+        corpus = build_corpus([write(tmp_path / "p.txt", *shuffled)], "x", rules).corpus
         [poem] = corpus.splits["validation"]
         chosen.add(corpus.vocabulary.decode(poem))
         assert len(corpus.splits["train"]) == 8
@@ -248,7 +250,7 @@ def test_the_poem_that_a_small_collection_holds_out_is_the_same_in_any_order(tmp
 @pytest.mark.parametrize("poems", [[POEM], [POEM, POEM.replace("，", "、")], ["日月。", POEM]])
 def test_fewer_than_two_poems_are_too_few(tmp_path, poems):
     with pytest.raises(SourceError, match="Only 1 poem can be used"):
-        prepare([write(tmp_path / "p.txt", *poems)], "x", PrepareConfig())
+        build_corpus([write(tmp_path / "p.txt", *poems)], "x", PrepareConfig())
 
 
 def test_every_file_is_reported_and_its_provenance_is_kept(source, tmp_path):
@@ -257,27 +259,27 @@ def test_every_file_is_reported_and_its_provenance_is_kept(source, tmp_path):
     for number in (1, 2, 10):
         write_poems(folder / f"{number}.txt", num_poems=number + 4, seed=number)
     calls = []
-    prepared = prepare(
+    prepared = build_corpus(
         [source, folder], "x", PrepareConfig(), on_file=lambda *call: calls.append(call)
     )
     assert calls == [(1, 4), (2, 4), (3, 4), (4, 4)]
     paths = [source, *(folder / f"{number}.txt" for number in (1, 2, 10))]
-    assert prepared.corpus.meta["provenance"] == [
-        {
-            "file": path.name,
-            "format": "title-content",
-            "encoding": "utf-8",
-            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-            "lines": n,
-            "poems": n,
-        }
+    assert prepared.corpus.provenance == [
+        Provenance(
+            file=path.name,
+            sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+            poems=n,
+            format="title-content",
+            encoding="utf-8",
+            lines=n,
+        )
         for path, n in zip(paths, (60, 5, 6, 14), strict=True)
     ]
 
 
 def test_the_fingerprint_follows_from_what_is_learnt_and_from_nothing_else(source, tmp_path):
     def fingerprint(path, **rules):
-        return prepare([path], "any", PrepareConfig(**rules)).corpus.fingerprint
+        return build_corpus([path], "any", PrepareConfig(**rules)).corpus.fingerprint
 
     lines = source.read_text(encoding="utf-8").splitlines()
     renamed = tmp_path / "renamed.txt"
@@ -351,12 +353,13 @@ def test_a_corpus_is_replaced_only_by_force_and_then_wholly(small_corpus, tmp_pa
     folder = tmp_path / "corpora" / "x"
     save_corpus(small_corpus, folder)
     before = content(folder)
-    other = dataclasses.replace(small_corpus, meta={**small_corpus.meta, "name": "other"})
+    report = dataclasses.replace(small_corpus.report, read=999)
+    other = dataclasses.replace(small_corpus, report=report)
     with pytest.raises(ExistsError, match="already there"):
         save_corpus(other, folder)
     assert content(folder) == before
     save_corpus(other, folder, force=True)
-    assert load_corpus(folder).meta["name"] == "other"
+    assert load_corpus(folder).report == report
     assert [path.name for path in folder.parent.iterdir()] == ["x"]
 
 
@@ -379,7 +382,8 @@ def test_a_write_that_fails_leaves_the_old_corpus_and_nothing_beside_it(small_co
     folder = tmp_path / "corpora" / "x"
     save_corpus(small_corpus, folder)
     before = content(folder)
-    unwritable = dataclasses.replace(small_corpus, meta={"what": object()})
+    report = dataclasses.replace(small_corpus.report, read=object())
+    unwritable = dataclasses.replace(small_corpus, report=report)
     with pytest.raises(TypeError):
         save_corpus(unwritable, folder, force=True)
     assert content(folder) == before
@@ -430,14 +434,14 @@ def test_no_pickle_in_a_corpus_is_ever_loaded(small_corpus, tmp_path):
 
 @needs_tang
 def test_nearly_all_tang_poems_are_kept_and_the_rest_is_accounted_for(tang_corpus):
-    report = tang_corpus.meta["report"]
-    kept = sum(report["kept"].values())
+    report = tang_corpus.report
+    kept = sum(report.kept.values())
     # Poems that differ from another one in a few characters are no loss.
-    assert 55_000 <= kept + report["dropped"].get("near-duplicate", 0) <= 56_000
-    assert kept + sum(report["dropped"].values()) == report["read"] == 57_607
-    assert len(tang_corpus.meta["provenance"]) == 58
+    assert 55_000 <= kept + report.dropped.get("near-duplicate", 0) <= 56_000
+    assert kept + sum(report.dropped.values()) == report.read == 57_607
+    assert len(tang_corpus.provenance) == 58
     for split in ("validation", "test"):
-        assert 0.02 < report["kept"][split] / kept < 0.03
+        assert 0.02 < report.kept[split] / kept < 0.03
 
 
 @needs_tang
@@ -467,6 +471,6 @@ def test_tang_poems_are_characters_and_marks_and_hardly_any_is_unknown(tang_corp
 def test_a_vocabulary_that_would_be_empty_is_refused(source):
     most = len(source.read_text("utf-8"))
     with pytest.raises(SettingError) as caught:
-        prepare([source], "few", PrepareConfig(min_count=most))
+        build_corpus([source], "few", PrepareConfig(min_count=most))
     assert "--min-count" in caught.value.advice
     assert str(most) in caught.value.problem

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from poetgen.config import PrepareConfig
 from poetgen.corpus.cleaning import letters_only
-from poetgen.corpus.prepare import prepare
+from poetgen.corpus.prepare import build_corpus
 from poetgen.corpus.tokens import join_tokens, split_tokens
 from poetgen.corpus.vocabulary import END, PAD, START, build_vocabulary, count_tokens
 from poetgen.errors import SettingError
@@ -44,7 +44,7 @@ def test_encoding_all_texts_at_once_is_encoding_each(texts, kind):
 def test_a_corpus_of_words_has_words_for_tokens(tmp_path):
     lines = [f"the {beast} sat on the {place}." for beast in ("cat", "dog") for place in "xyz"]
     (tmp_path / "t.txt").write_text("\n\n".join(lines), encoding="utf-8")
-    corpus = prepare([tmp_path / "t.txt"], "t", PrepareConfig(tokens="word")).corpus
+    corpus = build_corpus([tmp_path / "t.txt"], "t", PrepareConfig(tokens="word")).corpus
     assert {"the", "cat", "."} <= set(corpus.vocabulary.tokens)
     assert corpus.vocabulary.decode(corpus.splits["train"][0].tolist()) in lines
 
@@ -55,7 +55,7 @@ def test_verse_that_is_parted_into_words_has_those_for_tokens(tmp_path, format):
     title, end = ("题:", "\n") if format == "title-content" else ("", "\n\n")
     (tmp_path / "t.txt").write_text(end.join(title + poem for poem in poems), encoding="utf-8")
     rules = PrepareConfig(tokens="word", format=format, min_count=1)
-    corpus = prepare([tmp_path / "t.txt"], "t", rules).corpus
+    corpus = build_corpus([tmp_path / "t.txt"], "t", rules).corpus
     assert {"床前", "明月", "光", "，", "地上", "霜", "。"} <= set(corpus.vocabulary.tokens)
     written = {corpus.vocabulary.decode(poem) for poems in corpus.splits.values() for poem in poems}
     assert written == set(poems)
@@ -65,7 +65,7 @@ def test_verse_without_blanks_has_no_words(tmp_path):
     lines = [f"床前明月{a}，疑是地上{b}。" for a in "光山水" for b in "霜天"]
     (tmp_path / "t.txt").write_text("\n\n".join(lines), encoding="utf-8")
     with pytest.raises(SettingError, match="no blanks between words"):
-        prepare([tmp_path / "t.txt"], "t", PrepareConfig(tokens="word"))
+        build_corpus([tmp_path / "t.txt"], "t", PrepareConfig(tokens="word"))
 
 
 @given(st.text())
@@ -78,10 +78,10 @@ def test_letters_only_leaves_letters_single_blanks_and_lines(text):
 
 @needs_english
 def test_the_time_machine_has_the_figures_of_the_book():
-    corpus = prepare([TIME_MACHINE], "t", PrepareConfig(letters_only=True)).corpus
-    report = corpus.meta["report"]
-    assert report["num_chars"] == 170_580
-    assert report["num_lines"] == 3_221
+    corpus = build_corpus([TIME_MACHINE], "t", PrepareConfig(letters_only=True)).corpus
+    report = corpus.report
+    assert report.num_chars == 170_580
+    assert report.num_lines == 3_221
     assert set(corpus.vocabulary.tokens) == set("abcdefghijklmnopqrstuvwxyz ")
     assert len(corpus.vocabulary) == 28 + len({PAD, START, END})
 
