@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poetgen.characters import LINE_MARKS, hanzi_only, is_hanzi, mostly_han
-from poetgen.corpus.cleaning import MAX_LINE_HANZI, MIN_HANZI, clean
+from poetgen.corpus.cleaning import MAX_LINE_HANZI, MIN_HANZI, clean, letters_only
 from poetgen.reading import find_files, read_poems
 from tests.real_data import TANG, needs_tang
 
@@ -227,6 +227,14 @@ def test_other_text_keeps_its_lines_and_single_spaces():
     assert clean("  To be,\tor  not \r\nto be: \r\n\r\nthat is\rthe question  ").text == (
         "To be, or not\nto be:\n\nthat is\nthe question"
     )
+
+
+@given(st.text())
+def test_letters_only_leaves_letters_single_blanks_and_lines(text):
+    cleaned = letters_only(text)
+    assert cleaned.count("\n") == text.count("\n")
+    assert set(cleaned) <= set("abcdefghijklmnopqrstuvwxyz \n")
+    assert all(line == line.strip() and "  " not in line for line in cleaned.split("\n"))
 
 
 @needs_tang

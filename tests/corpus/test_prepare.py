@@ -1,33 +1,27 @@
-"""From files to a corpus folder and back: nothing lost, nothing doubled, nothing leaked."""
+"""From sources to a corpus: nothing lost, nothing doubled, nothing leaked."""
 
-import dataclasses
 import hashlib
-import json
 import random
 from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from poetgen.characters import LINE_MARKS, hanzi_only, is_hanzi
 from poetgen.config import PrepareConfig
-from poetgen.corpus.corpus import (
-    Corpus,
-    Poems,
-    Provenance,
-    encode_poems,
-    fingerprint_of,
-    unknown_share,
-)
+from poetgen.corpus.corpus import Corpus, Provenance, unknown_share
 from poetgen.corpus.folder import load_corpus, save_corpus
 from poetgen.corpus.prepare import build_corpus
 from poetgen.corpus.script import to_traditional
 from poetgen.corpus.split import SPLITS, identity, split_of
-from poetgen.corpus.vocabulary import END, START, UNK, Vocabulary
-from poetgen.errors import CorpusError, ExistsError, SettingError, SourceError
-from tests.real_data import needs_tang
+from poetgen.corpus.vocabulary import (
+    END,
+    PAD,
+    START,
+    UNK,
+)
+from poetgen.errors import SettingError, SourceError
+from tests.real_data import TIME_MACHINE, needs_english, needs_tang
 from tests.synthetic import synthetic_poem, write_poems
 
 POEM = "床前明月光，疑是地上霜。"
@@ -297,139 +291,31 @@ def test_the_fingerprint_follows_from_what_is_learnt_and_from_nothing_else(sourc
     assert len(others) == 4
 
 
-@given(st.lists(st.text("日月山水", max_size=9), max_size=7))
-def test_encoded_poems_stand_end_to_end_each_between_start_and_end(texts):
-    vocabulary = Vocabulary("月日水")  # 山 is unknown
-    poems = encode_poems(texts, vocabulary)
-    assert len(poems) == len(texts)
-    spelled = [[START, *vocabulary.encode(text), END] for text in texts]
-    assert [poem.tolist() for poem in poems] == spelled
-    assert poems.tokens.tolist() == [i for poem in spelled for i in poem]
-    assert poems.lengths.tolist() == [len(text) + 1 for text in texts]
-    assert poems.num_targets == sum(len(text) + 1 for text in texts)
-    unknown = "".join(texts).count("山")
-    assert unknown_share(poems) == (unknown / poems.num_targets if texts else 0)
+def test_a_corpus_of_words_has_words_for_tokens(tmp_path):
+    lines = [f"the {beast} sat on the {place}." for beast in ("cat", "dog") for place in "xyz"]
+    (tmp_path / "t.txt").write_text("\n\n".join(lines), encoding="utf-8")
+    corpus = build_corpus([tmp_path / "t.txt"], "t", PrepareConfig(tokens="word")).corpus
+    assert {"the", "cat", "."} <= set(corpus.vocabulary.tokens)
+    assert corpus.vocabulary.decode(corpus.splits["train"][0].tolist()) in lines
 
 
-@pytest.mark.parametrize("num_tokens", [1 << 16, (1 << 16) - 4, (1 << 16) - 3])
-def test_ids_of_a_large_vocabulary_are_not_cut_off(num_tokens):
-    vocabulary = Vocabulary([chr(0x10000 + number) for number in range(num_tokens)])
-    last = vocabulary.tokens[-1]
-    poems = encode_poems([last], vocabulary)
-    assert poems.tokens.tolist() == [START, num_tokens + 3, END]
-    assert vocabulary.decode(poems[0]) == last
+@pytest.mark.parametrize("format", ["plain", "title-content"])
+def test_verse_that_is_parted_into_words_has_those_for_tokens(tmp_path, format):
+    poems = [f"{a} 明月 光，疑是 {b} 霜。" for a in ("床前", "山中", "水") for b in ("地上", "天")]
+    title, end = ("题:", "\n") if format == "title-content" else ("", "\n\n")
+    (tmp_path / "t.txt").write_text(end.join(title + poem for poem in poems), encoding="utf-8")
+    rules = PrepareConfig(tokens="word", format=format, min_count=1)
+    corpus = build_corpus([tmp_path / "t.txt"], "t", rules).corpus
+    assert {"床前", "明月", "光", "，", "地上", "霜", "。"} <= set(corpus.vocabulary.tokens)
+    written = {corpus.vocabulary.decode(poem) for poems in corpus.splits.values() for poem in poems}
+    assert written == set(poems)
 
 
-def test_the_fingerprint_tells_moved_poems_and_moved_borders_apart():
-    vocabulary = Vocabulary("日月")
-
-    def fingerprint(train, validation, vocabulary=vocabulary):
-        splits = {"train": train, "validation": validation, "test": []}
-        return fingerprint_of(
-            vocabulary,
-            {name: encode_poems(texts, vocabulary) for name, texts in splits.items()},
-            {},
-        )
-
-    prints = [
-        fingerprint(["日", "月"], []),
-        fingerprint(["月", "日"], []),
-        fingerprint(["日"], ["月"]),
-        fingerprint(["日月"], []),
-        fingerprint(["日", "月"], [], Vocabulary("月日")),
-    ]
-    assert len(set(prints)) == 5
-    wide = Poems(np.array([START, 4, END], np.uint32), np.array([0, 3]))
-    narrow = Poems(np.array([START, 4, END], np.uint16), np.array([0, 3]))
-    empty = encode_poems([], vocabulary)
-    one, two = (
-        fingerprint_of(vocabulary, {"train": poems, "validation": empty, "test": empty}, {})
-        for poems in (wide, narrow)
-    )
-    assert one == two
-
-
-def test_a_corpus_is_replaced_only_by_force_and_then_wholly(small_corpus, tmp_path):
-    folder = tmp_path / "corpora" / "x"
-    save_corpus(small_corpus, folder)
-    before = content(folder)
-    report = dataclasses.replace(small_corpus.report, read=999)
-    other = dataclasses.replace(small_corpus, report=report)
-    with pytest.raises(ExistsError, match="already there"):
-        save_corpus(other, folder)
-    assert content(folder) == before
-    save_corpus(other, folder, force=True)
-    assert load_corpus(folder).report == report
-    assert [path.name for path in folder.parent.iterdir()] == ["x"]
-
-
-def test_not_even_force_takes_what_is_no_corpus(small_corpus, tmp_path):
-    folder = tmp_path / "corpora" / "x"
-    save_corpus(small_corpus, folder)
-    (folder / "notes.txt").write_text("mine")
-    before = content(folder)
-    with pytest.raises(ExistsError, match=r"notes\.txt"):
-        save_corpus(small_corpus, folder, force=True)
-    assert content(folder) == before
-    file = tmp_path / "corpora" / "y"
-    file.write_text("mine")
-    with pytest.raises(ExistsError, match="more than a corpus"):
-        save_corpus(small_corpus, file, force=True)
-    assert file.read_text() == "mine"
-
-
-def test_a_write_that_fails_leaves_the_old_corpus_and_nothing_beside_it(small_corpus, tmp_path):
-    folder = tmp_path / "corpora" / "x"
-    save_corpus(small_corpus, folder)
-    before = content(folder)
-    report = dataclasses.replace(small_corpus.report, read=object())
-    unwritable = dataclasses.replace(small_corpus, report=report)
-    with pytest.raises(TypeError):
-        save_corpus(unwritable, folder, force=True)
-    assert content(folder) == before
-    with pytest.raises(TypeError):
-        save_corpus(unwritable, folder.parent / "new")
-    assert [path.name for path in folder.parent.iterdir()] == ["x"]
-
-
-@pytest.mark.parametrize(
-    "name", ["corpus.json", "train.tokens.npy", "validation.offsets.npy", "test.tokens.npy"]
-)
-@pytest.mark.parametrize("keep", [None, 7, 100])
-def test_a_corpus_with_a_missing_or_cut_file_is_refused(small_corpus, tmp_path, name, keep):
-    folder = tmp_path / "cut"
-    save_corpus(small_corpus, folder)
-    data = (folder / name).read_bytes()
-    (folder / name).unlink()
-    if keep is not None:
-        (folder / name).write_bytes(data[:keep])
-    with pytest.raises(CorpusError, match="not a whole corpus") as error:
-        load_corpus(folder)
-    assert "poetgen prepare SOURCE --name cut --force" in error.value.advice
-
-
-def test_what_is_no_corpus_is_refused(tmp_path):
-    for folder in (tmp_path, tmp_path / "nothing"):
-        with pytest.raises(CorpusError, match="not a whole corpus"):
-            load_corpus(folder)
-
-
-def test_a_corpus_of_another_format_version_is_refused(small_corpus, tmp_path):
-    folder = tmp_path / "new"
-    save_corpus(small_corpus, folder)
-    path = folder / "corpus.json"
-    meta = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**meta, "format_version": 99}), encoding="utf-8")
-    with pytest.raises(CorpusError, match="format version 99"):
-        load_corpus(folder)
-
-
-def test_no_pickle_in_a_corpus_is_ever_loaded(small_corpus, tmp_path):
-    folder = tmp_path / "pickled"
-    save_corpus(small_corpus, folder)
-    np.save(folder / "train.offsets.npy", np.array([object()]), allow_pickle=True)
-    with pytest.raises(CorpusError):
-        load_corpus(folder)
+def test_verse_without_blanks_has_no_words(tmp_path):
+    lines = [f"床前明月{a}，疑是地上{b}。" for a in "光山水" for b in "霜天"]
+    (tmp_path / "t.txt").write_text("\n\n".join(lines), encoding="utf-8")
+    with pytest.raises(SettingError, match="no blanks between words"):
+        build_corpus([tmp_path / "t.txt"], "t", PrepareConfig(tokens="word"))
 
 
 @needs_tang
@@ -474,3 +360,13 @@ def test_a_vocabulary_that_would_be_empty_is_refused(source):
         build_corpus([source], "few", PrepareConfig(min_count=most))
     assert "--min-count" in caught.value.advice
     assert str(most) in caught.value.problem
+
+
+@needs_english
+def test_the_time_machine_has_the_figures_of_the_book():
+    corpus = build_corpus([TIME_MACHINE], "t", PrepareConfig(letters_only=True)).corpus
+    report = corpus.report
+    assert report.num_chars == 170_580
+    assert report.num_lines == 3_221
+    assert set(corpus.vocabulary.tokens) == set("abcdefghijklmnopqrstuvwxyz ")
+    assert len(corpus.vocabulary) == 28 + len({PAD, START, END})

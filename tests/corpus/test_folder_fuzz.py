@@ -1,12 +1,7 @@
 """Corpus folders that were damaged or made up: the same corpus is loaded, or none."""
 
-import dataclasses
 import json
-import os
 import random
-import shutil
-import threading
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +9,13 @@ import pytest
 from poetgen.corpus.corpus import Poems, fingerprint_of
 from poetgen.corpus.folder import load_corpus, save_corpus
 from poetgen.corpus.split import SPLITS
-from poetgen.corpus.vocabulary import END, PAD, START, Vocabulary
-from poetgen.errors import CorpusError, ExistsError
-from poetgen.places import find_corpus
+from poetgen.corpus.vocabulary import (
+    END,
+    PAD,
+    START,
+    Vocabulary,
+)
+from poetgen.errors import CorpusError
 
 ODD = [None, True, -1, 0, 2**70, 1.5, "", "x" * 5000, [], {}, [[]], float("inf"), "word", "日"]
 DEEP = b"[" * 200_000
@@ -229,87 +228,3 @@ def test_a_doubled_token_asks_for_the_corpus_again_and_not_for_a_model(folder):
     with pytest.raises(CorpusError, match="appears twice") as error:
         load_corpus(folder)
     assert "model" not in error.value.problem + error.value.advice
-
-
-class KilledError(BaseException):
-    """What a process does after SIGKILL: nothing any more."""
-
-
-def kill_at(moment, monkeypatch):
-    """Let the process end just before its ``moment``-th change of the disk."""
-    left = [moment]
-
-    def dying(change):
-        def run(*args, **kwargs):
-            left[0] -= 1
-            if left[0] < 0:
-                raise KilledError
-            return change(*args, **kwargs)
-
-        return run
-
-    for owner, names in (
-        (np, ["save"]),
-        (os, ["replace"]),
-        (shutil, ["rmtree"]),
-        (Path, ["rename", "mkdir", "rmdir", "write_bytes"]),
-    ):
-        for name in names:
-            monkeypatch.setattr(owner, name, dying(getattr(owner, name)))
-
-
-@pytest.mark.parametrize("is_new", [False, True])
-def test_a_prepare_that_is_killed_leaves_a_whole_corpus_and_no_litter(
-    small_corpus, tmp_path, monkeypatch, is_new
-):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(os, "fsync", lambda handle: None)  # takes most of the time
-    folder = tmp_path / "corpora" / "x"
-    report = dataclasses.replace(small_corpus.report, read=999)
-    other = dataclasses.replace(small_corpus, report=report)
-    save_corpus(small_corpus, folder)
-    whole = {path.name: path.read_bytes() for path in folder.iterdir()}
-    seen = set()
-    for moment in range(100):
-        shutil.rmtree(folder)
-        if not is_new:
-            save_corpus(small_corpus, folder)
-        with monkeypatch.context() as patch:
-            kill_at(moment, patch)
-            try:
-                save_corpus(other, folder, force=True)
-                break
-            except KilledError:
-                pass
-        if is_new and not folder.exists():
-            with pytest.raises(CorpusError) as error:
-                find_corpus("x")
-            assert ".x" not in error.value.advice
-        else:
-            assert find_corpus("x").samefile(folder)
-            seen.add(load_corpus(folder).report.read)
-        save_corpus(small_corpus, folder, force=True)
-        assert {path.name: path.read_bytes() for path in folder.iterdir()} == whole
-        assert [path.name for path in folder.parent.iterdir()] == ["x"]
-    assert 9 < moment < 99
-    assert seen == ({999} if is_new else {999, 60})
-
-
-def test_of_two_that_prepare_one_new_name_at_once_one_is_told(small_corpus, tmp_path):
-    barrier, outcomes = threading.Barrier(2), []
-
-    def save():
-        barrier.wait()
-        try:
-            save_corpus(small_corpus, tmp_path / "corpora" / "x")
-            outcomes.append(None)
-        except ExistsError as error:
-            outcomes.append(error.advice)
-
-    threads = [threading.Thread(target=save) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(outcomes, key=str) == ["Give --force to replace it, or another --name.", None]
-    assert [path.name for path in (tmp_path / "corpora").iterdir()] == ["x"]
