@@ -61,10 +61,10 @@ def prepare(
     [bold]poetgen prepare poems.txt --name mine[/bold]
     """
     from poetgen.cli.display import make_console
-    from poetgen.corpus.prepare import corpus_name, default_folder
+    from poetgen.corpus.prepare import corpus_name
 
     name = corpus_name(sources, name)
-    folder = default_folder(name)
+    folder = Path("corpora") / name
     if list_dropped is not None:
         _ensure_list(list_dropped, [*sources, str(folder)], force)
     console = make_console(quiet)

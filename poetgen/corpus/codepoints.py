@@ -1,4 +1,4 @@
-"""Texts as arrays of code points, for tables that hold a value for each."""
+"""Texts as arrays of code points, for look-ups of all characters at once."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -77,11 +76,9 @@ def ensure_free(folder: Path, *, force: bool) -> None:
     """
     if not os.path.lexists(folder):
         return
-    others = (
-        [path.name for path in folder.iterdir() if path.name not in {*_FILES, _NEW, _READY}]
-        if (folder.is_dir() and not folder.is_symlink())
-        else [folder.name]
-    )
+    others = [folder.name]
+    if folder.is_dir() and not folder.is_symlink():
+        others = sorted({path.name for path in folder.iterdir()} - {*_FILES, _NEW, _READY})
     if others:
         raise ExistsError(
             f"{folder} holds more than a corpus: {others[0]}. It is never replaced.",
@@ -96,12 +93,12 @@ def ensure_free(folder: Path, *, force: bool) -> None:
 def save_corpus(corpus: Corpus, folder: Path, *, force: bool = False) -> None:
     """Write a corpus folder whole or not at all.
 
-    A new folder appears by one rename. In one that is there, the new files are gathered in a
-    folder inside, and one rename declares them valid; then they are moved to their places. So
-    there is a whole corpus at any moment, whenever the process may end.
+    A new folder appears by one rename. In a folder that exists, the new files are written to a
+    folder inside, one rename declares them valid, and then they are moved to their places. So
+    there is a whole corpus at any moment, whenever the process may be killed.
 
     Raises:
-        ExistsError: the folder is there and ``force`` is not given, or is no corpus.
+        ExistsError: the folder is there and ``force`` is not given, or is not a corpus.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with alone_in(folder.parent):
@@ -130,27 +127,26 @@ def _write(corpus: Corpus, folder: Path) -> None:
     for split, poems in corpus.splits.items():
         np.save(folder / f"{split}.tokens.npy", poems.tokens)
         np.save(folder / f"{split}.offsets.npy", poems.offsets)
-    about = asdict(
-        _About(
-            FORMAT_VERSION,
-            corpus.name,
-            corpus.fingerprint,
-            corpus.is_prose,
-            replace(corpus.settings, min_count=corpus.min_count),
-            changed_rules(corpus.settings, corpus.is_prose),
-            list(corpus.provenance),
-            corpus.report,
-            list(corpus.vocabulary.tokens),
-        )
+    about = _About(
+        format_version=FORMAT_VERSION,
+        name=corpus.name,
+        fingerprint=corpus.fingerprint,
+        prose=corpus.is_prose,
+        rules=replace(corpus.settings, min_count=corpus.min_count),
+        changed_rules=changed_rules(corpus.settings, corpus.is_prose),
+        provenance=list(corpus.provenance),
+        report=corpus.report,
+        vocabulary=list(corpus.vocabulary.tokens),
     )
-    about["checksum"] = _checksum_of(about)
-    (folder / "corpus.json").write_bytes(_as_json(about) + b"\n")
+    values = asdict(about)
+    values["checksum"] = _checksum_of(values)
+    (folder / "corpus.json").write_bytes(_as_json(values) + b"\n")
     for path in (*folder.iterdir(), folder):
         sync(path)
 
 
 def _move_into_place(folder: Path) -> None:
-    """Move files that are declared valid to where they belong; none may be left to move."""
+    """Move files that are declared valid to where they belong, if there are any."""
     ready = folder / _READY
     if ready.is_dir():
         for path in ready.iterdir():
@@ -188,7 +184,7 @@ def load_corpus(name_or_path: str | Path) -> Corpus:
             raise CorpusError(
                 f"{folder} has format version {version!r:.40}, not {FORMAT_VERSION}.", advice
             )
-        return _checked(folder, values)
+        return _load(folder, values)
     # Of the system's errors, only those that say what is in the folder.
     except (
         *(FileNotFoundError, NotADirectoryError, IsADirectoryError),
@@ -204,7 +200,7 @@ def load_corpus(name_or_path: str | Path) -> Corpus:
 
 
 def _file(folder: Path, name: str) -> Path:
-    """Find a file of a corpus, which may be about to be moved into its place."""
+    """Return the path of a file, which may not have been moved to its place yet."""
     ready = folder / _READY / name
     return ready if ready.exists() else folder / name
 
@@ -215,30 +211,28 @@ def _read_json(folder: Path) -> dict[str, Any]:
         raise ValueError("corpus.json is not a file")
     values = json.loads(path.read_bytes().decode("utf-8"))
     if not isinstance(values, dict):
-        raise ValueError("corpus.json holds no object")
+        raise ValueError("corpus.json does not hold an object")
     return values
 
 
-def _checksum_of(values: Mapping[str, Any]) -> str:
+def _checksum_of(values: dict[str, Any]) -> str:
     return hashlib.sha256(_as_json(values)).hexdigest()[:16]
 
 
-def _as_json(values: Mapping[str, Any]) -> bytes:
+def _as_json(values: dict[str, Any]) -> bytes:
     return json.dumps(values, ensure_ascii=False, indent=1, sort_keys=True).encode("utf-8")
 
 
-def _checked(folder: Path, values: dict[str, Any]) -> Corpus:
+def _load(folder: Path, values: dict[str, Any]) -> Corpus:
     # The first corpora had no checksum.
     checksum = values.pop("checksum", None)
     if checksum is not None and checksum != _checksum_of(values):
         raise ValueError("corpus.json does not match its checksum")
     about = read_plain(_About, values)
-    changed = about.changed_rules
-    if about.rules.min_count is None:
-        raise ValueError("its rules have no min_count")
+    changed, min_count = about.changed_rules, about.rules.min_count
     settings = replace(about.rules, min_count=changed.get("min_count"))
     # The fingerprint covers only the rules that differ from the default; the others follow.
-    if changed != changed_rules(settings, about.prose):
+    if min_count is None or changed != changed_rules(settings, about.prose):
         raise ValueError("its rules contradict each other")
     vocabulary = Vocabulary(about.vocabulary, settings.tokens)
     if not vocabulary.tokens:
@@ -249,15 +243,15 @@ def _checked(folder: Path, values: dict[str, Any]) -> Corpus:
     if about.fingerprint != fingerprint_of(vocabulary, splits, changed):
         raise ValueError("its contents do not match its fingerprint")
     return Corpus(
-        folder.name,
-        vocabulary,
-        splits,
-        about.fingerprint,
-        settings,
-        about.rules.min_count,
-        about.prose,
-        about.provenance,
-        about.report,
+        name=folder.name,
+        vocabulary=vocabulary,
+        splits=splits,
+        fingerprint=about.fingerprint,
+        settings=settings,
+        min_count=min_count,
+        is_prose=about.prose,
+        provenance=about.provenance,
+        report=about.report,
     )
 
 
@@ -270,22 +264,15 @@ def _load_poems(folder: Path, split: Split, vocabulary: Vocabulary) -> Poems:
     """
     tokens = map_array(_file(folder, f"{split}.tokens.npy"), [dtype_for(vocabulary)])
     offsets = np.array(map_array(_file(folder, f"{split}.offsets.npy"), ["<i8"]))
-    if len(offsets) < (1 if split == "test" else 2):
-        raise ValueError(f"its {split} split holds no poems")
-    if (
-        offsets[0] != 0
-        or offsets[-1] != len(tokens)
-        or offsets.min() < 0  # two far from each other would overflow
-        or (np.diff(offsets) < 2).any()
+    if not (
+        len(offsets) >= (1 if split == "test" else 2)
+        and (offsets[0], offsets[-1]) == (0, len(tokens))
+        and offsets.min() >= 0  # the difference of two numbers far apart would overflow
+        and (np.diff(offsets) >= 2).all()
+        and np.count_nonzero(tokens < UNK) == 2 * (len(offsets) - 1)
+        and (tokens[offsets[:-1]] == START).all()
+        and (tokens[offsets[1:] - 1] == END).all()
+        and tokens.max(initial=0) < len(vocabulary)
     ):
-        raise ValueError(f"the offsets of its {split} split do not fit its tokens")
-    num_special = int(np.count_nonzero(tokens < UNK))
-    if (
-        num_special != 2 * (len(offsets) - 1)
-        or (tokens[offsets[:-1]] != START).any()
-        or (tokens[offsets[1:] - 1] != END).any()
-    ):
-        raise ValueError(f"a poem of its {split} split does not go from its start to its end")
-    if len(tokens) and int(tokens.max()) >= len(vocabulary):
-        raise ValueError(f"its {split} split has tokens that are not in its vocabulary")
+        raise ValueError(f"its {split} split does not hold whole poems of its vocabulary")
     return Poems(tokens, offsets)

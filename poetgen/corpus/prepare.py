@@ -39,9 +39,9 @@ OnFile = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A corpus, what was left out of it, the files that were skipped, and where it lies.
+    """A corpus, the poems dropped from it, a sentence about each file skipped, and its folder.
 
-    ``folder`` is None while the corpus is only in memory.
+    ``folder`` is None if the corpus is only in memory.
     """
 
     corpus: Corpus
@@ -67,31 +67,29 @@ def prepare(
     """Read poems, clean them, hold some out, and write a corpus folder.
 
     Args:
-        sources: names of corpora that can be fetched (``fetching.named.NAMES``); files,
-            archives and folders; ``-`` for standard input. What is here as a file or folder
-            goes before what has to be fetched.
-        name: the name of the corpus; without it, the first source's.
+        sources: files, folders and archives; ``-`` for standard input; or names of corpora to
+            fetch (``poetgen.fetching.named.NAMES``), where no such file or folder exists.
+        name: name of the corpus; that of the first source by default.
         settings: how texts become a corpus.
-        folder: where to write the corpus; without it, ``corpora/NAME``.
-        force: replace a corpus that is there.
+        folder: where to write it; ``corpora/NAME`` by default.
+        force: replace an existing corpus.
         skip_bad: leave out files that cannot be read, instead of failing.
-        mirror: where to look first for the files of a named corpus: a URL, a folder, a .tgz.
-        dropped: filled as the work goes on, so that it tells what was dropped before a failure.
-        on_file: called after each file with the numbers of files done and in all.
-        on_fetch: called while a named corpus is fetched, with its name and the bytes that are
-            here and in all.
-        on_note: called with a sentence for the user about where files come from.
+        mirror: where to look first for the files of a named corpus: URL, folder or .tgz.
+        dropped: filled with the dropped poems as the work goes on, also if it fails.
+        on_file: called after each file with the number of files done and of all.
+        on_fetch: called during a fetch with its name, and the bytes done and of all.
+        on_note: called with sentences about where files are fetched from.
 
     Raises:
-        InputError: there is no source, or no name; or the name cannot be used.
-        ExistsError: the folder is there and ``force`` is not given, or holds something else.
+        InputError: there is no source or no usable name.
+        ExistsError: the folder exists and ``force`` is not set, or it is not a corpus.
         SettingError: two settings contradict each other, or leave no vocabulary.
         SourceError: a source cannot be fetched or read, there are too many poems, or too few
             are left to train and validate on.
     """
     sources = [sources] if isinstance(sources, str | Path) else list(sources)
     name = corpus_name(sources, name)
-    folder = default_folder(name) if folder is None else folder
+    folder = Path("corpora") / name if folder is None else folder
     # What can be refused is refused before anything is fetched.
     ensure_free(folder, force=force)
     Sieve(settings)
@@ -118,7 +116,7 @@ def build_corpus(
     dropped: list[Dropped] | None = None,
     on_file: OnFile = lambda done, total: None,
 ) -> Prepared:
-    """Build a corpus in memory, from files alone; all else is as in ``prepare``."""
+    """Build a corpus in memory, from files alone; otherwise like ``prepare``."""
     sieve = Sieve(settings, dropped)
     provenance, skipped = _read(paths, sieve, skip_bad, on_file)
     _ensure_held_out(sieve, skipped)
@@ -131,10 +129,10 @@ def is_named(source: str) -> bool:
 
 
 def corpus_name(sources: Sequence[str | Path], name: str | None = None) -> str:
-    """Return ``name``, or the one that the first source suggests.
+    """Return ``name`` if it can be used, by default that of the first source.
 
     Raises:
-        InputError: there is none, or it cannot be used.
+        InputError: there is no source or no usable name.
     """
     if not sources:
         raise InputError("There is nothing to prepare.", "Give a file, a folder or a name.")
@@ -145,15 +143,10 @@ def corpus_name(sources: Sequence[str | Path], name: str | None = None) -> str:
     return check_name(name)
 
 
-def default_folder(name: str) -> Path:
-    """Return the folder that the corpus ``name`` is written to, unless another is given."""
-    return Path("corpora") / name
-
-
 def _read(
     paths: Sequence[Path], sieve: Sieve, skip_bad: bool, on_file: OnFile
 ) -> tuple[list[Provenance], list[str]]:
-    """Read and sift all files; return what was read, and sentences about what was skipped."""
+    """Read and sift all files; return what was read, and a sentence about each file skipped."""
     inputs = find_inputs(paths)
     provenance: list[Provenance] = []
     ignored, skipped = [], []
@@ -237,7 +230,7 @@ def _encode(name: str, sieve: Sieve, provenance: Sequence[Provenance]) -> Corpus
     # Textbooks count the characters of the lines, without what stands between them.
     num_chars = sum(len(text) - text.count("\n") for texts in kept.values() for text in texts)
     if settings.letters_only:
-        # A line break is not a letter either.
+        # Line breaks become blanks, too: only letters and blanks are tokens.
         for texts in kept.values():
             texts[:] = [" ".join(text.split()) for text in texts]
     if settings.tokens == "word":
@@ -252,7 +245,7 @@ def _encode(name: str, sieve: Sieve, provenance: Sequence[Provenance]) -> Corpus
             f"Nothing is seen {min_count} times in the poems to learn from.", "Lower --min-count."
         )
     splits = {split: encode_poems(kept[split], vocabulary) for split in SPLITS}
-    dropped = sieve.dropped_by_reason()
+    dropped = dict(sorted(sieve.dropped_by_reason().items()))
     report = Report(
         read=sum(source.poems for source in provenance),
         kept={split: len(splits[split]) for split in SPLITS},

@@ -27,18 +27,18 @@ class Dropped:
 
 
 class Sieve:
-    """Takes in the poems of one file after another.
+    """Cleans and sorts the poems of one file after another.
 
-    ``kept`` holds their texts by split, ``dropped`` what was left out; ``is_prose`` says
-    whether any file was running prose.
+    ``kept`` holds the texts by split, ``dropped`` the other poems; ``is_prose`` says whether
+    any file was running prose.
     """
 
     def __init__(self, settings: PrepareConfig, dropped: list[Dropped] | None = None) -> None:
-        """Begin with no poems; ``dropped`` is filled as the work goes on.
+        """Begin with no poems; ``dropped`` is the list to add to.
 
         Raises:
-            SettingError: two settings contradict each other, or a list of forms or authors
-                cannot be read.
+            SettingError: two settings contradict each other, or a form is unknown, or there is
+                no author in the list of authors.
         """
         if settings.letters_only and settings.script == "traditional":
             raise SettingError(
@@ -111,7 +111,7 @@ def beginning_of(poem: RawPoem) -> str:
 
 def _parse_authors(authors: str) -> frozenset[str]:
     names = [name.strip() for name in re.split("[,，、]", authors)]
-    # Nobody is named after a last comma; poems without an author are not meant.
+    # What follows a last comma is empty, and does not mean poems without an author.
     wanted = frozenset(to_simplified(name) for name in names if name)
     if not wanted:
         raise SettingError(

@@ -1,17 +1,17 @@
 """Characters that are written in several ways: variants (异体字), and classes of one character.
 
-Two tables, each a text file of groups; the first character of a line stands for the others.
+Two tables, each a text file of groups; the first character of a group stands for the others.
 
-``variants.txt`` says what simplified script writes for characters that OpenCC leaves alone:
-the first list of variants (第一批异体字整理表, 1955, after cjkvi-variants), where the standard
-character is one of GB 2312, without those that came back into use (1956 to 2013) or have a
-meaning of their own; and some shapes of old prints and of Japan (鬬 荅 衞 髪).
+``variants.txt``: characters that OpenCC leaves as they are, though simplified script has a
+standard form for them. From the first list of variants (第一批异体字整理表, 1955, after
+cjkvi-variants), if the standard form is in GB 2312, without those that came back into use (1956
+to 2013) or have a meaning of their own; and some forms of old prints and of Japan (鬬 荅 衞 髪).
 
-``classes.txt`` holds characters that any conversion may turn into one another: those that
-OpenCC 1.4.2 connects in either direction, alone or in a phrase, the usual ones of Taiwan and
-Hong Kong, and the variants. The table is kept here, not asked of OpenCC, so that another
-version of it moves no poem from one split to another. The commonest character of Tang and
-Song verse in simplified script stands for its class.
+``classes.txt``: characters that a conversion may turn into one another: those that OpenCC 1.4.2
+connects in either direction, alone or in a phrase, the usual ones of Taiwan and Hong Kong, and
+the variants. The commonest in simplified Tang and Song verse stands for its class. The table is
+frozen: were it computed by the OpenCC that is installed, another version could move poems from
+one split to another.
 """
 
 from __future__ import annotations
