@@ -220,6 +220,26 @@ def test_fields_are_not_believed_by_themselves(folder, key, value):
     assert outcome(folder) is None
 
 
+def test_corpora_of_the_first_versions_are_read(folder):
+    """They had no checksum, and said less about what was read."""
+
+    def reduce(meta):
+        for key in ("format", "encoding", "lines"):
+            del meta["provenance"][0][key]
+        for key in ("num_lines", "num_chars", "examples"):
+            del meta["report"][key]
+        del meta["rules"]["encoding"]
+
+    before = load_corpus(folder)
+    remade(folder, reduce)
+    after = load_corpus(folder)
+    assert after.settings == before.settings
+    assert after.report.kept == before.report.kept
+    assert after.report.num_lines == 0
+    assert after.provenance[0].sha256 == before.provenance[0].sha256
+    assert after.fingerprint == before.fingerprint
+
+
 def test_a_doubled_token_asks_for_the_corpus_again_and_not_for_a_model(folder):
     def double(meta):
         meta["vocabulary"][1] = meta["vocabulary"][0]

@@ -1,8 +1,10 @@
 """From sources to a corpus: nothing lost, nothing doubled, nothing leaked."""
 
 import hashlib
+import itertools
 import random
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from poetgen.characters import LINE_MARKS, hanzi_only, is_hanzi
 from poetgen.config import PrepareConfig
 from poetgen.corpus.corpus import Corpus, Provenance, unknown_share
 from poetgen.corpus.folder import load_corpus, save_corpus
-from poetgen.corpus.prepare import build_corpus
+from poetgen.corpus.prepare import build_corpus, prepare
 from poetgen.corpus.script import to_traditional
 from poetgen.corpus.split import SPLITS, identity, split_of
 from poetgen.corpus.vocabulary import (
@@ -20,8 +22,8 @@ from poetgen.corpus.vocabulary import (
     START,
     UNK,
 )
-from poetgen.errors import SettingError, SourceError
-from tests.real_data import TIME_MACHINE, needs_english, needs_tang
+from poetgen.errors import ExistsError, InputError, SettingError, SourceError
+from tests.real_data import CORPORA, TIME_MACHINE, needs_english, needs_tang
 from tests.synthetic import synthetic_poem, write_poems
 
 POEM = "床前明月光，疑是地上霜。"
@@ -289,6 +291,86 @@ def test_the_fingerprint_follows_from_what_is_learnt_and_from_nothing_else(sourc
         fingerprint(source, min_count=60),
     }
     assert len(others) == 4
+
+
+def test_only_poems_of_the_forms_asked_for_are_kept(tmp_path):
+    rng = random.Random(4)
+    shapes = {"五绝": (5, 4), "七绝": (7, 4), "五律": (5, 8), "七律": (7, 8)}
+    poems = {
+        form: [synthetic_poem(rng, *shape) for _ in range(9)] for form, shape in shapes.items()
+    }
+    path = write(tmp_path / "p.txt", *itertools.chain.from_iterable(poems.values()))
+    rules = PrepareConfig(forms="五绝,七律", min_count=1)
+    prepared = build_corpus([path], "x", rules)
+    assert {entry.reason for entry in prepared.dropped} == {"other form"}
+    assert [entry.poem.text for entry in prepared.dropped] == poems["七绝"] + poems["五律"]
+    assert prepared.corpus.report.kept.keys() == set(SPLITS)
+    assert sum(prepared.corpus.report.kept.values()) == 18
+
+
+def test_prepare_writes_what_build_corpus_builds(source, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    built = build_corpus([source], "poems")
+    assert built.folder is None
+    prepared = prepare(source)
+    assert prepared.folder == Path("corpora/poems")
+    assert_same_corpus(prepared.corpus, built.corpus)
+    for found in ("poems", "corpora/poems", prepared.folder):
+        assert_same_corpus(load_corpus(found), built.corpus)
+    with pytest.raises(ExistsError):
+        prepare([source])
+    assert prepare(str(source), force=True).folder == prepared.folder
+    other = prepare([source], name="mine", folder=tmp_path / "elsewhere")
+    assert (other.corpus.name, other.folder) == ("mine", tmp_path / "elsewhere")
+    assert_same_corpus(load_corpus(other.folder), built.corpus)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"name": "a/b"}, InputError),
+        ({"settings": PrepareConfig(forms="词")}, SettingError),
+        ({"settings": PrepareConfig(authors=",")}, SettingError),
+        ({"settings": PrepareConfig(letters_only=True, script="traditional")}, SettingError),
+        ({"folder": Path()}, ExistsError),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_fetched(
+    tmp_path, monkeypatch, options, error
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "mirror").mkdir()
+    said = []
+    with pytest.raises(error):
+        prepare("ci", mirror="mirror", on_note=said.append, **options)
+    assert not said
+    assert [path.name for path in tmp_path.iterdir()] == ["mirror"]
+
+
+def test_there_is_no_corpus_of_nothing():
+    with pytest.raises(InputError, match="nothing to prepare"):
+        prepare([])
+
+
+@needs_english
+def test_a_source_that_is_a_name_is_fetched_and_a_file_of_that_name_is_read(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    steps, said = [], []
+    prepared = prepare(
+        "time-machine",
+        mirror=str(CORPORA),
+        on_fetch=lambda *step: steps.append(step),
+        on_note=said.append,
+    )
+    assert prepared.corpus.name == "time-machine"
+    assert prepared.corpus.is_prose
+    assert {source for source, _, _ in steps} == {"time-machine"}
+    assert steps[-1][1:] == (TIME_MACHINE.stat().st_size,) * 2
+    assert said
+    write_poems(tmp_path / "time-machine", num_poems=30)
+    assert sum(prepare("time-machine", force=True).corpus.report.kept.values()) == 30
 
 
 def test_a_corpus_of_words_has_words_for_tokens(tmp_path):

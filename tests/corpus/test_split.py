@@ -82,6 +82,11 @@ def test_case_and_punctuation_do_not_tell_english_texts_apart():
     )
 
 
+@given(st.lists(st.text(st.sampled_from(MEMBERS[:40] + "日月，。 aB1\ud800"))))
+def test_many_poems_are_reduced_as_each_alone(texts):
+    assert identities(texts) == [identity(text) for text in texts]
+
+
 def test_some_poems_are_held_out_and_always_the_same_ones():
     # Pinned: another hash would move poems between train and test of models already trained.
     held_out = {n: split_of(str(n)) for n in range(200) if split_of(str(n)) != "train"}
