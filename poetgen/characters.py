@@ -20,7 +20,7 @@ END_MARKS = "。？！；"
 STARTS = "日红山夜湖海月君"
 
 _HAN = re.compile(f"[{HAN}]")
-_NOT_HAN = re.compile(f"[^{HAN}]+")
+_HAN_RUN = re.compile(f"[{HAN}]+")
 _NO_LETTER = re.compile(r"[\W\d_]+")
 
 _FULL_WIDTH = tuple(zip(",.?!;:､｡．", "，。？！；：、。。", strict=True))
@@ -33,7 +33,7 @@ def is_hanzi(char: str) -> bool:
 
 def hanzi_only(text: str) -> str:
     """Keep the Chinese characters of ``text`` and nothing else."""
-    return _NOT_HAN.sub("", text)
+    return "".join(_HAN_RUN.findall(text))
 
 
 def mostly_han(text: str) -> bool:

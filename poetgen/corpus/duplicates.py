@@ -35,30 +35,27 @@ class SeenPoems:
         """Begin with none; ``near`` says whether near-duplicates are looked for, too."""
         self._near = near
         self._exact: set[str] = set()
-        self._identities: list[str] = []
-        # Keys are hashes of (length, place, piece): the pieces themselves would take more
-        # memory than the poems, and a collision only costs a comparison.
-        self._pieces: dict[int, list[int]] = {}
+        # The poems that share a piece. Keys are hashes of (length, place, piece): the pieces
+        # themselves would take more memory than the poems, and a collision only costs a
+        # comparison.
+        self._sharing: dict[int, list[str]] = {}
 
     def add(self, identity: str) -> Sameness | None:
         """Add a poem and return None, or return how it is the same as one that was added."""
         if identity in self._exact:
             return "duplicate"
-        keys = _piece_keys(identity) if self._near else []
-        limit = allowed_differences(len(identity))
-        tried: set[int] = set()
-        for key in keys:
-            for number in self._pieces.get(key, ()):
-                if number not in tried:
-                    tried.add(number)
-                    other = self._identities[number]
-                    if len(other) == len(identity) and num_differences(identity, other) <= limit:
-                        return "near-duplicate"
-        number = len(self._identities)
-        self._identities.append(identity)
+        if self._near:
+            keys = _piece_keys(identity)
+            limit = allowed_differences(len(identity))
+            candidates = {other for key in keys for other in self._sharing.get(key, ())}
+            if any(
+                len(other) == len(identity) and num_differences(identity, other) <= limit
+                for other in candidates
+            ):
+                return "near-duplicate"
+            for key in keys:
+                self._sharing.setdefault(key, []).append(identity)
         self._exact.add(identity)
-        for key in keys:
-            self._pieces.setdefault(key, []).append(number)
         return None
 
 

@@ -104,7 +104,11 @@ class Vocabulary:
 def count_tokens(texts: Sequence[str], kind: TokenKind = "char") -> Counter[str]:
     """Return how often each token occurs in all texts."""
     if kind == "char":
-        counts = np.bincount(codepoints("".join(texts)))
+        counts = np.zeros(NUM_CODEPOINTS, np.int64)
+        # In parts, so that memory never holds a second copy of everything.
+        for begin in range(0, len(texts), 20_000):
+            part = codepoints("".join(texts[begin : begin + 20_000]))
+            counts += np.bincount(part, minlength=NUM_CODEPOINTS)
         return Counter({chr(i): int(counts[i]) for i in np.flatnonzero(counts)})
     return Counter(token for text in texts for token in split_tokens(text, kind))
 
