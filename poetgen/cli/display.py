@@ -122,7 +122,7 @@ class PreparingDisplay:
     def _move(self, bar: Progress, what: str, done: int, total: int) -> None:
         if what not in self._tasks:
             self._tasks[what] = bar.add_task(what)
-        bar.update(self._tasks[what], completed=done, total=total)
+        bar.update(self._tasks[what], completed=done, total=total, visible=done < total)
 
 
 class TrainingDisplay:
