@@ -17,7 +17,7 @@ from benchmarks.measure import process
 from benchmarks.training import line, ours, speed
 from poetgen.config import PrepareConfig, TrainConfig
 from poetgen.corpus.corpus import Corpus
-from poetgen.corpus.prepare import prepare
+from poetgen.corpus.prepare import build_corpus
 from poetgen.fetching.named import fetch_corpus
 from poetgen.training.engine import make_engine
 from poetgen.training.threads import num_cores
@@ -30,7 +30,7 @@ _NUM_POEMS = 256
 
 def rows() -> Iterator[str]:
     """Compare each on the Tang poems, in turn."""
-    corpus = prepare(fetch_corpus("tang"), "tang", PrepareConfig()).corpus
+    corpus = build_corpus(fetch_corpus("tang"), "tang", PrepareConfig()).corpus
     free = ours(corpus)
     with_all = ours(corpus, threads=num_cores())
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from poetgen.config import PrepareConfig
-from poetgen.corpus.corpus import save_corpus
-from poetgen.corpus.prepare import prepare
+from poetgen.corpus.folder import save_corpus
+from poetgen.corpus.prepare import build_corpus
 from poetgen.fetching.named import fetch_corpus
 
 _MINUTES = 60
@@ -21,7 +21,7 @@ _SHOWN = (1, 5, 10, 20, 30, 45, 60)
 def rows() -> Iterator[str]:
     """Train, and read now and then how much memory the process holds (Linux)."""
     with tempfile.TemporaryDirectory() as folder:
-        corpus = prepare(fetch_corpus("tang"), "tang", PrepareConfig()).corpus
+        corpus = build_corpus(fetch_corpus("tang"), "tang", PrepareConfig()).corpus
         save_corpus(corpus, Path(folder) / "corpora/tang")
         command = [sys.executable, "-m", "poetgen", "train", "tang", "--quiet"]
         command += ["--max-minutes", str(_MINUTES + 1)]

@@ -22,12 +22,12 @@ _ONE_RUN = """
 import resource, sys, time
 from pathlib import Path
 from poetgen.config import PrepareConfig
-from poetgen.corpus.prepare import prepare
+from poetgen.corpus.prepare import build_corpus
 began = time.perf_counter()
-report = prepare([Path(path) for path in sys.argv[1:]], "x", PrepareConfig()).corpus.meta["report"]
+report = build_corpus([Path(path) for path in sys.argv[1:]], "x", PrepareConfig()).corpus.report
 seconds = time.perf_counter() - began
 memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-print(report["read"], seconds, memory)
+print(report.read, seconds, memory)
 """
 _SIZES = (5, 10, 20, 40, 80, 160, 313)
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from benchmarks.baselines import Padded
 from poetgen.config import PrepareConfig, TrainConfig
 from poetgen.corpus.corpus import Corpus
-from poetgen.corpus.prepare import prepare
+from poetgen.corpus.prepare import build_corpus
 from poetgen.fetching.named import fetch_corpus
 from poetgen.training.run import train
 
@@ -26,7 +26,7 @@ _CONFIG = TrainConfig(hidden_size=512, dropout=0.2, learning_rate=0.004, max_min
 
 def rows() -> Iterator[str]:
     """Train ours to the perplexity wanted, then theirs for six times as long."""
-    corpus = prepare(fetch_corpus("tang"), "tang", PrepareConfig(min_count=1)).corpus
+    corpus = build_corpus(fetch_corpus("tang"), "tang", PrepareConfig(min_count=1)).corpus
     seconds, ours = _ours(corpus)
     theirs = _theirs(corpus, _TIMES * seconds)
     what = f"perplexity after {seconds / 60:.1f} min, theirs after {_TIMES * seconds / 60:.1f}"

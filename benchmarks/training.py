@@ -17,7 +17,7 @@ import torch
 from benchmarks.baselines import LENGTH, Padded, Step, classic
 from poetgen.config import ModelConfig, PrepareConfig, TrainConfig
 from poetgen.corpus.corpus import Corpus
-from poetgen.corpus.prepare import prepare
+from poetgen.corpus.prepare import build_corpus
 from poetgen.fetching.named import fetch_corpus
 from poetgen.networks.cells import CELLS
 from poetgen.training.batches import pick_batching
@@ -30,7 +30,7 @@ _SECONDS = 8.0
 def rows() -> Iterator[str]:
     """Compare on untrimmed Tang poems; then hold the arithmetic against the machine's best."""
     paths = fetch_corpus("tang")
-    untrimmed = prepare(paths, "tang", PrepareConfig(min_count=1)).corpus
+    untrimmed = build_corpus(paths, "tang", PrepareConfig(min_count=1)).corpus
     vocab_size = len(untrimmed.vocabulary)
     # As many tokens to a step as a hundred poems have.
     small = {"num_layers": 2, "hidden_size": 128, "embedding_dim": 100, "tied": False}
@@ -46,7 +46,7 @@ def rows() -> Iterator[str]:
         "at least 2.1",
         *_race(ours(untrimmed, **large), Padded(untrimmed.splits["train"], vocab_size).step),
     )
-    trimmed = prepare(paths, "tang", PrepareConfig()).corpus
+    trimmed = build_corpus(paths, "tang", PrepareConfig()).corpus
     for name, bound, changes in (
         ("the default LSTM", "at least 0.7", {"arch": "lstm"}),
         ("the default GRU", "at least 0.6", {"arch": "gru"}),

@@ -20,10 +20,10 @@ END_MARKS = "。？！；"
 STARTS = "日红山夜湖海月君"
 
 _HAN = re.compile(f"[{HAN}]")
-_NOT_HAN = re.compile(f"[^{HAN}]+")
+_HAN_RUN = re.compile(f"[{HAN}]+")
 _NO_LETTER = re.compile(r"[\W\d_]+")
 
-_TO_FULL_WIDTH = str.maketrans(",.?!;:､｡．", "，。？！；：、。。")
+_FULL_WIDTH = tuple(zip(",.?!;:､｡．", "，。？！；：、。。", strict=True))
 
 
 def is_hanzi(char: str) -> bool:
@@ -33,18 +33,22 @@ def is_hanzi(char: str) -> bool:
 
 def hanzi_only(text: str) -> str:
     """Keep the Chinese characters of ``text`` and nothing else."""
-    return _NOT_HAN.sub("", text)
+    return "".join(_HAN_RUN.findall(text))
 
 
 def mostly_han(text: str) -> bool:
     """Return whether at least half of the letters in ``text`` are Chinese characters."""
-    letters = len(_NO_LETTER.sub("", text))
-    return letters > 0 and 2 * len(hanzi_only(text)) >= letters
+    num_hanzi = len(hanzi_only(text))
+    # There are no more letters than characters, which are quicker to count.
+    is_most = 2 * num_hanzi >= len(text) or 2 * num_hanzi >= len(_NO_LETTER.sub("", text))
+    return num_hanzi > 0 and is_most
 
 
 def full_width(text: str) -> str:
     """Write half-width punctuation as the full-width marks of Chinese text (，。？！；：)."""
-    return text.translate(_TO_FULL_WIDTH)
+    for half, full in _FULL_WIDTH:  # many times quicker than str.translate
+        text = text.replace(half, full)
+    return text
 
 
 def punctuated(verses: Sequence[str]) -> str:

@@ -30,16 +30,26 @@ def read_plain(kind: type[T], values: object) -> T:
     if unknown := sorted(values.keys() - names_of(kind)):
         raise ValueError(f"unknown {unknown[0]!r:.50}")
     for field in fields(kind):  # type: ignore[arg-type]
-        if field.name not in values and field.default is MISSING:
+        required = field.default is MISSING and field.default_factory is MISSING
+        if required and field.name not in values:
             raise ValueError(f"{field.name} is missing")
     hints = get_type_hints(kind)
     return kind(**{name: _read(hints[name], name, value) for name, value in values.items()})
 
 
 def _read(hint: Any, name: str, value: object) -> object:
+    if hint is Any:
+        return value
     if isinstance(hint, type) and is_dataclass(hint):
         return read_plain(hint, value)
-    if get_origin(hint) is Literal:
+    if (container := get_origin(hint)) in (list, dict):
+        if not isinstance(value, container):
+            raise ValueError(f"{name} cannot be {value!r:.50}")
+        *keys, item = get_args(hint)
+        if keys:
+            return {_read(keys[0], name, k): _read(item, name, v) for k, v in value.items()}
+        return [_read(item, name, each) for each in value]
+    if container is Literal:
         fits = value in get_args(hint)
     elif choices := get_args(hint):
         if value is None and NoneType in choices:

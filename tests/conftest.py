@@ -7,8 +7,9 @@ import hypothesis
 import pytest
 
 from poetgen.config import PrepareConfig
-from poetgen.corpus.corpus import Corpus, load_corpus, save_corpus
-from poetgen.corpus.prepare import prepare
+from poetgen.corpus.corpus import Corpus
+from poetgen.corpus.folder import load_corpus, save_corpus
+from poetgen.corpus.prepare import build_corpus
 from tests.real_data import HAS_TANG, NO_TANG, TANG
 from tests.synthetic import write_poems
 
@@ -42,7 +43,7 @@ def small_corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     """Sixty synthetic poems, prepared, saved and loaded; no split is empty."""
     folder = tmp_path_factory.mktemp("small")
     write_poems(folder / "poems.txt", num_poems=60, seed=3)
-    corpus = prepare([folder / "poems.txt"], "small", PrepareConfig()).corpus
+    corpus = build_corpus([folder / "poems.txt"], "small", PrepareConfig()).corpus
     save_corpus(corpus, folder / "small")
     return load_corpus(folder / "small")
 
@@ -53,6 +54,6 @@ def tang_corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     if not HAS_TANG:
         pytest.skip(NO_TANG)
     folder = tmp_path_factory.mktemp("tang")
-    corpus = prepare([TANG], "tang", PrepareConfig()).corpus
+    corpus = build_corpus([TANG], "tang", PrepareConfig()).corpus
     save_corpus(corpus, folder / "tang")
     return load_corpus(folder / "tang")

@@ -7,7 +7,7 @@ import numpy as np
 
 from poetgen.config import Arch, ModelConfig, PrepareConfig
 from poetgen.corpus.corpus import Corpus
-from poetgen.corpus.prepare import prepare
+from poetgen.corpus.prepare import build_corpus
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.networks.model import Model, weight_shapes
 from poetgen.training.batches import Batch
@@ -22,7 +22,7 @@ def tiny_corpus(num_poems: int = 60, seed: int = 0) -> Corpus:
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "poems.txt"
         write_poems(source, 2 * num_poems, seed)
-        return prepare([source], "tiny", PrepareConfig(max_chars=32)).corpus
+        return build_corpus([source], "tiny", PrepareConfig(max_chars=32)).corpus
 
 
 def tiny_batch(lengths: list[int], vocab_size: int, rng: np.random.Generator) -> Batch:

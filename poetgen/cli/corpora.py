@@ -1,19 +1,26 @@
-"""The corpus that a command learns from, and what to do if it is not there yet."""
+"""Corpora on the command line: how one is prepared and shown, and the offer to prepare one."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from poetgen.cli.sources import MIRROR_VARIABLE, is_named
 from poetgen.errors import CorpusError
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from poetgen.corpus.prepare import Prepared
+
+MIRROR_VARIABLE = "POETGEN_MIRROR"
+
+_EXAMPLE_WIDTH = 24
 
 
 def find_or_offer(corpus: str, console: Console) -> Path:
@@ -27,15 +34,66 @@ def find_or_offer(corpus: str, console: Console) -> Path:
     try:
         return find_corpus(corpus)
     except CorpusError as error:
+        from poetgen.corpus.prepare import is_named
+
         if not is_named(corpus):
             raise
-        if sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty():
-            question = f"{error.problem} Fetch and prepare it now?"
-            if typer.confirm(question, default=True, err=True):
-                from poetgen.cli.prepare import prepare
+        is_dialogue = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+        question = f"{error.problem} Fetch and prepare it now?"
+        if not is_dialogue or not typer.confirm(question, default=True, err=True):
+            raise CorpusError(
+                error.problem, f"To fetch and prepare it: poetgen prepare {corpus}"
+            ) from error
+    prepared = prepare_with_bars([corpus], console, mirror=os.environ.get(MIRROR_VARIABLE))
+    show_prepared(prepared, console)
+    return find_corpus(corpus)
 
-                prepare([corpus], mirror=os.environ.get(MIRROR_VARIABLE))
-                return find_corpus(corpus)
-        raise CorpusError(
-            error.problem, f"To fetch and prepare it: poetgen prepare {corpus}"
-        ) from error
+
+def prepare_with_bars(sources: Sequence[str], console: Console, **options: Any) -> Prepared:
+    """Prepare a corpus, with the ``options`` of the library, and show how far it is."""
+    from poetgen.cli.display import PreparingDisplay
+    from poetgen.corpus.prepare import prepare
+
+    with PreparingDisplay(console) as display:
+        return prepare(
+            sources,
+            on_file=display.on_file,
+            on_fetch=display.on_fetch,
+            on_note=console.print,
+            **options,
+        )
+
+
+def show_prepared(prepared: Prepared, console: Console, list_dropped: Path | None = None) -> None:
+    """Print what became of the poems, and where those that were dropped are listed."""
+    corpus, report = prepared.corpus, prepared.corpus.report
+    for problem in prepared.skipped:
+        console.print(f"Skipped: {problem}")
+    # How files were read, so that a wrong guess can be seen.
+    ways = {
+        ", ".join(filter(None, (source.format, source.encoding)))
+        for source in corpus.provenance
+        if source.poems
+    }
+    num_kept = sum(report.kept.values())
+    console.print(f"Read {report.read:,} poems ({'; '.join(sorted(ways))}), kept {num_kept:,}:")
+    for split, count in report.kept.items():
+        tokens, unknown = report.targets[split], report.unknown_share[split]
+        console.print(f"  {split:<11}{count:>8,} poems {tokens:>10,} tokens  {unknown:.2%} unknown")
+    if report.dropped:
+        console.print(f"Dropped {len(prepared.dropped):,}:")
+        for reason, count in sorted(report.dropped.items(), key=lambda item: -item[1]):
+            example = " ".join(report.examples[reason][0].split())
+            console.print(f"  {reason:<16}{count:>7,}  {example[:_EXAMPLE_WIDTH]}")
+        console.print(
+            f"All of them are in {list_dropped}."
+            if list_dropped
+            else "To see them all: --list-dropped FILE"
+        )
+    num_tokens = len(corpus.vocabulary.tokens)
+    rare = f" of {report.distinct_tokens:,}, each seen at least {corpus.min_count} times"
+    console.print(
+        f"Vocabulary: {num_tokens:,} tokens{rare * (num_tokens < report.distinct_tokens)}. "
+        f"Fingerprint {corpus.fingerprint}."
+    )
+    console.print(f"Wrote {prepared.folder}. Next: poetgen train {shlex.quote(corpus.name)}")

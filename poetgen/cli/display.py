@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType
@@ -17,6 +16,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     ProgressColumn,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
     TransferSpeedColumn,
@@ -29,9 +29,6 @@ from rich.text import Text
 from poetgen.corpus.tokens import join_tokens, spaced
 from poetgen.terminal import visible
 from poetgen.training import events
-
-# Called with (done, total): of files, or of bytes.
-Count = Callable[[int, int], None]
 
 # Away from a terminal (a log file, a pipe), one line this often is enough.
 _PLAIN_LINE_SECONDS = 15.0
@@ -71,30 +68,46 @@ def _plain_console(**options: Any) -> Console:
     return _SafeConsole(markup=False, emoji=False, highlight=False, **options)
 
 
-def counting(console: Console, what: str) -> AbstractContextManager[Count]:
-    """Show a bar that counts files while the block runs."""
-    return _counter(console, what, MofNCompleteColumn())
+class PreparingDisplay:
+    """Shows how far a preparation is: the bytes of each corpus fetched, then the files read."""
 
+    def __init__(self, console: Console) -> None:
+        """Show nothing yet."""
 
-def downloading(console: Console, what: str) -> AbstractContextManager[Count]:
-    """Show a bar that counts bytes while the block runs."""
-    return _counter(console, f"Fetching {what}", DownloadColumn(), TransferSpeedColumn())
+        def bar(*columns: ProgressColumn) -> Progress:
+            what = TextColumn("{task.description}", markup=False)
+            return Progress(what, BarColumn(), *columns, TimeRemainingColumn(), console=console)
 
+        self._fetching = bar(DownloadColumn(), TransferSpeedColumn())
+        self._reading = bar(MofNCompleteColumn())
+        self._tasks: dict[str, TaskID] = {}
+        self._is_live = console.is_terminal and not console.quiet
+        bars = Group(self._fetching, self._reading)
+        self._screen = Live(bars, console=console, transient=True)
 
-@contextmanager
-def _counter(console: Console, what: str, *columns: ProgressColumn) -> Iterator[Count]:
-    bar = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        *columns,
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal or console.quiet,
-    )
-    with bar:
-        task = bar.add_task(what, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    def __enter__(self) -> PreparingDisplay:
+        """Begin to show."""
+        if self._is_live:
+            self._screen.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Remove the bars."""
+        if self._is_live:
+            self._screen.stop()
+
+    def on_fetch(self, source: str, done: int, total: int) -> None:
+        """Show the bytes of a named corpus."""
+        self._move(self._fetching, f"Fetching {source}", done, total)
+
+    def on_file(self, done: int, total: int) -> None:
+        """Show the files that were read."""
+        self._move(self._reading, "Reading", done, total)
+
+    def _move(self, bar: Progress, what: str, done: int, total: int) -> None:
+        if what not in self._tasks:
+            self._tasks[what] = bar.add_task(what)
+        bar.update(self._tasks[what], completed=done, total=total, visible=done < total)
 
 
 class TrainingDisplay:

@@ -11,12 +11,13 @@ from pathlib import Path
 from poetgen.characters import STARTS
 from poetgen.comparison.report import Comparison, Result, save_report
 from poetgen.config import ARCHS, Arch, SampleConfig, TrainConfig
-from poetgen.corpus.corpus import Corpus, load_corpus
+from poetgen.corpus.corpus import Corpus
+from poetgen.corpus.folder import load_corpus
 from poetgen.errors import ExistsError, InputError
 from poetgen.generation.poet import generate
 from poetgen.generation.prompt import encode_prompt
 from poetgen.networks.model import num_parameters
-from poetgen.places import find_corpus, free_name
+from poetgen.places import free_name
 from poetgen.training.checkpoint import delete_checkpoints
 from poetgen.training.events import Event, Trained
 from poetgen.training.run import train
@@ -60,7 +61,7 @@ def compare(
     archs = parse_contenders(contenders)
     folder = _pick_folder(folder, "-".join(archs), force)
     if not isinstance(corpus, Corpus):
-        corpus = load_corpus(find_corpus(corpus) if isinstance(corpus, str) else corpus)
+        corpus = load_corpus(corpus)
     if start is None:
         start = STARTS[0] if STARTS[0] in corpus.vocabulary else ""
     encode_prompt(start, corpus.vocabulary)  # before the work, not after it

@@ -1,1 +1,1 @@
-"""From files to token ids: reading, cleaning, splitting, vocabulary, batches."""
+"""From raw poems to a corpus: cleaning, script, duplicates, splits, vocabulary, the folder."""

@@ -1,8 +1,8 @@
 """From an editor's page to the poem alone.
 
-The published Tang poems carry the work of their editors: notes in brackets, numbers of
-notes, characters described by their parts, holes where a character is lost. ``clean``
-takes out what is not the poem, and refuses what is no whole poem, with a reason.
+Published poems carry the work of their editors: notes in brackets, numbers of notes,
+characters described by their parts, holes where a character is lost. ``clean`` removes what
+is not the poem, and rejects what is not a whole poem, with a reason.
 """
 
 from __future__ import annotations
@@ -35,29 +35,23 @@ Reason = Literal[
     "other author",
 ]
 
-# Shorter than two lines of four characters is a quotation, not a poem.
+# A text shorter than two lines of four characters is a quotation, not a poem.
 MIN_HANZI = 8
-# No metre has longer lines; the few poems that do are editors' prose.
+# No metre has longer lines; the few texts that do are editors' prose.
 MAX_LINE_HANZI = 16
-# The marks that a poem may end with; any other is made 。
-LAST_MARKS = "。？！"
+# The marks that a poem may end with; any other is replaced by 。
+_LAST_MARKS = "。？！"
 
-_NOTES = (
-    re.compile(r"（[^（）]*）"),
-    re.compile(r"\([^()]*\)"),
-    re.compile(r"〖[^〖〗]*〗"),
-    re.compile(r"【[^【】]*】"),
-    re.compile(r"〈[^〈〉]*〉"),
-)
-# No editor goes deeper; what is left then is a bracket too many.
+_NOTE = re.compile(r"（[^（）]*）|\([^()]*\)|〖[^〖〗]*〗|【[^【】]*】|〈[^〈〉]*〉")
+# No editor nests notes deeper; what is left then is an unbalanced bracket.
 _MAX_NOTE_DEPTH = 100
 # [一] and [12] are numbers of notes; [溪] is a character that the editor restored.
 _NOTE_NUMBER = re.compile(r"[\[［][0-9一二三四五六七八九十○〇]*[\]］]")
 _RESTORED = re.compile(rf"[\[［]([{HAN}{LINE_MARKS}]*)[\]］]")
-# {口馬}, ⿰木養: a glyph given by its parts. What it stands for is not known here.
+# {口馬}, ⿰木養: a glyph described by its parts, whose character is not known here.
 _DESCRIBED = re.compile(r"\{[^{}]*\}|[\u2ff0-\u2fff]")
 _LOST = re.compile("[□■●○◇◎\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]")
-_LEFT_OVER = re.compile(r"[（）()〖〗【】〈〉\[\]［］{}]")
+_BRACKET = re.compile(r"[（）()〖〗【】〈〉\[\]［］{}]")
 _QUOTES = re.compile(r"[「」『』“”‘’\"'《》﹁﹂﹃﹄]")
 _SPACES = re.compile(r"\s+")
 _NOT_VERSE_CHARS = re.compile(f"[^{HAN}{LINE_MARKS}]")
@@ -69,42 +63,55 @@ _NUMBER = re.compile(r"^\s*\d{1,5}\s*[.．、)）]")
 _NOT_LETTERS = re.compile(r"[^a-z\n]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _LINE_SEPARATORS = re.compile(r"[\x85\u2028\u2029]")
-# Marks of direction, soft hyphens, byte order marks, selectors of a glyph: no reader sees them.
+# Invisible: direction marks, soft hyphens, byte order marks, variation selectors.
 _INVISIBLE = re.compile(
     r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u034f\u061c\u180b-\u180f\u200b\u200e\u200f"
     r"\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
 )
-# These too, in Chinese; other scripts need them to shape their letters.
+# Zero-width joiners: removed from Chinese; other scripts need them to shape their letters.
 _JOINERS = re.compile(r"[\u200c\u200d]")
+# Most poems of a good edition: lines with a mark after each, the last one of an end.
+_CLEAN_VERSE = re.compile(f"(?:[{HAN}]{{1,{MAX_LINE_HANZI}}}+[{LINE_MARKS}])++(?<=[{_LAST_MARKS}])")
 _BESIDE_MARK = re.compile(rf" *([{LINE_MARKS}]) *")
 
 
 class Cleaned(NamedTuple):
-    """A clean poem, or the reason why there is none; exactly one of the two is set."""
+    """A clean poem, or the reason why it is rejected; exactly one of the two is set."""
 
     text: str | None
     reason: Reason | None
 
 
 def clean(text: str, *, words: bool = False) -> Cleaned:
-    """Take the editor's work out of ``text``, or say why no whole poem is left.
+    """Return ``text`` without the editor's work, or the reason why no whole poem is left.
 
     Chinese text becomes characters and the marks ，。？！；：、 and nothing else; with
     ``words``, also the blanks between its words. Other text keeps its letters, punctuation
     and line breaks.
     """
+    if _is_clean_verse(text):
+        return Cleaned(text, None)  # the slow way would leave it as it is
     text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
     return _clean_verse(text, words) if mostly_han(text) else _clean_plain(text)
 
 
 def letters_only(text: str) -> str:
-    """Lower all letters and write every run of anything else as one blank, line by line.
+    """Return lower-case letters, with one blank for every run of anything else, by line.
 
-    The cleaning of the textbooks that count characters of *The Time Machine*: no blanks at
-    the ends of a line, and empty lines stay empty (Zhang et al., Dive into Deep Learning).
+    No blanks at the ends of a line; empty lines stay empty. So textbooks count the characters
+    of *The Time Machine* (Zhang et al., Dive into Deep Learning).
     """
     lines = _NOT_LETTERS.sub(" ", text.lower()).split("\n")
     return "\n".join(line.strip() for line in lines)
+
+
+def _is_clean_verse(text: str) -> bool:
+    """Return whether ``text`` is verse without anything to clean; False if in doubt."""
+    return (
+        len(text) >= 2 * MIN_HANZI  # at least half of it are characters
+        and _CLEAN_VERSE.fullmatch(text) is not None
+        and unicodedata.is_normalized("NFC", text)
+    )
 
 
 def _clean_plain(text: str) -> Cleaned:
@@ -119,15 +126,15 @@ def _clean_plain(text: str) -> Cleaned:
 def _clean_verse(text: str, words: bool) -> Cleaned:
     text = _JOINERS.sub("", text)
     verses = [line.strip() for line in text.splitlines() if line.strip()] if words else text.split()
-    # Many write verses without marks, and let the breaks between them speak.
+    # Verses are often written without marks, separated by line breaks or blanks.
     if len(verses) > 1 and all(_VERSE.fullmatch("".join(verse.split())) for verse in verses):
         text = punctuated(verses)
     text = _SPACES.sub(" " if words else "", _NUMBER.sub("", text))
-    text = full_width(_without_notes(text))
+    text = full_width(_without_notes(text) if _BRACKET.search(text) else text)
     text = _QUOTES.sub("", text).replace("…", "").replace("—", "").replace("·", "")
     if _DESCRIBED.search(text) or _LOST.search(text):
         return Cleaned(None, "lacuna")
-    if _LEFT_OVER.search(text):
+    if _BRACKET.search(text):
         return Cleaned(None, "unbalanced note")
     if words:
         text = _BESIDE_MARK.sub(r"\1", _SPACES.sub(" ", text)).strip()
@@ -141,7 +148,7 @@ def _clean_verse(text: str, words: bool) -> Cleaned:
         return Cleaned(None, "fragment")
     if _LONG_LINE.search(text.replace(" ", "")):
         return Cleaned(None, "not verse")
-    if text[-1] not in LAST_MARKS:
+    if text[-1] not in _LAST_MARKS:
         text = text.rstrip(LINE_MARKS) + "。"
     return Cleaned(text, None)
 
@@ -149,12 +156,10 @@ def _clean_verse(text: str, words: bool) -> Cleaned:
 def _without_notes(text: str) -> str:
     text = _NOTE_NUMBER.sub("", text)
     text = _RESTORED.sub(r"\1", text)
-    # Notes contain notes: take the innermost away until nothing changes.
+    # Notes contain notes: remove the innermost until none is left.
     for _ in range(_MAX_NOTE_DEPTH):
-        before = text
-        for note in _NOTES:
-            text = note.sub("", text)
-        if text == before:
+        text, num_notes = _NOTE.subn("", text)
+        if num_notes == 0:
             break
     return text
 

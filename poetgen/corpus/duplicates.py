@@ -1,10 +1,10 @@
-"""Poems that are the same poem: exactly, or but for a few variant characters.
+"""Duplicates: poems that are the same exactly, or except for a few variant characters.
 
 Two poems are near-duplicates if they have equally many characters and differ in at most
-one place in ten (punctuation, script and title aside). Candidates are found exactly, not by
-chance: if two texts of n characters differ in at most k places, then of k + 1 pieces at
-least one is equal in both. So each poem is filed under each of its pieces, and compared
-only with poems that share one. The work grows with the number of characters.
+one place in ten (punctuation, script and title aside). All of them are found: if two texts
+differ in at most k places, then of k + 1 pieces at least one is equal in both. So each poem
+is indexed under each of its pieces and compared only with poems that share one. The work
+grows with the number of characters.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PLACES_PER_DIFFERENCE = 10
 
 
 def allowed_differences(length: int) -> int:
-    """Give in how many places near-duplicates of this length may differ."""
+    """Return in how many places near-duplicates of this length may differ."""
     return length // _PLACES_PER_DIFFERENCE
 
 
@@ -29,39 +29,33 @@ def num_differences(one: str, other: str) -> int:
 
 
 class SeenPoems:
-    """The poems met so far, by their identities."""
+    """The poems seen so far, by their identities."""
 
     def __init__(self, *, near: bool) -> None:
-        """Begin with none; ``near`` tells whether near-duplicates are looked for too."""
+        """Begin with none; ``near`` says whether near-duplicates are looked for, too."""
         self._near = near
         self._exact: set[str] = set()
-        self._identities: list[str] = []
-        # (length, place, piece) hashed to one number: the keys would take more memory than
-        # the poems, and a collision only costs a comparison.
-        self._pieces: dict[int, list[int]] = {}
+        # The poems that share a piece. Keys are hashes of (length, place, piece): the pieces
+        # themselves would take more memory than the poems, and a collision only costs a
+        # comparison.
+        self._sharing: dict[int, list[str]] = {}
 
     def add(self, identity: str) -> Sameness | None:
-        """Take a poem in, or tell how it is the same as one met before.
-
-        Only poems that were taken in count as met.
-        """
+        """Add a poem and return None, or return how it is the same as one that was added."""
         if identity in self._exact:
             return "duplicate"
-        keys = _piece_keys(identity) if self._near else []
-        limit = allowed_differences(len(identity))
-        tried: set[int] = set()
-        for key in keys:
-            for number in self._pieces.get(key, ()):
-                if number not in tried:
-                    tried.add(number)
-                    other = self._identities[number]
-                    if len(other) == len(identity) and num_differences(identity, other) <= limit:
-                        return "near-duplicate"
-        number = len(self._identities)
-        self._identities.append(identity)
+        if self._near:
+            keys = _piece_keys(identity)
+            limit = allowed_differences(len(identity))
+            candidates = {other for key in keys for other in self._sharing.get(key, ())}
+            if any(
+                len(other) == len(identity) and num_differences(identity, other) <= limit
+                for other in candidates
+            ):
+                return "near-duplicate"
+            for key in keys:
+                self._sharing.setdefault(key, []).append(identity)
         self._exact.add(identity)
-        for key in keys:
-            self._pieces.setdefault(key, []).append(number)
         return None
 
 

@@ -1,179 +1,159 @@
-"""From source files to a corpus: read, clean, convert, sift, split, encode."""
+"""From sources to a corpus: fetch, read, sift, encode, write."""
 
 from __future__ import annotations
 
 import hashlib
-import re
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from poetgen.characters import mostly_han
 from poetgen.config import PrepareConfig
-from poetgen.corpus.bulk import find_clean_verse
-from poetgen.corpus.cleaning import Reason, clean, letters_only
 from poetgen.corpus.corpus import (
-    FORMAT_VERSION,
     Corpus,
+    Provenance,
+    Report,
+    changed_rules,
     encode_poems,
     fingerprint_of,
     unknown_share,
 )
-from poetgen.corpus.duplicates import SeenPoems
-from poetgen.corpus.script import convert_all, to_simplified
-from poetgen.corpus.split import (
-    SPLITS,
-    Split,
-    identities,
-    identity,
-    split_of,
-)
+from poetgen.corpus.folder import ensure_free, save_corpus
+from poetgen.corpus.sieve import Dropped, Sieve, beginning_of
+from poetgen.corpus.split import SPLITS, identity
 from poetgen.corpus.vocabulary import build_vocabulary, count_tokens
-from poetgen.errors import SettingError, SourceError
+from poetgen.errors import InputError, SettingError, SourceError
+from poetgen.fetching.named import NAMES, fetch_corpus
 from poetgen.limits import ensure_few
-from poetgen.reading import RawPoem, describe_ignored, find_inputs, read_document
+from poetgen.places import check_name, plain_name
+from poetgen.reading import describe_ignored, find_inputs, read_document
 
 # From this many training tokens on, one seen once or twice teaches nothing.
 _LARGE_CORPUS_TOKENS = 500_000
+# Of the poems dropped for each reason, so many are shown in the report.
+_NUM_EXAMPLES = 3
 
-_EXAMPLES_PER_REASON = 3
-_EXAMPLE_CHARS = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Dropped:
-    """A poem that did not enter the corpus, and why."""
-
-    reason: Reason
-    poem: RawPoem
+OnFile = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A corpus, still in memory; what was left out of it; and files that were skipped."""
+    """A corpus, the poems dropped from it, a sentence about each file skipped, and its folder.
+
+    ``folder`` is None if the corpus is only in memory.
+    """
 
     corpus: Corpus
     dropped: Sequence[Dropped]
     skipped: Sequence[str]
-
-
-@dataclass(slots=True)
-class _Sieve:
-    """Poems kept so far, by split, and those dropped."""
-
-    config: PrepareConfig
-    has_form: Callable[[str], bool] | None
-    dropped: list[Dropped]
-    kept: dict[Split, list[str]] = field(default_factory=lambda: {name: [] for name in SPLITS})
-    seen: SeenPoems = field(init=False)
-    _authors: frozenset[str] | None = None
-    prose: bool = False
-
-    def __post_init__(self) -> None:
-        self.seen = SeenPoems(near=self.config.near_duplicates == "drop")
-        if self.config.authors is not None:
-            names = [name.strip() for name in re.split("[,，、]", self.config.authors)]
-            # Behind the last comma there is nobody, and not everyone without a name.
-            self._authors = frozenset(to_simplified(name) for name in names if name)
-            if not self._authors:
-                raise SettingError(
-                    f"There is no author in --authors {self.config.authors!r}.",
-                    "Give names with commas between, such as --authors 李白,杜甫",
-                )
-
-    def add_all(self, poems: Sequence[RawPoem], *, prose: bool) -> None:
-        """Sift the poems of one file; what can be done for all of them at once is."""
-        self.prose = self.prose or prose
-        wanted, texts = self._clean(poems)
-        written = convert_all(texts, self.config.script)
-        keys = identities(texts)
-        for poem, text, key in zip(wanted, written, keys, strict=True):
-            reason = self._add(text, key, prose=prose)
-            if reason is not None:
-                self.dropped.append(Dropped(reason, poem))
-
-    def _clean(self, poems: Sequence[RawPoem]) -> tuple[list[RawPoem], list[str]]:
-        """Give the poems that can be used, and their clean texts."""
-        wanted, texts = [], []
-        words = self.config.tokens == "word"
-        are_clean = find_clean_verse([poem.text for poem in poems]).tolist()
-        for poem, is_clean in zip(poems, are_clean, strict=True):
-            text, reason = (poem.text, None) if is_clean else clean(poem.text, words=words)
-            if text is None:
-                assert reason is not None
-                self.dropped.append(Dropped(reason, poem))
-            elif not self._has_author(poem):
-                self.dropped.append(Dropped("other author", poem))
-            else:
-                wanted.append(poem)
-                texts.append(letters_only(text) if self.config.letters_only else text)
-        return wanted, texts
-
-    def _add(self, text: str, key: str, *, prose: bool) -> Reason | None:
-        if self.config.max_chars is not None and len(text) > self.config.max_chars:
-            return "too long"
-        if self.has_form is not None and not self.has_form(text.replace(" ", "")):
-            return "other form"
-        if not key:
-            return "empty"
-        # A novel may repeat a sentence; only poems are taken once.
-        sameness = None if prose else self.seen.add(key)
-        if sameness is None:
-            self.kept[split_of(key)].append(text)
-        return sameness
-
-    def _has_author(self, poem: RawPoem) -> bool:
-        return self._authors is None or to_simplified(poem.author.strip()) in self._authors
-
-    def reasons(self) -> Counter[Reason]:
-        return Counter(dropped.reason for dropped in self.dropped)
-
-    def examples(self) -> dict[str, list[str]]:
-        """Give the beginnings of the first few poems that were dropped for each reason."""
-        examples: dict[str, list[str]] = {}
-        for reason, poem in ((dropped.reason, dropped.poem) for dropped in self.dropped):
-            some = examples.setdefault(reason, [])
-            if len(some) < _EXAMPLES_PER_REASON:
-                some.append(f"{poem.title} {poem.text[:_EXAMPLE_CHARS]}".strip())
-        return examples
+    folder: Path | None = None
 
 
 def prepare(
-    sources: Sequence[Path],
-    name: str,
-    config: PrepareConfig,
+    sources: str | Path | Sequence[str | Path],
     *,
-    has_form: Callable[[str], bool] | None = None,
+    name: str | None = None,
+    settings: PrepareConfig = PrepareConfig(),
+    folder: Path | None = None,
+    force: bool = False,
     skip_bad: bool = False,
+    mirror: str | None = None,
     dropped: list[Dropped] | None = None,
-    on_file: Callable[[int, int], None] = lambda done, total: None,
+    on_file: OnFile = lambda done, total: None,
+    on_fetch: Callable[[str, int, int], None] = lambda source, done_bytes, total_bytes: None,
+    on_note: Callable[[str], None] = lambda note: None,
 ) -> Prepared:
-    """Read all sources and build the corpus ``name``.
+    """Read poems, clean them, hold some out, and write a corpus folder.
 
-    ``has_form`` tells whether a poem has a wanted form.
-    ``on_file(done, total)`` is called after each file. With ``skip_bad`` a file that cannot
-    be read is left out and named, instead of ending the work. ``dropped`` is filled as the
-    work goes on, and so tells what was dropped before it failed.
+    Args:
+        sources: files, folders and archives; ``-`` for standard input; or names of corpora to
+            fetch (``poetgen.fetching.named.NAMES``), where no such file or folder exists.
+        name: name of the corpus; that of the first source by default.
+        settings: how texts become a corpus.
+        folder: where to write it; ``corpora/NAME`` by default.
+        force: replace an existing corpus.
+        skip_bad: leave out files that cannot be read, instead of failing.
+        mirror: where to look first for the files of a named corpus: URL, folder or .tgz.
+        dropped: filled with the dropped poems as the work goes on, also if it fails.
+        on_file: called after each file with the number of files done and of all.
+        on_fetch: called during a fetch with its name, and the bytes done and of all.
+        on_note: called with sentences about where files are fetched from.
 
     Raises:
-        SourceError: a file cannot be read, there are too many poems, or too few are left
-            to train and validate on.
-        SettingError: two rules contradict each other, or leave no vocabulary.
+        InputError: there is no source or no usable name.
+        ExistsError: the folder exists and ``force`` is not set, or it is not a corpus.
+        SettingError: two settings contradict each other, or leave no vocabulary.
+        SourceError: a source cannot be fetched or read, there are too many poems, or too few
+            are left to train and validate on.
     """
-    if config.letters_only and config.script == "traditional":
-        raise SettingError(
-            "--letters-only is for alphabets and --script traditional for Chinese.",
-            "Leave one of the two out.",
-        )
-    inputs = find_inputs(sources)
-    sieve = _Sieve(config, has_form, [] if dropped is None else dropped)
-    provenance, ignored, skipped = [], [], []
+    sources = [sources] if isinstance(sources, str | Path) else list(sources)
+    name = corpus_name(sources, name)
+    folder = Path("corpora") / name if folder is None else folder
+    # What can be refused is refused before anything is fetched.
+    ensure_free(folder, force=force)
+    Sieve(settings)
+    paths: list[Path] = []
+    for source in map(str, sources):
+        if is_named(source):
+            on_progress = partial(on_fetch, source)
+            paths += fetch_corpus(source, mirror=mirror, on_progress=on_progress, on_note=on_note)
+        else:
+            paths.append(Path(source))
+    prepared = build_corpus(
+        paths, name, settings, skip_bad=skip_bad, dropped=dropped, on_file=on_file
+    )
+    save_corpus(prepared.corpus, folder, force=force)
+    return replace(prepared, folder=folder)
+
+
+def build_corpus(
+    paths: Sequence[Path],
+    name: str,
+    settings: PrepareConfig = PrepareConfig(),
+    *,
+    skip_bad: bool = False,
+    dropped: list[Dropped] | None = None,
+    on_file: OnFile = lambda done, total: None,
+) -> Prepared:
+    """Build a corpus in memory, from files alone; otherwise like ``prepare``."""
+    sieve = Sieve(settings, dropped)
+    provenance, skipped = _read(paths, sieve, skip_bad, on_file)
+    _ensure_held_out(sieve, skipped)
+    return Prepared(_encode(name, sieve, provenance), sieve.dropped, skipped)
+
+
+def is_named(source: str) -> bool:
+    """Return whether ``source`` is the name of a corpus to fetch, and not a path that exists."""
+    return source in NAMES and not Path(source).exists()
+
+
+def corpus_name(sources: Sequence[str | Path], name: str | None = None) -> str:
+    """Return ``name`` if it can be used, by default that of the first source.
+
+    Raises:
+        InputError: there is no source or no usable name.
+    """
+    if not sources:
+        raise InputError("There is nothing to prepare.", "Give a file, a folder or a name.")
+    if name is None and str(sources[0]) == "-":
+        raise InputError("Standard input has no name.", "Give one: --name NAME")
+    if name is None:
+        name = plain_name(Path(sources[0]).resolve().name.partition(".")[0])
+    return check_name(name)
+
+
+def _read(
+    paths: Sequence[Path], sieve: Sieve, skip_bad: bool, on_file: OnFile
+) -> tuple[list[Provenance], list[str]]:
+    """Read and sift all files; return what was read, and a sentence about each file skipped."""
+    inputs = find_inputs(paths)
+    provenance: list[Provenance] = []
+    ignored, skipped = [], []
     num_read = 0
     for done, input in enumerate(inputs, start=1):
         try:
-            document = read_document(input, config.format, config.encoding)
+            document = read_document(input, sieve.settings.format, sieve.settings.encoding)
         except SourceError as error:
             if not skip_bad:
                 raise
@@ -186,34 +166,30 @@ def prepare(
                 ensure_few(num_read, "This collection")
                 sieve.add_all(document.poems, prose=document.prose)
                 provenance.append(
-                    {
-                        "file": document.name.rpartition("/")[2],
-                        "sha256": document.sha256,
-                        "format": document.format,
-                        "encoding": document.encoding,
-                        "lines": document.num_lines,
-                        "poems": len(document.poems),
-                    }
+                    Provenance(
+                        file=document.name.rpartition("/")[2],
+                        sha256=document.sha256,
+                        poems=len(document.poems),
+                        format=document.format,
+                        encoding=document.encoding,
+                        lines=document.num_lines,
+                    )
                 )
         on_file(done, len(inputs))
-    _ensure_held_out(sieve, skipped)
-    return Prepared(
-        _build(name, sieve, provenance), sieve.dropped, skipped + describe_ignored(ignored)
-    )
+    return provenance, skipped + describe_ignored(ignored)
 
 
-def _ensure_held_out(sieve: _Sieve, skipped: Sequence[str]) -> None:
-    """See to it that there is something to learn from and something to validate on.
+def _ensure_held_out(sieve: Sieve, skipped: Sequence[str]) -> None:
+    """Ensure that there is something to learn from and something to validate on.
 
     Raises:
         SourceError: there are fewer than two poems.
     """
-    num_kept = sum(len(texts) for texts in sieve.kept.values())
+    num_kept = sum(map(len, sieve.kept.values()))
     if num_kept < 2:
-        examples = sieve.examples()
         why = "; ".join(
-            f"{count} {reason}, for example {examples[reason][0]!r}"
-            for reason, count in sieve.reasons().items()
+            f"{len(poems)} {reason}, for example {beginning_of(poems[0])!r}"
+            for reason, poems in sieve.dropped_by_reason().items()
         )
         raise SourceError(
             f"Only {num_kept} poem{'s' * (num_kept != 1)} can be used"
@@ -236,7 +212,7 @@ def _order_by_hash(text: str) -> str:
 
 
 def _ensure_words(texts: Sequence[str]) -> None:
-    """See to it that there are words, and not whole verses without a blank in them.
+    """Ensure that texts have words, and are not whole verses without a blank in them.
 
     Raises:
         SettingError: most of ``texts`` are such verses.
@@ -245,59 +221,53 @@ def _ensure_words(texts: Sequence[str]) -> None:
     if 2 * num_unparted > len(texts):
         raise SettingError(
             "These Chinese texts have no blanks between words.",
-            "Leave --tokens word out, or give texts that are parted into words: 床前 明月 光",
+            "Leave --tokens word out, or give texts with blanks between words: 床前 明月 光",
         )
 
 
-def _num_chars(texts: Sequence[str]) -> int:
-    return sum(len(text) - text.count("\n") for text in texts)
-
-
-def _build(name: str, sieve: _Sieve, provenance: list[dict[str, Any]]) -> Corpus:
-    config = sieve.config
+def _encode(name: str, sieve: Sieve, provenance: Sequence[Provenance]) -> Corpus:
+    settings, kept = sieve.settings, sieve.kept
     # Textbooks count the characters of the lines, without what stands between them.
-    num_chars = sum(map(_num_chars, sieve.kept.values()))
-    if config.letters_only:
-        # A line break is no letter either.
-        for texts in sieve.kept.values():
+    num_chars = sum(len(text) - text.count("\n") for texts in kept.values() for text in texts)
+    if settings.letters_only:
+        # Line breaks become blanks, too: only letters and blanks are tokens.
+        for texts in kept.values():
             texts[:] = [" ".join(text.split()) for text in texts]
-    if config.tokens == "word":
-        _ensure_words(sieve.kept["train"])
-    counts = count_tokens(sieve.kept["train"], config.tokens)
-    min_count = config.min_count
+    if settings.tokens == "word":
+        _ensure_words(kept["train"])
+    counts = count_tokens(kept["train"], settings.tokens)
+    min_count = settings.min_count
     if min_count is None:
         min_count = 3 if counts.total() >= _LARGE_CORPUS_TOKENS else 1
-    vocabulary = build_vocabulary(counts, min_count, config.tokens)
+    vocabulary = build_vocabulary(counts, min_count, settings.tokens)
     if not vocabulary.tokens:
         raise SettingError(
             f"Nothing is seen {min_count} times in the poems to learn from.", "Lower --min-count."
         )
-    splits = {split: encode_poems(sieve.kept[split], vocabulary) for split in SPLITS}
-    rules: Mapping[str, Any] = {**asdict(config), "min_count": min_count}
-    usual = asdict(PrepareConfig())
-    changed = {key: value for key, value in asdict(config).items() if value != usual[key]}
-    if sieve.prose:
-        changed["prose"] = True
-    fingerprint = fingerprint_of(vocabulary, splits, changed)
-    meta = {
-        "format_version": FORMAT_VERSION,
-        "name": name,
-        "fingerprint": fingerprint,
-        "prose": sieve.prose,
-        "rules": rules,
-        "changed_rules": changed,
-        "provenance": provenance,
-        "report": {
-            "read": sum(entry["poems"] for entry in provenance),
-            "kept": {split: len(splits[split]) for split in SPLITS},
-            "dropped": dict(sorted(sieve.reasons().items())),
-            "examples": sieve.examples(),
-            "targets": {split: splits[split].num_targets for split in SPLITS},
-            "unknown_share": {split: unknown_share(splits[split]) for split in SPLITS},
-            "distinct_tokens": len(counts),
-            "num_lines": sum(entry["lines"] for entry in provenance),
-            "num_chars": num_chars,
+    splits = {split: encode_poems(kept[split], vocabulary) for split in SPLITS}
+    dropped = dict(sorted(sieve.dropped_by_reason().items()))
+    report = Report(
+        read=sum(source.poems for source in provenance),
+        kept={split: len(splits[split]) for split in SPLITS},
+        dropped={reason: len(poems) for reason, poems in dropped.items()},
+        targets={split: splits[split].num_targets for split in SPLITS},
+        unknown_share={split: unknown_share(splits[split]) for split in SPLITS},
+        distinct_tokens=len(counts),
+        num_chars=num_chars,
+        num_lines=sum(source.lines for source in provenance),
+        examples={
+            reason: [beginning_of(poem) for poem in poems[:_NUM_EXAMPLES]]
+            for reason, poems in dropped.items()
         },
-        "vocabulary": list(vocabulary.tokens),
-    }
-    return Corpus(name, vocabulary, splits, fingerprint, config.script, meta)
+    )
+    return Corpus(
+        name=name,
+        vocabulary=vocabulary,
+        splits=splits,
+        fingerprint=fingerprint_of(vocabulary, splits, changed_rules(settings, sieve.is_prose)),
+        settings=settings,
+        min_count=min_count,
+        is_prose=sieve.is_prose,
+        provenance=provenance,
+        report=report,
+    )

@@ -1,32 +1,27 @@
-"""Simplified and traditional characters, by OpenCC and the list of variants."""
+"""Conversion between simplified and traditional characters: OpenCC and a table of variants."""
 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from poetgen.corpus.bulk import contain
-from poetgen.corpus.codepoints import NUM_CODEPOINTS, codepoints
 from poetgen.corpus.variants import fold, groups
 
 if TYPE_CHECKING:
     from opencc import OpenCC
 
 
-# Between texts: an end of a paragraph, over which no phrase of a dictionary reaches.
+# Put between texts: no phrase of a dictionary reaches across it.
 _SEPARATOR = "\n\x1e\n"
-# OpenCC changes these in phrases alone (深沈 to 深沉).
+# OpenCC changes these only as part of a phrase (深沈 to 深沉).
 _CHANGED_IN_PHRASES = "么俱哩坏彷沈甦瞭藉衹覆"
 
 
 @functools.cache
 def _converter(name: str) -> OpenCC:
-    # OpenCC reads its dictionaries on construction; imported late because most commands
-    # never convert anything.
+    # Imported late, because most commands never convert anything.
     from opencc import OpenCC
 
     return OpenCC(name)
@@ -42,14 +37,14 @@ def to_simplified(text: str) -> str:
 
 def to_traditional(text: str) -> str:
     """Convert simplified characters to traditional ones, phrase by phrase (简→繁)."""
-    return str(_converter("s2t").convert(text))
+    return _convert(text, "s2t")
 
 
 def convert_all(texts: Sequence[str], script: str) -> list[str]:
     """Convert texts to ``script``: ``simplified``, ``traditional``, or ``keep`` as they are.
 
-    One call converts them all, since each call has a price of its own. Texts of alphabets
-    are left alone.
+    OpenCC is called once for all, since each call has a cost of its own. Texts in alphabets
+    are left as they are.
     """
     if script == "keep":
         return list(texts)
@@ -58,13 +53,16 @@ def convert_all(texts: Sequence[str], script: str) -> list[str]:
 
 def _simplified(texts: Sequence[str]) -> list[str]:
     simplified = _converted(texts, "t2s")
-    # What was written for a character may make a phrase with its neighbours (闇沈沈, 暗沈沈,
-    # 暗沉沉), and a phrase that kept one may be gone (宮商角徵, 宫商角徵): go on with the few
-    # texts in which that can be, until nothing changes.
-    unsettled = np.flatnonzero(contain(simplified, _changeable())).tolist()
-    unsettled = [i for i in unsettled if simplified[i] != texts[i]]
+    # A converted character may form a phrase with its neighbours (闇沈沈, 暗沈沈, 暗沉沉), and a
+    # phrase that protected a character may be gone (宮商角徵, 宫商角徵): convert the few texts in
+    # which that is possible again, until nothing changes.
+    unsettled = {
+        place: after
+        for place, (before, after) in enumerate(zip(texts, simplified, strict=True))
+        if before != after and _changeable().search(after)
+    }
     if unsettled:
-        again = _simplified([simplified[i] for i in unsettled])
+        again = _simplified(list(unsettled.values()))
         for place, text in zip(unsettled, again, strict=True):
             simplified[place] = text
     return simplified
@@ -73,7 +71,7 @@ def _simplified(texts: Sequence[str]) -> list[str]:
 def _converted(texts: Sequence[str], name: str) -> list[str]:
     converted = _convert(_SEPARATOR.join(texts), name).split(_SEPARATOR)
     if len(converted) != len(texts):
-        # A text holds the separator itself.
+        # A text contains the separator itself.
         return [_convert(text, name) for text in texts]
     return converted
 
@@ -84,11 +82,11 @@ def _convert(text: str, name: str) -> str:
 
 
 @functools.cache
-def _changeable() -> NDArray[np.bool_]:
-    """Mark the code points that ``to_simplified`` may change, shape (0x110000,)."""
-    members = "\n".join("".join(groups("classes")))  # one by one, not as phrases
-    before, after = codepoints(members), codepoints(_convert(members, "t2s"))
-    table = np.zeros(NUM_CODEPOINTS, bool)
-    table[before[before != after]] = True
-    table[codepoints(_CHANGED_IN_PHRASES)] = True
-    return table
+def _changeable() -> re.Pattern[str]:
+    """Return a pattern of the characters that ``to_simplified`` may change."""
+    members = "\n".join("".join(groups("classes")))  # characters alone, not phrases
+    changed = zip(members, _convert(members, "t2s"), strict=True)
+    chars = _CHANGED_IN_PHRASES + "".join(old for old, new in changed if old != new)
+    # re is fast only with sets of the basic plane, so all characters of the others are taken.
+    basic = "".join(char for char in chars if char < "\U00010000")
+    return re.compile(f"[{basic}\U00010000-\U0010ffff]")

@@ -1,16 +1,18 @@
-"""Which poems are trained on, and which are held out."""
+"""Which poems are trained on and which are held out: decided by what a poem is, for ever.
+
+A model is judged by poems that it has not seen. So the split of a poem may depend on nothing
+but the poem: not on its neighbours, its script, its punctuation, or the version of a library.
+"""
 
 from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 from collections.abc import Sequence
 from typing import Literal, cast
 
-import numpy as np
-
 from poetgen.characters import hanzi_only, mostly_han
-from poetgen.corpus.bulk import find_clean_verse, folded_hanzi_of_all
 from poetgen.corpus.variants import TABLES, fold
 
 Split = Literal["train", "validation", "test"]
@@ -21,30 +23,35 @@ _HELD_OUT_PER_MILLE = 25
 
 
 def identity(text: str) -> str:
-    """Reduce a poem to what makes it this poem: its characters, whatever their script.
+    """Return what makes a poem this poem: its characters, whatever their script.
 
-    Each character is written as the one that stands for all that a conversion may turn it
+    Each character is replaced by the one that stands for all that a conversion may turn it
     into. Punctuation and title do not count, so the same poem has the same identity in every
     corpus it appears in.
     """
-    if mostly_han(text):
-        return fold(hanzi_only(text), "classes")
-    return "".join(char for char in fold(text, "classes").casefold() if char.isalnum())
+    return identities([text])[0]
 
 
 def identities(texts: Sequence[str]) -> list[str]:
-    """Reduce many poems."""
-    reduced = folded_hanzi_of_all(texts)
-    for index in np.flatnonzero(~find_clean_verse(texts)).tolist():
-        reduced[index] = identity(texts[index])
-    return reduced
+    """Return the identities of many poems, whose characters are looked up together."""
+    folded = fold("".join(texts), "classes")
+    ends = itertools.accumulate(map(len, texts))
+    return [_reduced(folded[end - len(text) : end]) for text, end in zip(texts, ends, strict=True)]
+
+
+def _reduced(text: str) -> str:
+    hanzi = hanzi_only(text)
+    if 2 * len(hanzi) >= len(text) or mostly_han(text):
+        return hanzi
+    return "".join(char for char in text.casefold() if char.isalnum())
 
 
 def split_of(identity: str) -> Split:
-    """Assign a poem to a split by a hash of its identity, whatever stands beside it.
+    """Return the split of a poem: by a hash of its identity, so the same in every corpus.
 
-    The Tang poems whose identity was another one when the model that ships was trained keep
-    the split of that time (``tables/splits.txt``): what it was not to see stays held out.
+    Some Tang poems had another identity, and so another hash, when the model that ships was
+    trained. ``tables/splits.txt`` lists the split that they had then, by their new hashes, so
+    that the poems held out from that model stay held out.
     """
     digest = hashlib.blake2b(identity.encode("utf-8", "surrogatepass"), digest_size=8).digest()
     kept = _kept_splits().get(digest)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from poetgen.characters import is_hanzi, mostly_han
 from poetgen.config import TokenKind
-from poetgen.corpus.codepoints import codepoints, count_codepoints
+from poetgen.corpus.codepoints import NUM_CODEPOINTS, codepoints
 from poetgen.corpus.tokens import join_tokens, split_tokens
 
 PAD, START, END, UNK = range(4)
 NUM_SPECIAL = 4
 
-# A poem is printed on a terminal, which would obey these; half characters have no bytes.
+# Control characters would act on a terminal, and lone surrogates cannot be written.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -25,22 +25,22 @@ class Vocabulary:
     """The ordinary tokens of a corpus, after four special ones.
 
     Ids 0 to 3 are padding, start of poem, end of poem and unknown. They have no spelling,
-    so that no text can ever be encoded to them by accident.
+    so that no text can be encoded to them by accident.
     """
 
     def __init__(self, tokens: Sequence[str], kind: TokenKind = "char") -> None:
         """Number ``tokens`` from 4 on, in the order given; ``kind`` says what a token is.
 
         Raises:
-            ValueError: a token is no text, empty, a control character, or appears twice, or
-                ``kind`` is unknown.
+            ValueError: ``kind`` is unknown, or a token is not a string, empty, a control
+                character, or there twice. Who reads a file says which one it is.
         """
         if kind not in ("char", "word"):
-            raise ValueError(f"there are no tokens of kind {kind!r:.40}")
+            raise ValueError(f"its vocabulary has tokens of an unknown kind {kind!r:.40}")
         self.kind: TokenKind = kind
         self.tokens = tuple(tokens)
         if not all(isinstance(token, str) for token in self.tokens):
-            raise ValueError("its vocabulary is no list of texts")
+            raise ValueError("its vocabulary is not a list of strings")
         if _UNPRINTABLE.search("".join(self.tokens)):
             raise ValueError("its vocabulary has control characters")
         self._ids = {token: number for number, token in enumerate(self.tokens, start=NUM_SPECIAL)}
@@ -48,7 +48,7 @@ class Vocabulary:
             raise ValueError("its vocabulary has an empty token or one that appears twice")
 
     def __len__(self) -> int:
-        """Count all tokens, the special ones included."""
+        """Return the number of tokens, the special ones included."""
         return NUM_SPECIAL + len(self.tokens)
 
     def __contains__(self, token: object) -> bool:
@@ -56,24 +56,21 @@ class Vocabulary:
         return token in self._ids
 
     def encode(self, tokens: Iterable[str]) -> list[int]:
-        """Give the id of each token; unknown ones become UNK."""
+        """Return the id of each token, UNK for unknown ones."""
         ids = self._ids
         return [ids.get(token, UNK) for token in tokens]
 
     def decode(self, token_ids: Iterable[int]) -> str:
-        """Spell token ids; special tokens have no spelling and leave no trace."""
+        """Return the text of token ids; special tokens have no spelling and are left out."""
         tokens = [self.tokens[i - NUM_SPECIAL] for i in token_ids if i >= NUM_SPECIAL]
         return join_tokens(tokens, self.kind)
 
     def encode_text(self, text: str) -> list[int]:
-        """Cut a text into tokens and give their ids."""
+        """Return the ids of the tokens of a text."""
         return self.encode(split_tokens(text, self.kind))
 
     def encode_texts(self, texts: Sequence[str]) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Encode many texts: all their ids end to end, and how many each text has.
-
-        Characters are looked up in one table for all texts at once.
-        """
+        """Return the ids of many texts, end to end, and how many each text has, shape (N,)."""
         if self.kind == "word":
             each = [self.encode_text(text) for text in texts]
             lengths = np.array([len(ids) for ids in each], np.int64)
@@ -82,20 +79,20 @@ class Vocabulary:
         return self._table()[codepoints("".join(texts))], lengths
 
     def _table(self) -> NDArray[np.int32]:
-        table = np.full(0x110000, UNK, np.int32)
+        table = np.full(NUM_CODEPOINTS, UNK, np.int32)
         single = [(token, i) for token, i in self._ids.items() if len(token) == 1]
         table[[ord(token) for token, _ in single]] = [i for _, i in single]
         return table
 
     def token(self, token_id: int) -> str:
-        """Spell one ordinary token."""
+        """Return the spelling of an ordinary token."""
         return self.tokens[token_id - NUM_SPECIAL]
 
     def hanzi_mask(self) -> NDArray[np.bool_]:
-        """Mark, shape (V,), the ids that stand for a Chinese character.
+        """Return a mask, shape (V,), of the ids that stand for a Chinese character.
 
-        Perplexity per hanzi is taken over these targets. Where most letters are hanzi, UNK is
-        one, too: a model must not gain by not knowing. Words are no hanzi, however short.
+        Perplexity per hanzi is measured on these targets. Where most letters are hanzi, UNK
+        counts as one, so that a model gains nothing by not knowing. Words never count.
         """
         mask = np.zeros(len(self), dtype=bool)
         if self.kind == "char":
@@ -105,18 +102,22 @@ class Vocabulary:
 
 
 def count_tokens(texts: Sequence[str], kind: TokenKind = "char") -> Counter[str]:
-    """Count the tokens of all texts."""
+    """Return how often each token occurs in all texts."""
     if kind == "char":
-        counts = count_codepoints(texts)
+        counts = np.zeros(NUM_CODEPOINTS, np.int64)
+        # In parts, so that memory never holds a second copy of everything.
+        for begin in range(0, len(texts), 20_000):
+            part = codepoints("".join(texts[begin : begin + 20_000]))
+            counts += np.bincount(part, minlength=NUM_CODEPOINTS)
         return Counter({chr(i): int(counts[i]) for i in np.flatnonzero(counts)})
     return Counter(token for text in texts for token in split_tokens(text, kind))
 
 
 def build_vocabulary(counts: Counter[str], min_count: int, kind: TokenKind = "char") -> Vocabulary:
-    """Keep tokens seen at least ``min_count`` times, the most frequent first.
+    """Return the tokens seen at least ``min_count`` times, the most frequent first.
 
-    Equal counts are ordered by the token itself, so that the order never depends on the
-    order of the poems.
+    Equal counts are ordered by the token itself, so that the order of the poems has no
+    influence.
     """
     kept = [(-count, token) for token, count in counts.items() if count >= min_count]
     return Vocabulary([token for _, token in sorted(kept)], kind)

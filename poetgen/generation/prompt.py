@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from poetgen.arrays import BoolArray
-from poetgen.characters import LINE_MARKS, STARTS, full_width, mostly_han
+from poetgen.characters import LINE_MARKS, STARTS, full_width, mostly_han, unix_newlines
 from poetgen.config import SampleConfig
 from poetgen.corpus.tokens import split_tokens
 from poetgen.corpus.vocabulary import NUM_SPECIAL, Vocabulary

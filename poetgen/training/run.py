@@ -9,7 +9,8 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
 from poetgen.config import TrainConfig, flag_of
-from poetgen.corpus.corpus import Corpus, load_corpus
+from poetgen.corpus.corpus import Corpus
+from poetgen.corpus.folder import load_corpus
 from poetgen.errors import ExistsError, ModelError, SettingError
 from poetgen.places import check_name, find_corpus, free_name, plain_name
 from poetgen.training.checkpoint import Checkpoint, delete_checkpoints, use_latest

@@ -150,7 +150,7 @@ def test_a_pipe_is_written_to_and_never_replaced(tmp_path, monkeypatch):
         prepare(["poems.txt"], list_dropped=Path("pipe"), force=True, quiet=True)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     short = PrepareConfig(max_chars=40)
-    prepare(["poems.txt"], rules=short, list_dropped=Path("pipe"), force=True, quiet=True)
+    prepare(["poems.txt"], settings=short, list_dropped=Path("pipe"), force=True, quiet=True)
     lines = os.read(reader, 1 << 16).splitlines()
     os.close(reader)
     assert {json.loads(line)["reason"] for line in lines} == {"too long"}

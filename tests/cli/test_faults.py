@@ -23,8 +23,8 @@ from rich.table import Table
 from poetgen.cli.app import main
 from poetgen.cli.display import make_answer_console, make_console
 from poetgen.config import PrepareConfig
-from poetgen.corpus.corpus import load_corpus, save_corpus
-from poetgen.corpus.prepare import prepare
+from poetgen.corpus.folder import load_corpus, save_corpus
+from poetgen.corpus.prepare import build_corpus
 from poetgen.errors import ExistsError, PoetgenError, ShortageError
 from poetgen.networks.model_file import load_model
 from poetgen.places import shipped_models
@@ -61,7 +61,7 @@ def workplace(tmp_path) -> Path:
 def prepare_in(folder):
     source = folder / "poems.txt"
     write_poems(source, 120)
-    save_corpus(prepare([source], "few", PrepareConfig()).corpus, folder / "corpora/few")
+    save_corpus(build_corpus([source], "few", PrepareConfig()).corpus, folder / "corpora/few")
 
 
 def records_of(files):

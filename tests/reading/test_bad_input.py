@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poetgen.config import PrepareConfig
-from poetgen.corpus.prepare import prepare
+from poetgen.corpus.prepare import build_corpus
 from poetgen.errors import SourceError
 from poetgen.reading import find_inputs, read_document
 from poetgen.reading.formats import detect_format
@@ -139,9 +139,9 @@ def test_a_poem_with_control_characters_is_dropped_and_the_others_are_kept(tmp_p
     bad = ["\0\0\0", "\ud800日月山水日月山水。", "日\x1b月\x00山水", ""]
     path = tmp_path / "poems.json"
     path.write_text(json.dumps([{"paragraphs": [poem]} for poem in poems + bad]))
-    prepared = prepare([path], "x", PrepareConfig())
-    assert prepared.corpus.meta["report"]["read"] == 34
-    assert sum(prepared.corpus.meta["report"]["kept"].values()) == 30
+    prepared = build_corpus([path], "x", PrepareConfig())
+    assert prepared.corpus.report.read == 34
+    assert sum(prepared.corpus.report.kept.values()) == 30
 
 
 def test_reading_restores_the_cell_limit_of_the_csv_module(path):

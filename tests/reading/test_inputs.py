@@ -18,7 +18,7 @@ import pytest
 
 from poetgen import limits
 from poetgen.config import PrepareConfig
-from poetgen.corpus.prepare import prepare
+from poetgen.corpus.prepare import build_corpus
 from poetgen.errors import SourceError
 from poetgen.reading import RawPoem, find_files, find_inputs, read_document
 from tests.reading.test_formats import read
@@ -332,7 +332,7 @@ def test_many_files_do_not_fill_the_memory_either(tmp_path, monkeypatch):
         (tmp_path / f"{number}.txt").write_text("题:日月山水日月山水。\n" * 5, encoding="utf-8")
     monkeypatch.setattr(limits, "MAX_POEMS", 14)
     with pytest.raises(SourceError, match="more than 14 poems"):
-        prepare([tmp_path], "x", PrepareConfig())
+        build_corpus([tmp_path], "x", PrepareConfig())
 
 
 def test_json_of_too_many_values_is_refused_before_it_is_read(monkeypatch):
@@ -433,10 +433,10 @@ def test_bad_inputs_among_good_ones_end_the_work_or_are_skipped_and_named(tmp_pa
     (tmp_path / "cut.zip").write_bytes(b"PK\x03\x04\x00\x00")
     (tmp_path / "noise.txt").write_bytes(bytes(range(256)))
     with pytest.raises(SourceError, match=r"bad\.zip/\.\./a\.json"):
-        prepare([tmp_path], "x", PrepareConfig())
-    prepared = prepare([tmp_path], "x", PrepareConfig(), skip_bad=True)
-    assert prepared.corpus.meta["report"]["read"] == 40
-    assert [entry["file"] for entry in prepared.corpus.meta["provenance"]] == ["good.json"]
+        build_corpus([tmp_path], "x", PrepareConfig())
+    prepared = build_corpus([tmp_path], "x", PrepareConfig(), skip_bad=True)
+    assert prepared.corpus.report.read == 40
+    assert [source.file for source in prepared.corpus.provenance] == ["good.json"]
     for said, name in zip(
         prepared.skipped,
         ["bad.zip/../a", "broken", "cut", "noise", "other", "authors"],
@@ -458,8 +458,9 @@ def test_a_folder_and_its_archives_make_the_same_corpus(tmp_path):
         zipped(tmp_path / "a.zip", content=poems.__getitem__),
         tarred(tmp_path / "a.tgz", content=poems.__getitem__),
     ]
-    metas = [prepare([source], "x", PrepareConfig()).corpus.meta for source in sources]
-    assert metas[0] == metas[1] == metas[2]
+    corpora = [build_corpus([source], "x", PrepareConfig()).corpus for source in sources]
+    assert len({corpus.fingerprint for corpus in corpora}) == 1
+    assert corpora[0].provenance == corpora[1].provenance == corpora[2].provenance
 
 
 def test_the_encoding_that_is_given_reaches_the_reader(tmp_path):
@@ -469,9 +470,9 @@ def test_the_encoding_that_is_given_reaches_the_reader(tmp_path):
         "\n".join(f"题:{synthetic_poem(rng)}" for _ in range(9)), encoding="cp950", errors="ignore"
     )
     one, two = (
-        prepare([path], "x", PrepareConfig(encoding=encoding)).corpus
+        build_corpus([path], "x", PrepareConfig(encoding=encoding)).corpus
         for encoding in (None, "cp950")
     )
-    assert one.meta["report"] == two.meta["report"]
+    assert one.report == two.report
     with pytest.raises(SourceError, match="is not UTF-8 throughout"):
-        prepare([path], "x", PrepareConfig(encoding="utf-8"))
+        build_corpus([path], "x", PrepareConfig(encoding="utf-8"))

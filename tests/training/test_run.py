@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from poetgen.corpus.corpus import save_corpus
+from poetgen.corpus.folder import save_corpus
 from poetgen.errors import CorpusError, ExistsError, ModelError, SettingError
 from poetgen.networks.model_file import load_model
 from poetgen.training.checkpoint import load_checkpoint

@@ -18,7 +18,7 @@ from poetgen.cli.display import TrainingDisplay
 from poetgen.comparison.race import compare
 from poetgen.config import ModelConfig, PrepareConfig, TrainConfig
 from poetgen.corpus.corpus import encode_poems
-from poetgen.corpus.prepare import prepare
+from poetgen.corpus.prepare import build_corpus
 from poetgen.corpus.vocabulary import END, PAD, UNK, Vocabulary
 from poetgen.errors import DeviceError
 from poetgen.networks.model import CorpusRef, num_parameters
@@ -381,9 +381,9 @@ def words():
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "words.txt").write_text("\n\n".join(poems), encoding="utf-8")
         source = [Path(folder) / "words.txt"]
-        corpus = prepare(source, "words", PrepareConfig(tokens="word")).corpus
+        corpus = build_corpus(source, "words", PrepareConfig(tokens="word")).corpus
     # Too short for windows.
-    return dataclasses.replace(corpus, meta={**corpus.meta, "prose": False})
+    return dataclasses.replace(corpus, is_prose=False)
 
 
 def shown(events, **terminal):

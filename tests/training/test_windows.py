@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from poetgen.config import ModelConfig, PrepareConfig, TrainConfig
 from poetgen.corpus.corpus import Poems
-from poetgen.corpus.prepare import prepare
+from poetgen.corpus.prepare import build_corpus
 from poetgen.networks.torch_model import LanguageModel
 from poetgen.training.batches import RandomBatching, SequentialBatching, pick_batching
 from poetgen.training.checkpoint import load_checkpoint
@@ -95,7 +95,7 @@ def test_carrying_the_state_over_windows_equals_reading_in_one_go():
 def prose(tmp_path_factory):
     if not HAS_ENGLISH:
         pytest.skip(NO_ENGLISH)
-    return prepare([TIME_MACHINE], "time-machine", PrepareConfig()).corpus
+    return build_corpus([TIME_MACHINE], "time-machine", PrepareConfig()).corpus
 
 
 def test_running_prose_is_read_in_sequence_and_verse_poem_by_poem(prose, small_corpus):

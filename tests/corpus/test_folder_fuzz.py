@@ -2,17 +2,20 @@
 
 import json
 import random
-import threading
 
 import numpy as np
 import pytest
 
-from poetgen.corpus import corpus as module
-from poetgen.corpus.corpus import Poems, fingerprint_of, load_corpus, save_corpus
+from poetgen.corpus.corpus import Poems, fingerprint_of
+from poetgen.corpus.folder import load_corpus, save_corpus
 from poetgen.corpus.split import SPLITS
-from poetgen.corpus.vocabulary import END, PAD, START, Vocabulary
-from poetgen.errors import CorpusError, ExistsError
-from poetgen.places import find_corpus
+from poetgen.corpus.vocabulary import (
+    END,
+    PAD,
+    START,
+    Vocabulary,
+)
+from poetgen.errors import CorpusError
 
 ODD = [None, True, -1, 0, 2**70, 1.5, "", "x" * 5000, [], {}, [[]], float("inf"), "word", "日"]
 DEEP = b"[" * 200_000
@@ -91,7 +94,7 @@ def content_of(loaded):
         [(poems.tokens.tobytes(), poems.offsets.tobytes()) for poems in loaded.splits.values()],
         [(poems.tokens.dtype, poems.offsets.dtype) for poems in loaded.splits.values()],
         loaded.fingerprint,
-        loaded.meta,
+        (loaded.settings, loaded.min_count, loaded.provenance, loaded.report),
     )
 
 
@@ -217,6 +220,26 @@ def test_fields_are_not_believed_by_themselves(folder, key, value):
     assert outcome(folder) is None
 
 
+def test_corpora_of_the_first_versions_are_read(folder):
+    """They had no checksum, and said less about what was read."""
+
+    def reduce(meta):
+        for key in ("format", "encoding", "lines"):
+            del meta["provenance"][0][key]
+        for key in ("num_lines", "num_chars", "examples"):
+            del meta["report"][key]
+        del meta["rules"]["encoding"]
+
+    before = load_corpus(folder)
+    remade(folder, reduce)
+    after = load_corpus(folder)
+    assert after.settings == before.settings
+    assert after.report.kept == before.report.kept
+    assert after.report.num_lines == 0
+    assert after.provenance[0].sha256 == before.provenance[0].sha256
+    assert after.fingerprint == before.fingerprint
+
+
 def test_a_doubled_token_asks_for_the_corpus_again_and_not_for_a_model(folder):
     def double(meta):
         meta["vocabulary"][1] = meta["vocabulary"][0]
@@ -225,91 +248,3 @@ def test_a_doubled_token_asks_for_the_corpus_again_and_not_for_a_model(folder):
     with pytest.raises(CorpusError, match="appears twice") as error:
         load_corpus(folder)
     assert "model" not in error.value.problem + error.value.advice
-
-
-class KilledError(BaseException):
-    """What a process does after SIGKILL: nothing any more."""
-
-
-def kill_at(moment, monkeypatch):
-    """Let the process end just before its ``moment``-th change of the disk."""
-    left = [moment]
-
-    def dying(change):
-        def run(*args, **kwargs):
-            left[0] -= 1
-            if left[0] < 0:
-                raise KilledError
-            return change(*args, **kwargs)
-
-        return run
-
-    for owner, names in (
-        (module.np, ["save"]),
-        (module.os, ["replace"]),
-        (module.shutil, ["rmtree"]),
-        (module.Path, ["rename", "mkdir", "rmdir", "write_bytes"]),
-    ):
-        for name in names:
-            monkeypatch.setattr(owner, name, dying(getattr(owner, name)))
-
-
-@pytest.mark.parametrize("is_new", [False, True])
-def test_a_prepare_that_is_killed_leaves_a_whole_corpus_and_no_litter(
-    small_corpus, tmp_path, monkeypatch, is_new
-):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(module, "sync", lambda path: None)  # takes most of the time
-    folder = tmp_path / "corpora" / "x"
-    other = module.Corpus(
-        **{
-            **{name: getattr(small_corpus, name) for name in small_corpus.__slots__},
-            "meta": {**small_corpus.meta, "name": "other"},
-        }
-    )
-    (tmp_path / "corpora").mkdir()
-    seen = set()
-    for moment in range(100):
-        module.shutil.rmtree(folder, ignore_errors=True)
-        if not is_new:
-            save_corpus(small_corpus, folder)
-        with monkeypatch.context() as patch:
-            kill_at(moment, patch)
-            try:
-                save_corpus(other, folder, force=True)
-                break
-            except KilledError:
-                pass
-        if is_new and not folder.exists():
-            with pytest.raises(CorpusError) as error:
-                find_corpus("x")
-            assert ".x" not in error.value.advice
-        else:
-            assert find_corpus("x").samefile(folder)
-            seen.add(load_corpus(folder).meta["name"])
-        save_corpus(small_corpus, folder, force=True)
-        assert load_corpus(folder).meta["name"] == small_corpus.meta["name"]
-        assert {path.name for path in folder.iterdir()} == module._FILES
-        assert [path.name for path in folder.parent.iterdir()] == ["x"]
-    assert 9 < moment < 99
-    assert seen == ({"other"} if is_new else {"other", "small"})
-
-
-def test_of_two_that_prepare_one_new_name_at_once_one_is_told(small_corpus, tmp_path):
-    barrier, outcomes = threading.Barrier(2), []
-
-    def save():
-        barrier.wait()
-        try:
-            save_corpus(small_corpus, tmp_path / "corpora" / "x")
-            outcomes.append(None)
-        except ExistsError as error:
-            outcomes.append(error.advice)
-
-    threads = [threading.Thread(target=save) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(outcomes, key=str) == ["Give --force to replace it, or another --name.", None]
-    assert [path.name for path in (tmp_path / "corpora").iterdir()] == ["x"]

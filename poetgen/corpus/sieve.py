@@ -1,0 +1,121 @@
+"""Which poems enter a corpus, and into which split; which are dropped, and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from poetgen.config import PrepareConfig
+from poetgen.corpus.cleaning import Reason, clean, letters_only
+from poetgen.corpus.duplicates import SeenPoems
+from poetgen.corpus.script import convert_all, to_simplified
+from poetgen.corpus.split import SPLITS, Split, identities, split_of
+from poetgen.errors import SettingError
+from poetgen.reading import RawPoem
+from poetgen.verse.forms import form_of, parse_forms
+
+_EXAMPLE_CHARS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A poem that did not enter the corpus, and why."""
+
+    reason: Reason
+    poem: RawPoem
+
+
+class Sieve:
+    """Cleans and sorts the poems of one file after another.
+
+    ``kept`` holds the texts by split, ``dropped`` the other poems; ``is_prose`` says whether
+    any file was running prose.
+    """
+
+    def __init__(self, settings: PrepareConfig, dropped: list[Dropped] | None = None) -> None:
+        """Begin with no poems; ``dropped`` is the list to add to.
+
+        Raises:
+            SettingError: two settings contradict each other, or a form is unknown, or there is
+                no author in the list of authors.
+        """
+        if settings.letters_only and settings.script == "traditional":
+            raise SettingError(
+                "--letters-only is for alphabets and --script traditional for Chinese.",
+                "Leave one of the two out.",
+            )
+        self.settings = settings
+        self.kept: dict[Split, list[str]] = {split: [] for split in SPLITS}
+        self.dropped: list[Dropped] = [] if dropped is None else dropped
+        self.is_prose = False
+        self._seen = SeenPoems(near=settings.near_duplicates == "drop")
+        self._forms = None if settings.forms is None else parse_forms(settings.forms)
+        self._authors = None if settings.authors is None else _parse_authors(settings.authors)
+
+    def add_all(self, poems: Sequence[RawPoem], *, prose: bool) -> None:
+        """Sift the poems of one file, which are converted together."""
+        self.is_prose = self.is_prose or prose
+        wanted, texts = self._clean(poems)
+        written = convert_all(texts, self.settings.script)
+        keys = identities(texts)
+        for poem, text, key in zip(wanted, written, keys, strict=True):
+            reason = self._refusal(text, key, prose=prose)
+            if reason is None:
+                self.kept[split_of(key)].append(text)
+            else:
+                self.dropped.append(Dropped(reason, poem))
+
+    def _clean(self, poems: Sequence[RawPoem]) -> tuple[list[RawPoem], list[str]]:
+        """Return the poems that can be used, and their clean texts."""
+        wanted, texts = [], []
+        words = self.settings.tokens == "word"
+        for poem in poems:
+            text, reason = clean(poem.text, words=words)
+            if text is not None and not self._has_author(poem):
+                reason = "other author"
+            if reason is not None:
+                self.dropped.append(Dropped(reason, poem))
+            elif text is not None:
+                wanted.append(poem)
+                texts.append(letters_only(text) if self.settings.letters_only else text)
+        return wanted, texts
+
+    def _refusal(self, text: str, key: str, *, prose: bool) -> Reason | None:
+        """Return why a clean poem of the identity ``key`` is not kept, or None if it is."""
+        max_chars = self.settings.max_chars
+        if max_chars is not None and len(text) > max_chars:
+            return "too long"
+        if self._forms is not None and form_of(text.replace(" ", "")) not in self._forms:
+            return "other form"
+        if not key:
+            return "empty"
+        # A novel may repeat a sentence; only poems are taken once.
+        return None if prose else self._seen.add(key)
+
+    def _has_author(self, poem: RawPoem) -> bool:
+        return self._authors is None or to_simplified(poem.author.strip()) in self._authors
+
+    def dropped_by_reason(self) -> dict[Reason, list[RawPoem]]:
+        """Return the poems that were dropped, in their order, for each reason."""
+        by_reason: dict[Reason, list[RawPoem]] = {}
+        for dropped in self.dropped:
+            by_reason.setdefault(dropped.reason, []).append(dropped.poem)
+        return by_reason
+
+
+def beginning_of(poem: RawPoem) -> str:
+    """Return the title of a poem and its first characters, as an example of it."""
+    return f"{poem.title} {poem.text[:_EXAMPLE_CHARS]}".strip()
+
+
+def _parse_authors(authors: str) -> frozenset[str]:
+    names = [name.strip() for name in re.split("[,，、]", authors)]
+    # What follows a last comma is empty, and does not mean poems without an author.
+    wanted = frozenset(to_simplified(name) for name in names if name)
+    if not wanted:
+        raise SettingError(
+            f"There is no author in --authors {authors!r}.",
+            "Give names with commas between, such as --authors 李白,杜甫",
+        )
+    return wanted
