@@ -23,7 +23,7 @@ from poetgen.corpus.vocabulary import (
     UNK,
 )
 from poetgen.errors import ExistsError, InputError, SettingError, SourceError
-from tests.real_data import CORPORA, TIME_MACHINE, needs_english, needs_tang
+from tests.real_data import TIME_MACHINE, needs_english, needs_tang
 from tests.synthetic import synthetic_poem, write_poems
 
 POEM = "床前明月光，疑是地上霜。"
@@ -360,7 +360,7 @@ def test_a_source_that_is_a_name_is_fetched_and_a_file_of_that_name_is_read(tmp_
     steps, said = [], []
     prepared = prepare(
         "time-machine",
-        mirror=str(CORPORA),
+        mirror=str(TIME_MACHINE.parent),
         on_fetch=lambda *step: steps.append(step),
         on_note=said.append,
     )
