@@ -80,8 +80,8 @@ def test_what_lies_here_goes_before_what_is_far(tmp_path):
     assert "Read 60 poems" in done.stderr
 
 
-def test_a_mirror_that_is_not_there_is_named(tmp_path):
-    environment = at_home(tmp_path, POETGEN_MIRROR="")
+def test_a_mirror_that_does_not_exist_is_named(tmp_path):
+    environment = at_home(tmp_path)
     done = poetgen("prepare", "ci", "--mirror", "no/folder", cwd=tmp_path, **environment)
     assert_two_line_error(done, "There is no mirror no/folder", "--mirror")
     assert not (tmp_path / "corpora").exists()
