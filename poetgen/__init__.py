@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # "as" is what makes a name public for type checkers
     from poetgen.config import SearchConfig as SearchConfig
     from poetgen.config import TrainConfig as TrainConfig
     from poetgen.corpus.corpus import Corpus as Corpus
-    from poetgen.corpus.corpus import load_corpus as load_corpus
+    from poetgen.corpus.folder import load_corpus as load_corpus
     from poetgen.corpus.prepare import Prepared as Prepared
     from poetgen.corpus.prepare import prepare as prepare
     from poetgen.errors import CorpusError as CorpusError
@@ -63,7 +63,8 @@ _NAMES = {
     "poetgen.config": (
         *("ModelConfig", "PrepareConfig", "SampleConfig", "SearchConfig", "TrainConfig"),
     ),
-    "poetgen.corpus.corpus": ("Corpus", "load_corpus"),
+    "poetgen.corpus.corpus": ("Corpus",),
+    "poetgen.corpus.folder": ("load_corpus",),
     "poetgen.corpus.prepare": ("Prepared", "prepare"),
     "poetgen.errors": (
         *("CorpusError", "DamagedError", "DeviceError", "DivergedError", "ExistsError"),
