@@ -9,7 +9,7 @@ import numpy as np
 from benchmarks.measure import compare
 from poetgen.config import SampleConfig
 from poetgen.corpus.vocabulary import END, START
-from poetgen.generation.decode import poem_rngs, weigh, write
+from poetgen.generation.decode import Request, poem_rngs, weigh, write
 from poetgen.generation.poet import Poet, generate, load_poet
 from poetgen.generation.sampling import sample
 from poetgen.networks.numpy_model import NumpyModel
@@ -22,33 +22,33 @@ _SEED = 1
 def rows() -> Iterator[str]:
     """Compare on the model that ships, in this process: torch is imported already."""
     poet = load_poet("tang")
-    prompt = poet.model.vocabulary.encode("日")
+    request = poet.request("日")
     endless = _without_end(poet)
     by_torch = TorchStepper(build(poet.model.config, endless.weights))
-    sampling = SampleConfig(max_chars=24)
+    short = poet.request("日", SampleConfig(max_chars=24))
 
     def ten_poems(network: NumpyModel | TorchStepper) -> None:
         for number in range(10):
-            write(network, prompt, sampling, poem_rngs(_SEED, 1, number))
+            write(network, short, poem_rngs(_SEED, 1, number))
 
     one = compare(lambda: ten_poems(endless), lambda: ten_poems(by_torch), pairs=15)
     yield one.line("10 poems of 24 characters, one by one: numpy / torch", "at most 1")
 
     def one_by_one() -> None:
         for number in range(_NUM_POEMS):
-            write(poet.network, prompt, SampleConfig(), poem_rngs(_SEED, 1, number))
+            write(poet.network, request, poem_rngs(_SEED, 1, number))
 
     many = compare(lambda: _write(poet), one_by_one, pairs=5)
     yield many.line(f"{_NUM_POEMS} poems: at once / one by one", "at most 0.125")
     # What no arrangement of the work can save: the products themselves.
-    products = _products(poet.network, prompt)
+    products = _products(poet.network, request)
     bare = compare(lambda: _write(poet), products, pairs=5)
     yield bare.line(f"{_NUM_POEMS} poems: at once / their matrix products alone", "")
     for length in (20, 60, 200):
-        config = SampleConfig(max_chars=length)
+        longer = poet.request("日", SampleConfig(max_chars=length))
         carried = compare(
-            lambda config=config: _carry(endless, prompt, config),
-            lambda config=config: _read_again(endless, prompt, config),
+            lambda longer=longer: write(endless, longer, poem_rngs(_SEED, 1)),
+            lambda longer=longer: _read_again(endless, longer),
             pairs=5,
         )
         yield carried.line(f"{length} characters: carrying the state / re-reading", "")
@@ -58,9 +58,9 @@ def _write(poet: Poet) -> None:
     generate(model=poet, start="日", num_poems=_NUM_POEMS, seed=_SEED)
 
 
-def _products(network: NumpyModel, prompt: list[int]) -> Callable[[], None]:
+def _products(network: NumpyModel, request: Request) -> Callable[[], None]:
     """Give a function that does the matrix products of writing all poems, and nothing else."""
-    poems = write(network, prompt, SampleConfig(), poem_rngs(_SEED, _NUM_POEMS))
+    poems = write(network, request, poem_rngs(_SEED, _NUM_POEMS))
     lengths = np.array([len(poem.token_ids) for poem in poems])
     rows = [int((lengths >= step).sum()) for step in range(1, int(lengths.max()) + 1)]
     matrices = [weight.T for weight in network.weights.values() if weight.ndim == 2]
@@ -81,14 +81,10 @@ def _without_end(poet: Poet) -> NumpyModel:
     return NumpyModel(poet.model.config, {**poet.model.weights, "output_bias": bias})
 
 
-def _carry(network: NumpyModel, prompt: list[int], config: SampleConfig) -> None:
-    write(network, prompt, config, poem_rngs(_SEED, 1))
-
-
-def _read_again(network: NumpyModel, prompt: list[int], config: SampleConfig) -> None:
+def _read_again(network: NumpyModel, request: Request) -> None:
     """Write the same poem, reading all of it anew before each character."""
-    poem, (rng,) = list(prompt), poem_rngs(_SEED, 1)
-    while len(poem) < config.max_chars:
+    poem, (rng,) = list(request.prompt), poem_rngs(_SEED, 1)
+    while len(poem) < request.sampling.max_chars:
         logits, _ = network.prime(np.array([START, *poem]), network.start(1))
         draws = np.array([rng.random()])
-        poem.append(int(sample(weigh(logits, [poem], config), config, draws)[0]))
+        poem.append(int(sample(weigh(logits, [poem], request), request.sampling, draws)[0]))
