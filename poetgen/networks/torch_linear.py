@@ -30,6 +30,12 @@ def packed_linear(
     return lambda x: linear(x.to(dtype), packed, bias, "none", [], "")
 
 
+def product_dtype(x: Tensor) -> torch.dtype:
+    """Return the number format of products with x: that of autocast, or its own."""
+    device = x.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else x.dtype
+
+
 def pad_rows(rows: Tensor) -> Tensor:
     """Return rows (N, ·) with rows of zeros after them, to one of few numbers of rows."""
     missing = -len(rows) % _ROWS_MULTIPLE

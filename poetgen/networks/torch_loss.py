@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from poetgen.networks.torch_linear import packed_linear
+from poetgen.networks.torch_linear import packed_linear, product_dtype
 
-# Rows in a block, whose derivatives are multiplied at once, enough for fast products; and rows
-# of logits at once. With 6,000 tokens 128 of them take three megabytes, which stay in a CPU's
-# cache.
+# Rows in a block, enough for fast products with its derivatives; and rows of logits at once:
+# with 6,000 tokens 128 of them take three megabytes, which stay in a CPU's cache.
 CPU_ROWS = 1024, 128
 # A GPU has no such cache, and is fast with few large calls: some hundred megabytes at once.
 GPU_ROWS = 8192, 8192
@@ -101,7 +100,7 @@ def summed_cross_entropy(rows: Tensor, matrix: Tensor, bias: Tensor, targets: Te
         bias: (V,); the loss has its precision.
         targets: (≤ N,) ids below V.
     """
-    dtype = _product_dtype(rows)
+    dtype = product_dtype(rows)
     loss: Tensor = _CrossEntropy.apply(rows, matrix, bias, targets, dtype)  # type: ignore[no-untyped-call]
     return loss
 
@@ -109,16 +108,10 @@ def summed_cross_entropy(rows: Tensor, matrix: Tensor, bias: Tensor, targets: Te
 @torch.no_grad()
 def cross_entropies(rows: Tensor, matrix: Tensor, bias: Tensor, targets: Tensor) -> Tensor:
     """Return the cross-entropy of each row, (N,), without a derivative."""
-    dtype = _product_dtype(rows)
+    dtype = product_dtype(rows)
     with torch.autocast(rows.device.type, enabled=False):
         rows = rows.to(dtype)
         losses = bias.new_empty(len(targets))
         for part, part_losses, _ in _Softmax(rows, matrix.to(dtype), bias).parts(rows, targets):
             losses[part] = part_losses
     return losses
-
-
-def _product_dtype(rows: Tensor) -> torch.dtype:
-    device = rows.device.type
-    lower = torch.is_autocast_enabled(device)
-    return torch.get_autocast_dtype(device) if lower else rows.dtype

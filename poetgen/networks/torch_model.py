@@ -68,20 +68,25 @@ class LanguageModel(nn.Module):
         self, token_ids: Tensor, state: TorchState | None = None
     ) -> tuple[Tensor, TorchState]:
         """Read token ids (B, T); return logits (B, T, V) and the last state."""
-        outputs, state = self.hidden(token_ids, state)
-        return self.logits(outputs), state
+        hidden, state = self.hidden(token_ids, state)
+        return self.logits(hidden), state
 
     def hidden(
         self, token_ids: Tensor, state: TorchState | None = None
     ) -> tuple[Tensor, TorchState]:
-        """Read token ids (B, T); return outputs (B, T, E), untied (B, T, H), and the last state."""
-        hidden, state = self._read(token_ids, state)
-        return self._projected(hidden), state
+        """Read token ids (B, T); return the last layer's outputs (B, T, H) and the last state."""
+        if self.config.one_hot:
+            # Not dropped: it would lose whole tokens.
+            x = F.one_hot(token_ids, self.config.vocab_size).to(self.output_bias.dtype)
+        else:
+            x = self.dropout(self.embedding(token_ids))
+        hidden, state = self.rnn(x, state)
+        return self.dropout(hidden), state
 
-    def logits(self, outputs: Tensor) -> Tensor:
-        """Return the logits (…, V) of outputs (…, E), untied (…, H)."""
-        scores = F.linear(outputs, self._output_matrix(), self.output_bias)
-        return logits_of(self.config, scores)
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Return the logits (…, V) of hidden states (…, H)."""
+        rows, matrix = self._output_factors(hidden)
+        return logits_of(self.config, F.linear(rows, matrix, self.output_bias))
 
     @torch.no_grad()
     def losses(self, inputs: Tensor, targets: Tensor, pad: int) -> Tensor:
@@ -89,13 +94,12 @@ class LanguageModel(nn.Module):
 
         They have no derivative; training takes ``summed_loss``.
         """
-        outputs, _ = self.hidden(inputs)
         present = targets != pad
-        # Padding is removed before the largest product of the network, not after it.
-        rows, wanted = outputs[present], targets[present]
-        if self._is_plain_softmax():
-            return cross_entropies(rows, self._output_matrix(), self.output_bias, wanted)
-        return F.cross_entropy(self.logits(rows), wanted, reduction="none")
+        # Padding is removed before the output layer, most of the network's work.
+        hidden, wanted = self.hidden(inputs)[0][present], targets[present]
+        if not self._is_plain_softmax():
+            return F.cross_entropy(self.logits(hidden), wanted, reduction="none")
+        return cross_entropies(*self._output_factors(hidden), self.output_bias, wanted)
 
     def summed_loss(
         self,
@@ -110,32 +114,22 @@ class LanguageModel(nn.Module):
         their ids; without it all count. The caller computes them on the host, so that a GPU
         never synchronises.
         """
-        hidden, state = self._read(inputs, state)
+        hidden, state = self.hidden(inputs, state)
         rows = hidden.flatten(0, 1)
         if places is not None:
             rows = rows.index_select(0, places)
-        rows = self._projected(pad_rows(rows))
         if self._is_plain_softmax():
-            loss = summed_cross_entropy(rows, self._output_matrix(), self.output_bias, wanted)
+            factors = self._output_factors(pad_rows(rows))
+            loss = summed_cross_entropy(*factors, self.output_bias, wanted)
         else:
-            loss = F.cross_entropy(self.logits(rows[: len(wanted)]), wanted, reduction="sum")
+            loss = F.cross_entropy(self.logits(rows), wanted, reduction="sum")
         return loss, tuple(part.detach() for part in state)
 
-    def _read(self, token_ids: Tensor, state: TorchState | None) -> tuple[Tensor, TorchState]:
-        if self.config.one_hot:
-            # Not dropped: it would lose whole tokens.
-            x = F.one_hot(token_ids, self.config.vocab_size).to(self.output_bias.dtype)
-        else:
-            x = self.dropout(self.embedding(token_ids))
-        hidden, state = self.rnn(x, state)
-        return self.dropout(hidden), state
-
-    def _projected(self, hidden: Tensor) -> Tensor:
-        outputs: Tensor = self.projection(hidden) if self.config.tied else hidden
-        return outputs
-
-    def _output_matrix(self) -> Tensor:
-        return self.embedding.weight if self.config.tied else self.output.weight
+    def _output_factors(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """Return rows (…, E), untied (…, H), and the matrix (V, ·) whose product are the scores."""
+        if self.config.tied:
+            return self.projection(hidden), self.embedding.weight
+        return hidden, self.output.weight
 
     def _is_plain_softmax(self) -> bool:
         return self.config.output == "softmax" and self.config.softmax_temperature == 1
@@ -205,8 +199,8 @@ class TorchStepper:
 
     def _read(self, token_ids: IntArray, state: TorchState) -> tuple[FloatArray, TorchState]:
         with _evaluating(self.model):
-            outputs, state = self.model.hidden(self._tensor(token_ids), state)
-            return self.model.logits(outputs[:, -1]).float().cpu().numpy(), state
+            hidden, state = self.model.hidden(self._tensor(token_ids), state)
+            return self.model.logits(hidden[:, -1]).float().cpu().numpy(), state
 
     def _tensor(self, token_ids: IntArray) -> Tensor:
         return torch.from_numpy(np.asarray(token_ids, np.int64)).to(self.device)
@@ -216,11 +210,9 @@ class TorchStepper:
 def _evaluating(model: nn.Module) -> Iterator[None]:
     """Turn off gradients and dropout, and restore the mode of a model in training."""
     was_training = model.training
-    if was_training:
-        model.eval()
+    model.eval()
     try:
         with torch.no_grad():
             yield
     finally:
-        if was_training:
-            model.train()
+        model.train(was_training)

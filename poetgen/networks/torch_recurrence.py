@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from poetgen.networks.torch_linear import can_pack, packed_linear, pad_rows
+from poetgen.networks.torch_linear import can_pack, packed_linear, pad_rows, product_dtype
 
 # (h,), and (h, c) of the LSTM; each (B, H), and of all layers (L, B, H).
 TorchState = tuple[Tensor, ...]
@@ -235,12 +235,12 @@ def _as_steps(rows: Tensor, like: Tensor) -> Tensor:
 
 
 class _Recurrence(nn.RNNBase):
-    """torch's recurrent layers, with the cell's own steps where they are faster."""
+    """torch's recurrent layers, which on a CPU may take the steps of ``cell`` instead."""
 
     cell: ClassVar[_Cell]
 
     def uses_own_steps(self, inputs: Tensor) -> bool:
-        """Return whether the own steps are: cuDNN has kernels for all, and inference is fast."""
+        """Return whether they are faster: cuDNN has kernels for all, and inference is fast."""
         return inputs.device.type == "cpu" and torch.is_grad_enabled()
 
     def forward(self, inputs: Tensor, state: TorchState | None = None) -> tuple[Tensor, TorchState]:
@@ -254,13 +254,10 @@ class _Recurrence(nn.RNNBase):
         return outputs, (h,)
 
     def _forward(self, inputs: Tensor, state: TorchState | None) -> tuple[Tensor, TorchState]:
-        device = inputs.device.type
-        lower = torch.is_autocast_enabled(device)
-        dtype = torch.get_autocast_dtype(device) if lower else inputs.dtype
+        dtype = product_dtype(inputs)
         wide = self.all_weights[0][0].dtype
         if state is None:
-            shape = (self.num_layers, len(inputs), self.hidden_size)
-            zeros = torch.zeros(shape, dtype=wide, device=inputs.device)
+            zeros = inputs.new_zeros((self.num_layers, len(inputs), self.hidden_size), dtype=wide)
             state = (zeros, zeros) if self.mode == "LSTM" else (zeros,)
         x = inputs.transpose(0, 1).to(wide).contiguous()
         lasts = []
@@ -291,10 +288,11 @@ class LSTM(_Recurrence, nn.LSTM):  # type: ignore[misc]
     cell = _Cell(_lstm_forward, _lstm_backward)
 
     def uses_own_steps(self, inputs: Tensor) -> bool:
-        """Return whether the own steps are, or work at all.
+        """Return whether they are faster than oneDNN's LSTM, or it does not work.
 
-        In float32 and in inference oneDNN's LSTM is faster. In bfloat16 its backward pass is
-        slow, and without the CPU's instructions for bfloat16 it does not exist.
+        It is faster in float32 and in inference. In bfloat16 its backward pass is slow, and
+        without the CPU's instructions for bfloat16 it does not exist.
         """
-        lower = inputs.device.type == "cpu" and torch.is_autocast_enabled("cpu")
-        return lower and (torch.is_grad_enabled() or not can_pack(torch.get_autocast_dtype("cpu")))
+        if inputs.device.type != "cpu" or not torch.is_autocast_enabled("cpu"):
+            return False
+        return torch.is_grad_enabled() or not can_pack(product_dtype(inputs))
