@@ -340,7 +340,7 @@ def test_a_checkpoint_is_no_model_and_a_model_no_checkpoint(saved, path, tmp_pat
         load_checkpoint(path)
     kind = FileKind(key="poetgen-checkpoint", version=1, noun="checkpoint")
     save_tensor_file(tmp_path / "run.checkpoint", kind, {"x": np.arange(3)}, {"step": 3})
-    with pytest.raises(ModelError, match="no model file"):
+    with pytest.raises(ModelError, match="not a model file"):
         load_model(tmp_path / "run.checkpoint")
 
 
