@@ -1,4 +1,4 @@
-"""Gradients by hand against torch's, against differences, and against themselves."""
+"""The numpy gradients against torch's, against differences, and against themselves."""
 
 import dataclasses
 
@@ -147,7 +147,7 @@ def test_every_gradient_is_the_difference_that_a_small_change_makes(
     _, gradients, _ = loss_and_gradients(network, inputs, targets, PAD, masks=masks)
     step = 1e-5
     for name, w in weights.items():
-        # The largest, which an error would show in first, and one by chance.
+        # The largest, where an error would show first, and a random one.
         gradient = np.abs(gradients[name])
         for flat in (gradient.argmax(), rng.integers(w.size)):
             place = np.unravel_index(flat, w.shape)
@@ -263,13 +263,16 @@ def test_a_temperature_of_one_and_softmax_leave_the_scores_alone():
     assert logits_of(ModelConfig(), scores) is scores
 
 
-# Shapes, files, beginnings.
+# Shapes, files, initial weights.
 
 
 @outputs
+@depths
 @architectures
-def test_a_model_of_any_output_has_torchs_weights_and_survives_its_file(arch, output, tmp_path):
-    config = dataclasses.replace(config_of(arch, 2, output), vocab_size=V)
+def test_a_model_of_any_shape_has_torchs_weights_and_survives_its_file(
+    arch, num_layers, output, tmp_path
+):
+    config = config_of(arch, num_layers, output)
     model = LanguageModel(config)
     assert num_parameters(config) == sum(p.numel() for p in model.parameters())
     shapes = {name: w.shape for name, w in weights_of(model).items()}
@@ -300,7 +303,7 @@ def test_fresh_weights_are_spread_like_torchs(arch, output):
             assert w.std() == pytest.approx(0 if "bias" in name else 0.01, rel=0.15), name
 
 
-# One poem each, so that a change of the arithmetic cannot go unseen.
+# One poem each, so that no change of the arithmetic goes unnoticed.
 
 SHIPPED_LINE = "日暮江南春草生，江边一望"
 GOLDEN = {

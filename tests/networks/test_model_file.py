@@ -13,14 +13,14 @@ from safetensors.numpy import save_file
 from poetgen.config import ARCHS, ModelConfig
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import ModelError
-from poetgen.networks.model import CorpusRef, Metrics, Model, num_parameters
+from poetgen.networks.model import CorpusRef, Metrics, Model
 from poetgen.networks.model_file import load_model, save_model, widen
 from poetgen.tensor_file import FileKind, save_tensor_file
 from poetgen.training.checkpoint import load_checkpoint
 from tests.tiny import tiny_model, tiny_weights
 
-# Any JSON a trainer might write beside the weights. Surrogates are no text, and a control
-# character no token.
+# Any JSON a trainer might write beside the weights. Surrogates are not text, and a control
+# character is not a token.
 TEXTS = st.text(
     st.characters(exclude_categories=["Cs", "Cc"], include_characters="\n\t"), max_size=9
 )
@@ -350,15 +350,3 @@ def test_a_failed_save_leaves_the_old_file_and_no_debris(saved, path):
         save_model(dataclasses.replace(model, training={"loss": object()}), path)
     assert path.read_bytes() == saved
     assert os.listdir(path.parent) == [path.name]
-
-
-@pytest.mark.parametrize("num_layers", [1, 2, 3])
-@pytest.mark.parametrize("arch", ARCHS)
-def test_parameters_are_counted_as_torch_counts_them(arch, num_layers):
-    from poetgen.networks.torch_model import LanguageModel
-
-    config = ModelConfig(
-        arch=arch, vocab_size=11, embedding_dim=5, hidden_size=7, num_layers=num_layers
-    )
-    model = LanguageModel(config)
-    assert num_parameters(config) == sum(weights.numel() for weights in model.parameters())

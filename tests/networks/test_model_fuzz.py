@@ -25,7 +25,7 @@ DTYPES = ["F64", "F32", "F16", "BF16", "I8", "I64", "U16", "BOOL", "F8_E4M3", "Q
 
 
 def tiny_file(path):
-    """Save the smallest of models; give its bytes."""
+    """Save the smallest model; return its bytes."""
     config = ModelConfig(arch="gru", vocab_size=7, embedding_dim=2, hidden_size=3)
     save_model(Model(config, Vocabulary("日月，"), tiny_weights(config)), path)
     return path.read_bytes()
@@ -133,7 +133,7 @@ BLIND = [flip_bits, cut, lengthen, move, declare_sizes, declare_header, spoil_js
 
 
 def fuzz(path, count, seed):
-    """Load ``count`` mutants; give how many of each kind were refused, and how many harmless."""
+    """Load ``count`` mutants; return how many of each kind were refused, and how many harmless."""
     saved = tiny_file(path)
     original = load_model(path)
     whole = path.with_name("whole.safetensors")
@@ -143,7 +143,7 @@ def fuzz(path, count, seed):
         how = rng.choice([*BLIND, with_new_checksum])
         mutant = how(saved, rng, whole) if how is with_new_checksum else how(saved, rng)
         path.write_bytes(mutant)
-        # Of the processor's time, for the machine may be busy with something else.
+        # CPU time: the machine may be busy with something else.
         began, before = time.process_time(), peak_bytes()
         model = load_or_none(path)
         assert time.process_time() - began < 1

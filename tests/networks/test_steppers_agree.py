@@ -68,7 +68,7 @@ def naive_sigmoid(x):
 
 
 def naive_cell(arch, x, h, c, w, u, b_ih, b_hh):
-    """Give the next h and c of one poem, as lists."""
+    """Return the next h and c of one poem, as lists."""
     wx = [value + float(bias) for value, bias in zip(naive_product(w, x), b_ih, strict=True)]
     uh = [value + float(bias) for value, bias in zip(naive_product(u, h), b_hh, strict=True)]
     size = len(h)
@@ -113,19 +113,6 @@ def test_sigmoid_is_the_logistic_function_and_never_overflows():
 
 
 # numpy against torch.
-
-
-@depths
-@architectures
-def test_numpy_and_torch_give_the_same_logits(arch, num_layers):
-    fast, reference = both_engines(arch, num_layers)
-    token_ids = some_ids(B, T)
-    with torch.no_grad():
-        expected, _ = reference(torch.from_numpy(token_ids))
-    state = fast.start(B)
-    for t in range(T):
-        logits, state = fast.step(token_ids[:, t], state)
-        assert_same(logits, expected[:, t].numpy())
 
 
 @settings(max_examples=20, deadline=None)

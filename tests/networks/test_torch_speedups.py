@@ -124,7 +124,7 @@ def test_nothing_is_packed_that_onednn_cannot_multiply():
     assert not can_pack(torch.float16)
 
 
-# The trial of bfloat16.
+# The choice of bfloat16.
 
 
 def test_auto_takes_bfloat16_where_the_cpu_promises_it_and_a_step_works(monkeypatch):
@@ -161,14 +161,14 @@ def test_where_the_library_fails_the_run_is_in_float32_and_says_so(arch, where, 
     engine = torch_engine.TorchEngine(config, config.shape(V))
     assert engine.precision == "float32"
     assert "bfloat16" in engine.remark
-    # And a trial that works draws nothing from the run's chance.
+    # A trial that works draws nothing from the run's random generator.
     monkeypatch.undo()
     torch.set_rng_state(before)
     devices.takes_a_step(config.shape(V))
     assert torch.equal(torch.get_rng_state(), before)
 
 
-# Several blocks of several parts, several parts, one, and a single row; and as a GPU has it.
+# Several blocks of several parts, several parts, one part, one row, none; as on a CPU and a GPU.
 @pytest.mark.parametrize("num_rows", [2100, 300, 128, 1, 0])
 @pytest.mark.parametrize("rows_at_once", [torch_loss.CPU_ROWS, torch_loss.GPU_ROWS])
 def test_the_summed_cross_entropy_is_torchs(num_rows, rows_at_once, monkeypatch):
@@ -206,7 +206,7 @@ def test_a_hopeless_target_has_a_large_loss_and_not_an_infinite_one():
 def test_dropout_drops_its_share_and_keeps_the_mean(share):
     torch.manual_seed(3)
     dropout = Dropout(share)
-    # No multiple of eight: the bytes come in words.
+    # Not a multiple of eight: the bytes are drawn in words.
     x = torch.ones(101, 1003)
     kept = dropout(x)
     assert len(kept.unique()) == 2
@@ -214,7 +214,7 @@ def test_dropout_drops_its_share_and_keeps_the_mean(share):
     slack = 3 * (share * (1 - share) / x.numel()) ** 0.5
     assert (kept == 0).double().mean().item() == pytest.approx(share, abs=slack + 1 / 512)
     assert kept.mean().item() == pytest.approx(1, abs=slack / (1 - share))
-    # Neighbours know nothing of each other, in either direction.
+    # Neighbours are independent, in either direction.
     zeros = (kept == 0).double()
     for one, other in ((zeros[:, 1:], zeros[:, :-1]), (zeros[1:], zeros[:-1])):
         together = (one * other).mean().item()
@@ -230,21 +230,21 @@ def test_dropout_leaves_a_reader_alone():
     assert Dropout(0.0)(x) is x
 
 
-# A device that cannot be looked at stands in for a GPU: whoever asks it for a number, waits.
+# A device without numbers stands in for a GPU: reading a number from it would synchronise.
 
 
 @pytest.fixture
 def far_device(monkeypatch):
     """Let the engine compute on torch's meta device, which has shapes and no numbers."""
     monkeypatch.setattr(torch_engine, "pick_device", lambda wanted: "meta")
-    # This device knows no lower devices.
+    # The meta device has no lower precision.
     monkeypatch.setattr(torch, "autocast", lambda *_, **__: contextlib.nullcontext())
     monkeypatch.setattr(torch, "is_autocast_enabled", lambda device: False)
 
 
 @pytest.mark.parametrize("output", ["softmax", "gumbel"])
 @pytest.mark.parametrize("arch", ["rnn", "gru", "lstm"])
-def test_a_step_on_a_device_never_waits_for_it(far_device, arch, output):
+def test_a_step_on_a_device_never_synchronises(far_device, arch, output):
     config = TrainConfig(
         arch=arch, precision="float32", hidden_size=H, embedding_dim=E, accumulate=2, output=output
     )
@@ -253,6 +253,6 @@ def test_a_step_on_a_device_never_waits_for_it(far_device, arch, output):
     for padding in (0, 3):
         loss = engine.train_step(tiny_batch([T - padding, *[T] * (B - 1)], V, rng), 0.01)
         assert loss.device.type == "meta"
-    # And this is what waiting would look like.
+    # This is what a synchronisation looks like.
     with pytest.raises(RuntimeError, match="meta"):
         float(loss)
