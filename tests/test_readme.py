@@ -103,3 +103,11 @@ def test_the_links_of_the_pages_lead_somewhere():
     for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("models/*.md")]:
         for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):
             assert target.startswith("https://") or (page.parent / target).exists(), (page, target)
+
+
+def test_the_modules_that_the_pages_name_exist():
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+    pages.remove(ROOT / "CHANGELOG.md")  # it tells of the past
+    for page in pages:
+        for path in re.findall(r"(?:poetgen|tests)/[\w/]+\.py", page.read_text(encoding="utf-8")):
+            assert (ROOT / path).is_file(), (page, path)
