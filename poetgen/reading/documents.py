@@ -15,6 +15,7 @@ class RawPoem(NamedTuple):
     text: str
     title: str = ""
     author: str = ""
+    dynasty: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from poetgen.config import PrepareConfig
 from poetgen.corpus.prepare import build_corpus
 from poetgen.errors import SourceError
-from poetgen.reading import find_inputs, read_document
+from poetgen.reading import RawPoem, find_inputs, read_document
 from poetgen.reading.formats import detect_format
 from tests.foreign.test_tang_npz import npz
 from tests.reading.test_formats import SAMPLES, read
@@ -122,7 +122,7 @@ def test_lone_surrogates_become_the_replacement_character():
         '[{"title": "\\ud800", "author": "\\uDFFF月", "paragraphs": ["日\\ud83d\\ude00\\ud83d"]}]'
     )
     [poem] = read(text).poems
-    assert poem == ("日😀\ufffd", "\ufffd", "\ufffd月")
+    assert poem == RawPoem("日😀\ufffd", "\ufffd", "\ufffd月")
     poems = read('{"text": "\\udc80"}\n{"text": "月"}').poems
     assert [poem.text for poem in poems] == ["\ufffd", "月"]
 
