@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -38,7 +38,8 @@ class Document:
     ``sha256`` is that of the unpacked bytes. ``num_lines`` counts the lines of a text, blank
     ones included. For an ``.npz``, ``encoding`` is empty and ``num_lines`` is 0.
     ``ignored_as`` says what a file is that belongs to a collection but has no poems, such as
-    "a list of authors".
+    "a list of authors". ``left_out`` counts what was not read as verse, by kind: "headings",
+    "prose", "notes". ``doubts`` are sentences about what is uncertain.
     """
 
     name: str
@@ -49,3 +50,5 @@ class Document:
     poems: list[RawPoem] = field(default_factory=list)
     prose: bool = False
     ignored_as: str | None = None
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    doubts: Sequence[str] = ()
