@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from poetgen.config import Format
@@ -16,6 +17,14 @@ class RawPoem(NamedTuple):
     title: str = ""
     author: str = ""
     dynasty: str = ""
+
+
+class Reading(NamedTuple):
+    """What a reader found in a source; ``left_out`` and ``doubts`` as of a ``Document``."""
+
+    poems: list[RawPoem]
+    left_out: Mapping[str, int] = MappingProxyType({})
+    doubts: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

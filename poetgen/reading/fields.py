@@ -1,7 +1,8 @@
-"""Which field of a record is the poem, which its title, which its author."""
+"""Which field of a record is the poem, its title, its author, its dynasty, by their names."""
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -11,21 +12,37 @@ from poetgen.characters import printable
 TEXTS = (
     *("paragraphs", "content", "para", "text", "poem", "body", "lines", "verses", "verse"),
     *("正文", "内容", "內容", "原文", "诗文", "詩文", "诗句", "詩句", "诗歌", "詩歌", "诗", "詩"),
+    *("poem_text", "poem_content", "poem_body", "contents", "诗词", "詩詞", "诗词内容", "诗歌内容"),
 )
 # The first one that is not empty; a 词 without a title goes by the name of its tune.
 _TITLES = (
     *("title", "rhythmic", "chapter", "name"),
     *("题目", "題目", "标题", "標題", "诗题", "詩題", "诗名", "詩名", "题", "題"),
+    *("poem_title", "poem_name", "篇名", "词牌", "詞牌", "词牌名", "詞牌名", "名称", "名稱"),
 )
-_AUTHORS = ("author", "poet", "writer", "作者", "诗人", "詩人")
+_AUTHORS = (
+    *("author", "poet", "writer", "作者", "诗人", "詩人"),
+    *("author_name", "poet_name", "poem_author", "词人", "詞人", "authors"),
+)
+_DYNASTIES = ("dynasty", "朝代", "dynasty_name", "era", "poem_dynasty", "年代", "时代", "時代")
+# A text in several fields: line1, line2, 第一句, 第二句, 上阕, 下阕.
+_PART = re.compile(
+    r"(?:line|verse|sentence|content|text|paragraph|句|诗句|詩句|内容)[_ -]?\d{1,3}"
+    r"|第[一二三四五六七八九十]{1,3}[句行联聯]|[首颔頷颈頸尾]联|[首頷頸尾]聯|[上下][阕闋片联聯]"
+)
 
 
 class Fields(NamedTuple):
-    """The names of the fields of one kind of record; ``texts`` has at most one."""
+    """The names of the fields of one kind of record.
 
-    texts: tuple[str, ...]
-    titles: tuple[str, ...]
-    authors: tuple[str, ...]
+    ``texts`` has one name, or those of the parts of a poem in their order; of the others the
+    first one that is not empty counts.
+    """
+
+    texts: tuple[str, ...] = ()
+    titles: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    dynasties: tuple[str, ...] = ()
 
 
 # Millions of records have the same few sets of fields.
@@ -37,7 +54,9 @@ def fields_of(names: tuple[str, ...]) -> Fields:
     def known(roles: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(by_role[role] for role in roles if role in by_role)
 
-    return Fields(known(TEXTS)[:1], known(_TITLES), known(_AUTHORS))
+    parts = tuple(name for name in names if _PART.fullmatch(name.strip().lower()))
+    texts = known(TEXTS)[:1] or (parts if len(parts) > 1 else ())
+    return Fields(texts, known(_TITLES), known(_AUTHORS), known(_DYNASTIES))
 
 
 def listed(names: tuple[str, ...]) -> str:

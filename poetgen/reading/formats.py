@@ -17,7 +17,7 @@ from poetgen.config import Format
 from poetgen.errors import SourceError
 from poetgen.foreign.tang_npz import read_tang_npz
 from poetgen.reading.archives import ZIP_MAGIC, as_archive
-from poetgen.reading.documents import Document, Input, RawPoem
+from poetgen.reading.documents import Document, Input, RawPoem, Reading
 from poetgen.reading.encodings import decode
 from poetgen.reading.inputs import find_inputs
 from poetgen.reading.json_poems import (
@@ -36,7 +36,7 @@ from poetgen.reading.plain import (
 from poetgen.reading.tables import is_table, read_table
 
 # Each takes a text and the name of its input.
-_TEXT_READERS: dict[Format, Callable[[str, str], list[RawPoem]]] = {
+_TEXT_READERS: dict[Format, Callable[[str, str], Reading | list[RawPoem]]] = {
     "chinese-poetry": read_chinese_poetry,
     "ccpc": read_ccpc,
     "jsonl": read_json_lines,
@@ -82,16 +82,21 @@ def read_document(input: Input, format: Format = "auto", encoding: str | None = 
     if format == "auto":
         format = detect_format(text)
     try:
-        poems = _TEXT_READERS[format](text, name)
+        found = _TEXT_READERS[format](text, name)
     except NoPoemsError as error:
         if not input.found:
             raise SourceError(f"{name} holds {error} and no poems.", "Give poems.") from error
         return Document(name, digest, format, encoding, num_lines, ignored_as=str(error))
+    poems, left_out, doubts = found if isinstance(found, Reading) else Reading(found)
     _ensure_bounds(poems, name)
     prose = format == "prose" or is_prose(poems)
     if prose and wanted == "auto" and format == "plain":
         format = "prose"
-    return Document(name, digest, format, encoding, num_lines, poems, prose)
+    return Document(
+        *(name, digest, format, encoding, num_lines, poems, prose),
+        left_out=left_out,
+        doubts=doubts,
+    )
 
 
 def _ensure_bounds(poems: list[RawPoem], name: str) -> None:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
-from itertools import chain
 from typing import Any
 
 from poetgen import limits
-from poetgen.characters import punctuated, without_surrogates
+from poetgen.characters import punctuated
 from poetgen.errors import SourceError
-from poetgen.reading.documents import RawPoem
-from poetgen.reading.fields import TEXTS, fields_of, listed
+from poetgen.reading.documents import RawPoem, Reading
+from poetgen.reading.fields import fields_of
+from poetgen.reading.json_search import find_poems
+from poetgen.reading.raw_text import tidied
+from poetgen.reading.records import poems_of
 
-# Book, part, chapter, section, poem; no book is deeper.
-_MAX_DEPTH = 12
-# All that is written in Chinese has a character from here on; letters come before.
-_FIRST_CJK = "\u2e80"
-_ADVICE = (
-    'Give JSON as in the collection chinese-poetry, [{"title": "…", "author": "…", '
-    f'"paragraphs": ["…"]}}]; paragraphs may also be called {listed(TEXTS[1:7])}.'
-)
+# A bar in Chinese text is read as a line break, as in any JSON.
+_BARS = re.compile(r"[|\n]")
 # Files of the collection without poems, which are JSON too, by the fields of all their records.
 _COMPANIONS = (
     ({"name", "version"}, "the description of a package"),
@@ -36,8 +33,10 @@ class NoPoemsError(Exception):
     """A file of a collection that holds something other than poems; the text says what."""
 
 
-def read_chinese_poetry(text: str, name: str) -> list[RawPoem]:
+def read_chinese_poetry(text: str, name: str) -> Reading:
     """Read a list of records, or one; those of books contain records.
+
+    JSON of another shape is searched for its poems.
 
     Raises:
         SourceError: this is not JSON, or a record has no poem.
@@ -48,31 +47,31 @@ def read_chinese_poetry(text: str, name: str) -> list[RawPoem]:
             f"{name} holds more than {limits.MAX_JSON_VALUES:,} values.",
             "Split it into several files.",
         )
-    records = _parsed(text, name)
-    records = records if isinstance(records, list) else [records]
-    if records and not (isinstance(records[0], dict) and fields_of(tuple(records[0])).texts):
+    value = _parsed(text, name)
+    records = value if isinstance(value, list) else [value]
+    if records and not _has_text(records[0]):
         kind = _companion_kind(records)
         if kind is not None:
             raise NoPoemsError(kind)
     places = ((f"Record {number} of {name}", record) for number, record in enumerate(records))
-    return _read(places, text, name)
+    return _read(places, value, text, name)
 
 
-def read_json_lines(text: str, name: str) -> list[RawPoem]:
+def read_json_lines(text: str, name: str) -> Reading:
     """Read a record from each line.
 
     Raises:
         SourceError: a line is not JSON, too long, or has no poem.
     """
-    lines = (
-        (f"Line {number} of {name}", line)
+    places = [
+        (place := f"Line {number} of {name}", _parsed(line, place))
         for number, line in enumerate(limits.split_lines(text, name), start=1)
         if line and not line.isspace()
-    )
-    return _read(((place, _parsed(line, place)) for place, line in lines), text, name)
+    ]
+    return _read(places, [record for _, record in places], text, name)
 
 
-def read_ccpc(text: str, name: str) -> list[RawPoem]:
+def read_ccpc(text: str, name: str) -> Reading:
     """Read JSON lines whose ``content`` has verses separated by ``|``, without punctuation.
 
     Punctuation is added: 白日依山尽|黄河入海流 is 白日依山尽，黄河入海流。
@@ -80,9 +79,10 @@ def read_ccpc(text: str, name: str) -> list[RawPoem]:
     Raises:
         SourceError: a line is not JSON, too long, or has no poem.
     """
-    return [
-        poem._replace(text=punctuated(poem.text.split("|"))) for poem in read_json_lines(text, name)
-    ]
+    reading = read_json_lines(text, name)
+    return reading._replace(
+        poems=[poem._replace(text=punctuated(_BARS.split(poem.text))) for poem in reading.poems]
+    )
 
 
 def _parsed(text: str, place: str) -> Any:
@@ -115,47 +115,22 @@ def _is_glyph_table(record: Any) -> bool:
     )
 
 
-def _read(places: Iterable[tuple[str, Any]], text: str, name: str) -> list[RawPoem]:
-    """Read the poems of records, each of which has a place that an error can name."""
+def _read(places: Iterable[tuple[str, Any]], value: Any, text: str, name: str) -> Reading:
+    """Read the poems of records, each of which has a place that an error can name.
+
+    If none of them has a poem in its fields, ``value``, all of the source, is searched.
+    """
+    records = value if isinstance(value, list) else [value]
+    if not any(map(_has_text, records)):
+        found = find_poems(value, name)
+        if found.poems:
+            return found._replace(poems=tidied(found.poems, text))
     poems: list[RawPoem] = []
     for place, record in places:
-        poems.extend(_poems_of(record, place))
+        poems.extend(poems_of(record, place))
         limits.ensure_few(len(poems), name)
-    # JSON can spell half a character; hardly any file does.
-    return [RawPoem(*map(without_surrogates, poem)) for poem in poems] if "\\" in text else poems
+    return Reading(tidied(poems, text))
 
 
-def _poems_of(
-    record: Any, place: str, title: str = "", author: str = "", depth: int = 0
-) -> list[RawPoem]:
-    """Read the poem, or the poems, of one record; titles and authors are passed down."""
-    if not isinstance(record, dict):
-        raise SourceError(f"{place} is not an object with fields.", _ADVICE)
-    fields = fields_of(tuple(record))
-    if not fields.texts:
-        raise SourceError(f"{place} has no poem in its fields ({listed(tuple(record))}).", _ADVICE)
-    title = _first(record, fields.titles) or title
-    author = _first(record, fields.authors) or author
-    [field] = fields.texts
-    content = record[field]
-    if content is None or isinstance(content, str):
-        return [RawPoem(content or "", title, author)]
-    if isinstance(content, list):
-        try:
-            # Faster than looking whether all of them are strings.
-            text = "".join(content)
-        except TypeError:
-            if all(isinstance(one, dict) for one in content):
-                if depth == _MAX_DEPTH:
-                    raise SourceError(f"{place} is nested too deeply.", _ADVICE) from None
-                inner = (_poems_of(one, place, title, author, depth + 1) for one in content)
-                return list(chain.from_iterable(inner))
-        else:
-            is_alphabetic = text and text[0] < _FIRST_CJK and max(text) < _FIRST_CJK
-            return [RawPoem("\n".join(content) if is_alphabetic else text, title, author)]
-    raise SourceError(f"{place} has no lines of text under {field!r}.", _ADVICE)
-
-
-def _first(record: dict[str, Any], names: tuple[str, ...]) -> str:
-    values = (record[name] for name in names)
-    return next((value for value in values if value and isinstance(value, str)), "")
+def _has_text(record: Any) -> bool:
+    return isinstance(record, dict) and bool(fields_of(tuple(record)).texts)

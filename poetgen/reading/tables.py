@@ -1,24 +1,88 @@
-"""Poems in tables: a header that names the columns, then a row for each poem."""
+"""Poems in tables: a row for each poem, below a header that names the columns or without one."""
 
 from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain, islice
 
 from poetgen import limits
+from poetgen.characters import END_MARKS, mostly_han
 from poetgen.errors import SourceError
-from poetgen.reading.documents import RawPoem
+from poetgen.reading.columns import (
+    NUM_ROWS_LOOKED_AT,
+    Columns,
+    columns_by_content,
+    columns_by_name,
+    is_poem,
+)
+from poetgen.reading.documents import RawPoem, Reading
 from poetgen.reading.fields import TEXTS, fields_of, listed
+from poetgen.reading.raw_text import tidied
 
 # Enough to distinguish a table from a text with commas.
 _LINES_LOOKED_AT = 50
+# What Excel writes above a table: sep=;
+_SEPARATOR_LINE = re.compile(r"sep=.\r?\n?", re.IGNORECASE)
+_NAME = re.compile(r"[^\W\d][\w .-]{0,29}")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a table is laid out: its columns, its header if it has one, its width in cells.
+
+    ``by_content`` says that the columns are recognised by what is in them.
+    """
+
+    columns: Columns
+    header: tuple[str, ...]
+    width: int
+    by_content: bool = False
+
+    def doubts(self, name: str) -> list[str]:
+        """Return a sentence about a table whose columns have no known names."""
+        if not self.by_content:
+            return []
+        names = self.header or tuple(f"column {place + 1}" for place in range(self.width))
+        how = "" if self.header else "no header, and "
+        return [f"{name} has {how}columns known by content: {self.columns.described(names)}."]
+
+
+def layout_of(rows: Sequence[Sequence[str]]) -> Layout | None:
+    """Return the layout of a table that begins with ``rows``; None if no column holds poems."""
+    rows = [row for row in rows if any(row)]
+    if not rows:
+        return None
+    header, *body = rows
+    by_name = columns_by_name(header)
+    if by_name.texts:
+        return Layout(by_name, tuple(header), len(header))
+    columns = columns_by_content(body or rows, by_name)
+    if columns is None:
+        return None
+    is_header = bool(body) and not any(
+        place < len(header) and _is_like_a_cell(header[place], len(columns.texts) > 1)
+        for place in columns.texts
+    )
+    width = max(map(len, rows))
+    if not is_header:
+        columns = columns_by_content(rows)
+        return columns and Layout(columns, (), width, by_content=True)
+    return Layout(columns, tuple(header), width, by_content=True)
 
 
 def is_table(head: str, delimiter: str) -> bool:
-    """Return whether a text begins with a known header, and rows as wide as it."""
+    """Return whether a text begins like a table: as wide in most rows, with poems in a column.
+
+    The poems are known by the name of the column or by their cells. A header of single words
+    above rows that are all as wide is enough; reading then says what is missing.
+    """
     lines = head.split("\n")[:_LINES_LOOKED_AT]
+    if _SEPARATOR_LINE.fullmatch(lines[0]):
+        return lines[0][4] == delimiter or delimiter == ";"
     try:
         rows = list(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter))
     except csv.Error:
@@ -32,50 +96,112 @@ def is_table(head: str, delimiter: str) -> bool:
     # One known name may be chance, but names of columns are single words.
     are_words = bool(fields.texts) and not any(re.search(r"\s", cell) for cell in header)
     num_fitting = sum(len(row) == len(header) for row in rows)
-    return (num_known >= 2 or are_words) and 2 * num_fitting >= len(rows) > 0
+    if (num_known >= 2 or are_words) and 2 * num_fitting >= len(rows) > 0:
+        return True
+    # The last row may be cut.
+    return num_fitting >= len(rows) - 1 and _is_unknown_table([header, *rows])
 
 
-def read_table(text: str, name: str, delimiters: str) -> list[RawPoem]:
+def read_table(text: str, name: str, delimiters: str) -> Reading:
     """Read a table whose cells are separated by the commonest of ``delimiters`` in its header.
 
     Raises:
         SourceError: no column is known to hold poems, or a row is broken.
     """
+    text = _SEPARATOR_LINE.sub("", text, count=1) if _SEPARATOR_LINE.match(text) else text
     header_line = text[: text.find("\n") + 1 or len(text)]
     rows = csv.reader(
         (f"{line}\n" for line in limits.split_lines(text, name)),
         delimiter=max(delimiters, key=header_line.count),
         strict=True,
     )
-    poems = []
     with _long_cells():
         try:
-            header = next((row for row in rows if row), [])
-            fields = fields_of(tuple(header))
-            if not fields.texts:
-                raise SourceError(
-                    f"{name} has no column that is known to hold poems; it has "
-                    f"{listed(tuple(header))}.",
-                    f"Call the column of the poems {listed(TEXTS)}.",
-                )
-            # Of the text, the title, the author; of each the first cell that is not empty counts.
-            columns = [[header.index(field) for field in names] for names in fields]
-            for row in rows:
-                if len(row) not in (0, len(header)):
-                    raise SourceError(
-                        f"Line {rows.line_num} of {name} has {len(row)} cells, but the header "
-                        f"has {len(header)}.",
-                        "Put quotation marks around cells with the separator or a line break.",
-                    )
-                if row:
-                    cells = (next((row[i] for i in column if row[i]), "") for column in columns)
-                    poems.append(RawPoem(*cells))
+            places = ((f"Line {rows.line_num} of {name}", row) for row in rows)
+            reading = read_rows(places, name)
         except csv.Error as error:
             raise SourceError(
                 f"Line {rows.line_num} of {name} is not a row of a table: {error}.",
                 'Put quotation marks around such a cell, and "" for each one in it.',
             ) from error
-    return poems
+    return reading._replace(poems=tidied(reading.poems, text))
+
+
+def read_rows(places: Iterable[tuple[str, Sequence[str]]], name: str) -> Reading:
+    """Read the poems of rows, each with a place that an error can name.
+
+    Raises:
+        SourceError: no column is known to hold poems, or a row is as wide as no other.
+    """
+    rows = iter(places)
+    first = list(islice(rows, NUM_ROWS_LOOKED_AT))
+    layout = layout_of([row for _, row in first])
+    if layout is None:
+        header = next((tuple(row) for _, row in first if any(row)), ())
+        raise SourceError(
+            f"{name} has no column that is known to hold poems; it has {listed(header)}.",
+            f"Call the column of the poems {listed(TEXTS)}, and give --format csv; or give "
+            "--format plain if this is not a table.",
+        )
+    poems: list[RawPoem] = []
+    num_empty, num_joined, is_below = 0, 0, not layout.header
+    for place, row in chain(first, rows):
+        if not any(row):
+            num_empty += bool(row)
+        elif not is_below:
+            is_below = True
+        else:
+            if len(row) != layout.width:
+                row = _fitted(row, layout, place)
+                num_joined += 1
+            poems.append(layout.columns.poem(row))
+    doubts = layout.doubts(name)
+    if num_joined:
+        doubts.append(
+            f"{num_joined} rows of {name} have more cells than the header: their verses are joined."
+        )
+    return Reading(poems, {"empty rows": num_empty} if num_empty else {}, doubts)
+
+
+def _fitted(row: Sequence[str], layout: Layout, place: str) -> Sequence[str]:
+    """Join the verses of a poem whose commas made cells of them, in the last column.
+
+    Raises:
+        SourceError: the cells too many are not verses, or there are too few cells.
+    """
+    last = layout.width - 1
+    if not layout.header and len(row) < layout.width and len(row) > max(layout.columns.texts):
+        return row
+    if len(row) > layout.width and layout.columns.texts == (last,):
+        verses = row[last:]
+        if all(map(mostly_han, verses)):
+            return [*row[:last], "，".join(verses)]
+        if not any(verses[1:]):
+            return row[: layout.width]
+    raise SourceError(
+        f"{place} has {len(row)} cells, but the header has {layout.width}.",
+        "Put quotation marks around cells with the separator or a line break.",
+    )
+
+
+def _is_unknown_table(rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether rows of one width are a table, though no column of poems is known by name."""
+    header, *body = rows
+    layout = layout_of(rows)
+    if layout is None:
+        is_named = any(cell.lower() == "id" or "_" in cell for cell in header)
+        are_names = len(set(header)) == len(header) and all(map(_NAME.fullmatch, header))
+        return len(body) > 1 and are_names and (is_named or any(columns_by_name(header)))
+    # A text whose verses are separated by commas has no whole poem between two of them.
+    columns = layout.columns
+    poems = [columns.poem(row).text for row in (body if layout.header else rows)]
+    num_whole = sum("\n" in poem or poem.rstrip()[-1:] in END_MARKS for poem in poems if poem)
+    has_labels = any(columns[1:]) or bool(layout.header)
+    return len(rows) > 1 and has_labels and 2 * num_whole > len(poems)
+
+
+def _is_like_a_cell(cell: str, is_part: bool) -> bool:
+    return is_poem(cell) or (is_part and len(cell) > 3)
 
 
 @contextmanager

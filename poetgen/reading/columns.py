@@ -1,0 +1,183 @@
+"""Which column of a table holds the poems, their titles and authors: by name, else by content."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from poetgen.characters import HAN, LINE_MARKS, full_width, hanzi_only, mostly_han, printable
+from poetgen.reading.documents import RawPoem
+from poetgen.reading.fields import fields_of
+from poetgen.reading.tags import plain
+
+# So many rows tell what a column holds.
+NUM_ROWS_LOOKED_AT = 200
+
+_BETWEEN_VERSES = re.compile(rf"[{LINE_MARKS}\s|/]+")
+_LINE = re.compile(rf"[{HAN}]{{4,9}}[{LINE_MARKS}]?")
+# Particles and pronouns that modern prose cannot do without, and classical verse can.
+_PROSE = re.compile("[的了着著们們这這那吗嗎呢]")
+_SENTENCE_MARK = re.compile("[，。？！；]")
+_NO_VALUE = frozenset(
+    ("", "nan", "null", "none", "nil", "n/a", "#n/a", "\\n", "-", "—", "无", "無")
+)
+_DYNASTY = re.compile(
+    r"\W?(?:(?:先|前|后|後)?秦|商|周|春秋|战国|戰國|(?:两|兩|西|东|東)?[汉漢]|三[国國]|魏|蜀|吴|吳"
+    r"|(?:西|东|東|两|兩)?晋|(?:西|东|東|两|兩)?晉|魏晋|魏晉|南北朝|南朝|北朝|北魏|北周|北齐|北齊"
+    r"|梁|陈|陳|隋|(?:初|盛|中|晚|南|后|後)?唐|五代(?:十国|十國)?|(?:北|南|两|兩)?宋|[辽遼]|金|元|明|清"
+    r"|民国|民國|近代|近现代|近現代|现代|現代|当代|當代|古代)[代朝]?\W?"
+    r"|(?:tang|song|yuan|ming|qing|han|jin|sui)(?: dynasty)?"
+)
+_SURNAMES = frozenset(
+    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁"
+    "魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎"
+    "易常武乔贺赖龚文張劉陳楊趙黃吳孫馬羅鄭謝韓馮蕭鄧許呂蘇盧蔣賈葉閻鍾譚鄒陸顧龍萬錢湯喬賀賴龔"
+    "岑骆駱柳元温溫晏欧歐辛纳納屈陶阮嵇庾鲍鮑祖裴虞权權皎寒司上皇綦戎刘郎章施施洪查厉厲"
+)
+_NAMELESS = frozenset(("佚名", "无名氏", "無名氏", "无名", "不详"))
+
+
+class Columns(NamedTuple):
+    """The places of the columns of a table.
+
+    The cells of ``texts`` together are the poem; of the others the first that is not empty
+    counts.
+    """
+
+    texts: tuple[int, ...] = ()
+    titles: tuple[int, ...] = ()
+    authors: tuple[int, ...] = ()
+    dynasties: tuple[int, ...] = ()
+
+    def poem(self, row: Sequence[str]) -> RawPoem:
+        """Return the poem of a row, which may be shorter than the header."""
+        cells = [value_of(row[place]) if place < len(row) else "" for place in self.texts]
+        first = (
+            next(
+                (cell for place in places if place < len(row) if (cell := value_of(row[place]))), ""
+            )
+            for places in (self.titles, self.authors, self.dynasties)
+        )
+        return RawPoem("\n".join(filter(None, cells)), *first)
+
+    def described(self, names: Sequence[str]) -> str:
+        """Return what is where, for a report: text 'poem_text', title 'poem_title'."""
+        roles = zip(("text", "title", "author", "dynasty"), self, strict=True)
+        return ", ".join(
+            f"{role} {' and '.join(repr(printable(names[place][:30])) for place in places)}"
+            for role, places in roles
+            if places
+        )
+
+
+def value_of(cell: str) -> str:
+    """Return a cell, or nothing if it is a mark for a missing value, such as NaN or NULL."""
+    return "" if len(cell) < 5 and cell.strip().lower() in _NO_VALUE else cell
+
+
+def columns_by_name(names: Sequence[str]) -> Columns:
+    """Return the columns whose names are known; of equal names the first comes first."""
+    fields = fields_of(tuple(names))
+    texts, *others = (
+        [place for field in role for place, name in enumerate(names) if _is_same(name, field)]
+        for role in fields
+    )
+    return Columns(tuple(texts[:1] if len(fields.texts) == 1 else texts), *map(tuple, others))
+
+
+def columns_by_content(rows: Sequence[Sequence[str]], known: Columns = Columns()) -> Columns | None:
+    """Return the columns by what their cells are like; None if none of them holds poems.
+
+    The text is the column that is mostly verse; a title is short, and different in most rows;
+    an author has a surname in front; dynasties are known. What is ``known`` already stays.
+    """
+    width = max(map(len, rows), default=0)
+    columns = [
+        [value for row in rows if place < len(row) if (value := value_of(row[place]))]
+        for place in range(width)
+    ]
+    taken = {place for places in known for place in places}
+    free = [place for place in range(width) if columns[place] and place not in taken]
+    texts = _texts(columns, free)
+    if not texts:
+        return None
+    labels = [p for p in free if p not in texts and _share(columns[p], _is_label) >= 0.8]
+    dynasties = known.dynasties or _best(labels, lambda p: _share(columns[p], is_dynasty), 0.8)
+    labels = [place for place in labels if place not in dynasties]
+    authors = known.authors or _best(labels, lambda p: _share(columns[p], is_name), 0.5)
+    labels = [place for place in labels if place not in authors]
+    titles = known.titles or _best(labels, lambda p: _variety(columns[p]), 0.5)
+    labels = [place for place in labels if place not in titles]
+    # Few values, again and again, but no surnames: monks, or letters.
+    authors = authors or _best(labels, lambda p: 1 - _variety(columns[p]), 0.3)
+    return Columns(texts, titles, authors, dynasties)
+
+
+def is_poem(text: str) -> bool:
+    """Return whether a text is a whole poem: Chinese with verses, or lines of letters."""
+    text = plain(text)
+    if not mostly_han(text):
+        return text.strip().count("\n") > 0
+    lengths = [len(hanzi_only(verse)) for verse in verses_of(text)]
+    if (
+        len(lengths) < 2
+        or sum(lengths) < 8
+        or 2 * sum(length <= 16 for length in lengths) < len(lengths)
+    ):
+        return False
+    return "\n" in text.strip() or "|" in text or 25 * len(_PROSE.findall(text)) <= sum(lengths)
+
+
+def verses_of(text: str) -> list[str]:
+    """Split a Chinese text at its marks, blanks and line breaks."""
+    return [verse for verse in _BETWEEN_VERSES.split(full_width(text)) if verse]
+
+
+def _texts(columns: Sequence[Sequence[str]], free: Sequence[int]) -> tuple[int, ...]:
+    scores = {place: _share(columns[place], is_poem) for place in free}
+    best = max(scores.values(), default=0.0)
+    if best >= 0.5:
+        # The longest, for a famous couplet may stand in a column of its own.
+        near = [place for place in free if scores[place] >= 0.8 * best]
+        return (max(near, key=lambda place: sum(map(len, columns[place]))),)
+    parts = tuple(place for place in free if _share(columns[place], _is_line) >= 0.9)
+    return parts if len(parts) > 1 else ()
+
+
+def _is_line(text: str) -> bool:
+    return _LINE.fullmatch(text.strip()) is not None
+
+
+def _is_label(text: str) -> bool:
+    has_letter = any(char.isalpha() for char in text)
+    return len(text) <= 40 and has_letter and not _SENTENCE_MARK.search(text) and "://" not in text
+
+
+def is_dynasty(text: str) -> bool:
+    """Return whether a text is a dynasty, such as 唐, 唐代, 〔北宋〕 or Tang."""
+    return _DYNASTY.fullmatch(text.strip().lower()) is not None
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text may well be the name of a Chinese author."""
+    text = text.strip()
+    return text in _NAMELESS or (2 <= len(text) <= 4 and text[0] in _SURNAMES)
+
+
+def _is_same(name: str, field: str) -> bool:
+    return name.strip().lower() == field.strip().lower()
+
+
+def _share(cells: Sequence[str], test: Callable[[str], bool]) -> float:
+    return sum(map(test, cells)) / len(cells)
+
+
+def _variety(cells: Sequence[str]) -> float:
+    return len(set(cells)) / len(cells)
+
+
+def _best(places: Sequence[int], score: Callable[[int], float], least: float) -> tuple[int, ...]:
+    """Return the place with the highest score, if that is at least ``least``."""
+    best = max(places, key=score, default=None)
+    return () if best is None or score(best) < least else (best,)

@@ -1,0 +1,45 @@
+"""HTML within a field: taken off, with its line breaks kept."""
+
+from __future__ import annotations
+
+import html
+import re
+
+# Only what is surely HTML: <门系> is a character described by its parts.
+_HTML = re.compile(
+    r"</?(?:p|br|div|span|font|a|b|i|u|em|strong|center|h[1-6]|ul|ol|li|table|tbody|tr|td|th|img"
+    r"|sup|sub|ruby|rb|rt|rp|small|blockquote|pre|poem|section|article|script|style)(?:\s[^<>]*)?/?>"
+    r"|<!--|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});"
+)
+_BLOCKS = ("p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "section")
+# Notes and readings between the lines, and what is not text at all.
+_LEFT_OUT = ("script", "style", "sup", "rt", "rp")
+_BLANKS = re.compile(r"[^\S\n\u3000]+")
+
+
+def plain(text: str) -> str:
+    """Return ``text`` without HTML: entities resolved, a line for each block and ``<br>``.
+
+    Notes (``<sup>``) and readings (``<rt>``) are left out. Text without HTML stays as it is.
+    """
+    if _HTML.search(text) is None:
+        return text
+    if "<" not in text:
+        return _stripped(html.unescape(text))
+    # Imported late: most sources have no HTML.
+    from bs4 import BeautifulSoup
+
+    soup = BeautifulSoup(text, "html.parser")
+    for tag in soup.find_all(_LEFT_OUT):
+        tag.decompose()
+    for tag in soup.find_all("br"):
+        tag.insert_before("\n")
+    for tag in soup.find_all(_BLOCKS):
+        tag.insert_before("\n")
+        tag.append("\n")
+    return _stripped(soup.get_text())
+
+
+def _stripped(text: str) -> str:
+    lines = (_BLANKS.sub(" ", line).strip() for line in text.split("\n"))
+    return "\n".join(line for line in lines if line)
