@@ -52,6 +52,7 @@ _TEXT_READERS: dict[Format, Callable[[str, str], Reading | list[RawPoem]]] = {
 # How much of a text is looked at to detect its format.
 _HEAD_CHARS = 20_000
 _JSON_LIST = re.compile(r'\s*\[\s*(?:[\[\]{"]|$)')
+_LISTS_IN_LINES = re.compile(r"\s*\[[^\r\n]*\][ \t]*[\r\n]+\[")
 _JSON_OBJECT = re.compile(r'\s*\{\s*(?:["}\]]|$)')
 _FIRST_LINE = re.compile(r"\s*([^\r\n]*)\s*")
 
@@ -138,7 +139,7 @@ def detect_format(text: str) -> Format:
     """Return how ``text`` is written: JSON, a table, lines with titles, or plain."""
     head = text[:_HEAD_CHARS]
     if _JSON_LIST.match(head):
-        return "chinese-poetry"
+        return "jsonl" if _LISTS_IN_LINES.match(head) else "chinese-poetry"
     if _JSON_OBJECT.match(head):
         return _detect_json(text)
     head = unix_newlines(head)

@@ -20,7 +20,7 @@ from poetgen.reading.columns import (
     is_poem,
 )
 from poetgen.reading.documents import RawPoem, Reading
-from poetgen.reading.fields import TEXTS, fields_of, listed
+from poetgen.reading.fields import fields_of, listed
 from poetgen.reading.raw_text import tidied
 
 # Enough to distinguish a table from a text with commas.
@@ -96,8 +96,11 @@ def is_table(head: str, delimiter: str) -> bool:
     # One known name may be chance, but names of columns are single words.
     are_words = bool(fields.texts) and not any(re.search(r"\s", cell) for cell in header)
     num_fitting = sum(len(row) == len(header) for row in rows)
+    num_long = sum(len(row) > len(header) for row in rows)
     if (num_known >= 2 or are_words) and 2 * num_fitting >= len(rows) > 0:
         return True
+    if num_known >= 2 and num_fitting + num_long == len(rows) > 0:
+        return True  # commas within the poems
     # The last row may be cut.
     return num_fitting >= len(rows) - 1 and _is_unknown_table([header, *rows])
 
@@ -140,7 +143,7 @@ def read_rows(places: Iterable[tuple[str, Sequence[str]]], name: str) -> Reading
         header = next((tuple(row) for _, row in first if any(row)), ())
         raise SourceError(
             f"{name} has no column that is known to hold poems; it has {listed(header)}.",
-            f"Call the column of the poems {listed(TEXTS)}, and give --format csv; or give "
+            "Name the column of the poems text (or content, 正文) and give --format csv; or give "
             "--format plain if this is not a table.",
         )
     poems: list[RawPoem] = []
