@@ -20,27 +20,26 @@ from poetgen.reading.tags import plain
 _VERSES = re.compile(rf"[{HAN}]{{1,16}}(?:[{LINE_MARKS.replace('。', '')}\s]+[{HAN}]{{1,16}})*")
 _INNER_MARK = re.compile(f"[{LINE_MARKS}]")
 # Line breaks that a program wrote out, and the separator of verses in corpora.
-_BREAKS = re.compile(r"\s*(?:\\r)?\\n\s*|\s*[|｜]\s*")
+_BREAK = re.compile(r"[\n|]|\\n")
+_BREAKS = re.compile(r"\s*(?:\\r)?\\n\s*|\s*\|\s*")
 
 
-def tidied(poems: list[RawPoem], text: str) -> list[RawPoem]:
-    """Resolve what the fields of ``poems`` have from the format of their source, ``text``.
+def tidied(poems: list[RawPoem], text: str, *, has_lines: bool = False) -> list[RawPoem]:
+    r"""Resolve what the fields of ``poems`` have from the format of their source, ``text``.
 
-    HTML is taken off; half characters, which JSON can spell, become U+FFFD. Looking into the
-    source first is quick; hardly any source has either.
+    HTML is taken off, lines are punctuated, and half characters, which JSON can spell, become
+    U+FFFD. Looking into the source first is quick; hardly any source has these. ``has_lines``
+    says that fields may have line breaks that are not escaped.
     """
-    if "<" in text or "&" in text or "\\u00" in text:
+    has_escapes = "\\" in text
+    has_html = "<" in text or "&" in text or (has_escapes and "\\u00" in text)
+    if has_html:
         poems = [RawPoem(*map(plain, poem)) for poem in poems]
-    if "\\" in text:
+    if has_escapes:
         poems = [RawPoem(*map(without_surrogates, poem)) for poem in poems]
-    if "\n" in text or "\\" in text or "|" in text or "｜" in text:
+    if has_html or has_escapes or has_lines or "|" in text:
         poems = [
-            poem._replace(text=lined(poem.text))
-            if not poem.text.isprintable()
-            or "\\" in poem.text
-            or "|" in poem.text
-            or "｜" in poem.text
-            else poem
+            poem._replace(text=lined(poem.text)) if _BREAK.search(poem.text) else poem
             for poem in poems
         ]
     return poems
@@ -54,7 +53,7 @@ def lined(text: str) -> str:
     in Chinese text end a line.
     """
     # A bar may also describe a character by its parts: {亻|口/工}.
-    has_break = "\\n" in text or (("|" in text or "｜" in text) and "{" not in text)
+    has_break = "\\n" in text or ("|" in text and "{" not in text)
     if has_break and mostly_han(text):
         text = _BREAKS.sub("\n", text)
     lines = text.strip().split("\n") if "\n" in text else []

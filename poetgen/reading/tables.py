@@ -132,7 +132,7 @@ def read_table(text: str, name: str, delimiters: str) -> Reading:
                 f"Line {rows.line_num} of {name} is not a row of a table: {error}.",
                 'Put quotation marks around such a cell, and "" for each one in it.',
             ) from error
-    return reading._replace(poems=tidied(reading.poems, text))
+    return reading._replace(poems=tidied(reading.poems, text, has_lines=True))
 
 
 def read_rows(places: Iterable[tuple[str, Sequence[str]]], name: str) -> Reading:
