@@ -16,10 +16,10 @@ from poetgen.reading.columns import (
     is_dynasty,
     is_name,
     is_poem,
-    verses_of,
 )
 from poetgen.reading.documents import RawPoem, Reading
 from poetgen.reading.fields import Fields, fields_of
+from poetgen.reading.raw_text import verses_of
 from poetgen.reading.records import ADVICE, MAX_DEPTH, first_value, label_of, poems_of
 from poetgen.reading.tables import layout_of, read_rows
 

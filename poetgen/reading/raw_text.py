@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from poetgen.characters import (
+    END_MARKS,
     HAN,
     LINE_MARKS,
     full_width,
@@ -18,6 +20,7 @@ from poetgen.reading.tags import plain
 
 # No 。 within a line: where the source has them, a line without one at its end is not finished.
 _VERSES = re.compile(rf"[{HAN}]{{1,16}}(?:[{LINE_MARKS.replace('。', '')}\s]+[{HAN}]{{1,16}})*")
+_BETWEEN_VERSES = re.compile(rf"[{LINE_MARKS}\s|/]+")
 _INNER_MARK = re.compile(f"[{LINE_MARKS}]")
 # Line breaks that a program wrote out, and the separator of verses in corpora.
 _BREAK = re.compile(r"[\n|]|\\n")
@@ -83,3 +86,25 @@ def joined(lines: Iterable[str]) -> str:
     if any(line[-1] in LINE_MARKS for line in lines[:-1]):
         return punctuated(lines)
     return "\n".join(lines)
+
+
+def verses_of(text: str) -> list[str]:
+    """Split a Chinese text at its marks, blanks and line breaks."""
+    return [verse for verse in _BETWEEN_VERSES.split(full_width(text)) if verse]
+
+
+def united(poems: Sequence[RawPoem]) -> list[RawPoem] | None:
+    """Return the poems of which ``poems`` has one verse each, in turn, under equal titles.
+
+    None if most are more than a verse, all are sentences, or one has no title.
+    """
+    if all(poem.text[-1:] in END_MARKS for poem in poems):
+        return None
+    num_verses = sum(len(poem.text) <= 17 and len(verses_of(poem.text)) == 1 for poem in poems)
+    if len(poems) < 2 or 10 * num_verses < 9 * len(poems) or not mostly_han(poems[0].text):
+        return None
+    groups = [list(group) for _, group in groupby(poems, key=lambda poem: poem[1:])]
+    if len(groups) == len(poems) or not all(group[0].title for group in groups):
+        return None
+    texts = ("\n".join(poem.text for poem in group) for group in groups)
+    return [group[0]._replace(text=lined(text)) for group, text in zip(groups, texts, strict=True)]

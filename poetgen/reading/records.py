@@ -9,7 +9,7 @@ from poetgen.characters import LINE_MARKS
 from poetgen.errors import SourceError
 from poetgen.reading.documents import RawPoem
 from poetgen.reading.fields import TEXTS, Fields, fields_of, listed
-from poetgen.reading.raw_text import are_verses, joined
+from poetgen.reading.raw_text import are_verses, joined, united
 
 # Book, part, chapter, section, poem; no book is deeper.
 MAX_DEPTH = 12
@@ -65,11 +65,15 @@ def poems_of(
                 depth = _below(depth, place)
                 return poems_of(flat, place, title, author, dynasty, fields, depth)
             if all(isinstance(one, dict) for one in content):
+                if lines := _lines_of(content):
+                    return [RawPoem(_joined(lines, "".join(lines)), title, author, dynasty)]
                 depth = _below(depth, place)
-                inner_poems = (
-                    poems_of(one, place, title, author, dynasty, depth=depth) for one in content
-                )
-                return list(chain.from_iterable(inner_poems))
+                within = [
+                    poem
+                    for one in content
+                    for poem in poems_of(one, place, title, author, dynasty, depth=depth)
+                ]
+                return united(within) or within
         else:
             return [RawPoem(_joined(content, text), title, author, dynasty)]
     elif content is None or isinstance(content, str) or content != content:  # NaN
@@ -92,12 +96,20 @@ def label_of(value: Any) -> str:
         return value
     if isinstance(value, dict):
         fields = fields_of(tuple(value))
-        inner = (value[name] for name in (*fields.titles, *fields.authors, *fields.dynasties))
+        inner = (value[name] for name in chain(*fields[1:], fields.texts))
         return next((one for one in inner if isinstance(one, str) and one), "")
     if isinstance(value, list):
         return label_of(value[0]) if value and not isinstance(value[0], list) else ""
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and value == value
     return str(value) if is_number else ""
+
+
+def _lines_of(records: list[dict[str, Any]]) -> list[str] | None:
+    """Return the lines of records that hold one each, under a name like "line"; else None."""
+    if any(any(fields_of(tuple(record))) for record in records):
+        return None
+    texts = [[one for one in record.values() if isinstance(one, str)] for record in records]
+    return [one[0] for one in texts] if texts and all(len(one) == 1 for one in texts) else None
 
 
 def _below(depth: int, place: str) -> int:

@@ -21,7 +21,7 @@ from poetgen.reading.columns import (
 )
 from poetgen.reading.documents import RawPoem, Reading
 from poetgen.reading.fields import fields_of, listed
-from poetgen.reading.raw_text import tidied
+from poetgen.reading.raw_text import tidied, united
 
 # Enough to distinguish a table from a text with commas.
 _LINES_LOOKED_AT = 50
@@ -101,11 +101,11 @@ def is_table(head: str, delimiter: str) -> bool:
     # One known name may be chance, but names of columns are single words.
     are_words = bool(fields.texts) and not any(re.search(r"\s", cell) for cell in header)
     num_fitting = sum(len(row) == len(header) for row in rows)
-    num_long = sum(len(row) > len(header) for row in rows)
     if (num_known >= 2 or are_words) and 2 * num_fitting >= len(rows) > 0:
         return True
-    if num_known >= 2 and num_fitting + num_long == len(rows) > 0:
-        return True  # commas within the poems
+    # Longer rows have commas within the poems, shorter ones no empty cells at their ends.
+    if num_known >= 2 and fields.texts and rows:
+        return min(map(len, rows)) > header.index(fields.texts[0])
     # The last row may be cut.
     return num_fitting >= len(rows) - 1 and _is_unknown_table([header, *rows])
 
@@ -163,10 +163,13 @@ def read_rows(places: Iterable[tuple[str, Sequence[str]]], name: str) -> Reading
             is_below = True
         else:
             if len(row) != layout.width:
+                num_joined += len(row) > layout.width
                 row = _fitted(row, layout, place)
-                num_joined += 1
             poems.append(layout.columns.poem(row))
     doubts = layout.doubts(name)
+    if whole := united(poems):
+        doubts.append(f"{name} has a verse in each row; those of equal titles are read as a poem.")
+        poems = whole
     if num_joined:
         doubts.append(
             f"{num_joined} rows of {name} have more cells than the header: their verses are joined."
@@ -191,8 +194,8 @@ def _fitted(row: Sequence[str], layout: Layout, place: str) -> Sequence[str]:
         SourceError: the cells too many are not verses, or there are too few cells.
     """
     last = layout.width - 1
-    if not layout.header and len(row) < layout.width and len(row) > max(layout.columns.texts):
-        return row
+    if max(layout.columns.texts) < len(row) < layout.width:
+        return row  # empty cells at the end
     if len(row) > layout.width and layout.columns.texts == (last,):
         verses = row[last:]
         if all(map(mostly_han, verses)):
