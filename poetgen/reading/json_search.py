@@ -123,7 +123,8 @@ class _Search:
 
     def _fields_by_content(self, records: list[dict[str, Any]]) -> Fields | None:
         names = tuple(records[0])
-        if sum(record.keys() == records[0].keys() for record in records) * 2 < len(records):
+        num_alike = sum(record.keys() == records[0].keys() for record in records)
+        if len(records) > 1 and 2 * num_alike <= len(records):
             return None
         rows = [
             [_in_lines(record.get(name)) for name in names]

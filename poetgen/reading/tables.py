@@ -51,7 +51,8 @@ class Layout:
         """Return a sentence about a table whose columns have no known names."""
         if not self.by_content:
             return []
-        names = self.header or tuple(f"column {place + 1}" for place in range(self.width))
+        unnamed = tuple(f"column {place + 1}" for place in range(self.width))
+        names = self.header + unnamed[len(self.header) :]
         how = "" if self.header else "no header, and "
         return [f"{name} has {how}columns known by content: {self.columns.described(names)}."]
 
