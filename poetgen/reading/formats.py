@@ -28,6 +28,8 @@ from poetgen.reading.json_poems import (
 )
 from poetgen.reading.plain import (
     is_prose,
+    is_titled,
+    paragraphs,
     read_plain,
     read_titled,
     split_title,
@@ -47,7 +49,7 @@ _TEXT_READERS: dict[Format, Callable[[str, str], Reading | list[RawPoem]]] = {
         read_titled, split=split_title_author, form="title::author::content"
     ),
     "plain": read_plain,
-    "prose": read_plain,
+    "prose": paragraphs,
 }
 # How much of a text is looked at to detect its format.
 _HEAD_CHARS = 20_000
@@ -148,7 +150,7 @@ def detect_format(text: str) -> Format:
         return "tsv"
     if _most_lines_are(head, split_title_author):
         return "title-author-content"
-    return "title-content" if _most_lines_are(head, split_title) else "plain"
+    return "title-content" if _most_lines_are(head, is_titled) else "plain"
 
 
 def _detect_json(text: str) -> Format:
@@ -175,8 +177,8 @@ def _is_ccpc(line: str) -> bool:
     return isinstance(content, str) and "|" in content and mostly_han(content)
 
 
-def _most_lines_are(head: str, split: Callable[[str], RawPoem | None]) -> bool:
+def _most_lines_are(head: str, split: Callable[[str], object]) -> bool:
     lines = [line for line in head.split("\n") if line.strip()]
     if len(head) == _HEAD_CHARS and len(lines) > 1:
         del lines[-1]  # it may be cut
-    return 10 * sum(split(line) is not None for line in lines) >= 9 * len(lines)
+    return 10 * sum(bool(split(line)) for line in lines) >= 9 * len(lines)
