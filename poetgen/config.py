@@ -23,6 +23,9 @@ Format = Literal[
     "title-content",
     "title-author-content",
     "plain",
+    "markdown",
+    "html",
+    "docx",
     "prose",
     "tang-npz",
 ]

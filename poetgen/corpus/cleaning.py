@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from poetgen.characters import (
@@ -150,10 +149,10 @@ def _clean_verse(text: str, words: bool) -> Cleaned:
     text = _SIGNS.sub("", text)
     if words:
         text = _BESIDE_MARK.sub(r"\1", _SPACES.sub(" ", text)).strip()
-    text, reason = _verdict(_MARK_RUN.sub(_one_mark, text.lstrip(LINE_MARKS)), _LONG_LINE)
-    if text is not None and text[-1] not in _LAST_MARKS:
-        text = text.rstrip(LINE_MARKS) + "。"
-    return Cleaned(text, reason)
+    poem, reason = _verdict(_MARK_RUN.sub(_one_mark, text.lstrip(LINE_MARKS)), _LONG_LINE)
+    if poem is not None and poem[-1] not in _LAST_MARKS:
+        poem = poem.rstrip(LINE_MARKS) + "。"
+    return Cleaned(poem, reason)
 
 
 def _verdict(text: str, long_line: re.Pattern[str]) -> Cleaned:

@@ -148,20 +148,21 @@ def _items(blocks: Sequence[_Block]) -> Iterator[_Item]:
     titled = in_notes = False
     for number, block in enumerate(blocks):
         following = blocks[number + 1] if number + 1 < len(blocks) else []
-        begins = True
+        begins = only_heads = True
         place = 0
         while place < len(block):
             kind, line = block[place]
             if kind == "text":
                 run = [line for _, line in takewhile(lambda one: one[0] == "text", block[place:])]
                 place += len(run)
-                alone = place == len(block) and begins
+                alone = place == len(block) and only_heads
                 title = run.pop() if _is_above_author(run, block[place:]) else None
                 divided = list(_divided(run, following if alone else [], titled, in_notes))
                 if title:
                     divided.append(_Item("heading", _bare_heading(title, titled=False)))
                 for item in divided:
                     item.begins_block, begins = begins, False
+                    only_heads = only_heads and item.kind != "body"
                     titled = item.kind == "heading" and (titled or bool(item.heading.title))
                     in_notes = in_notes and not titled
                     yield item
@@ -186,6 +187,7 @@ def _items(blocks: Sequence[_Block]) -> Iterator[_Item]:
             in_notes = item.kind == "notes" or (in_notes and item.kind == "attribution")
             yield item
             if rest:
+                only_heads = False
                 yield _Item("body", lines=[Line(rest, line.source)])
 
 
@@ -258,8 +260,10 @@ def _is_head_alone(run: list[Line], following: _Block, titled: bool) -> bool:
     author = parse_author(run[-1].text)
     if len(run) == 2 and (author is None or not (author.certain or is_name(author.name))):
         return False
+    if titled and author is None and len(run) == 1:
+        return _is_old_verse([line for _, line in following])
     if titled:
-        return len(run) == 1 and author is not None
+        return len(run) == 1
     if kind == "heading":
         return below.source == "text" and below.heading is not None and not below.heading.title
     lines = [line for _, line in following]
@@ -299,10 +303,13 @@ def _heads_at(lines: list[Line], titled: bool) -> list[Heading]:
             and (author.certain or is_name(author.name) or _fits([first], rest))
         ):
             return [Heading("", author.name, author.dynasty)]
-        return []
-    if first.heading and not first.heading.rest and first.lengths != rest[0].lengths:
-        if first.heading.certain or _fits([first], rest) or len(rest[0].lengths) > 2:
+    differs = first.lengths != rest[0].lengths
+    if first.heading and first.heading.author and differs and not first.heading.rest:
+        fits = first.heading.certain or _fits([first], rest) or len(rest[0].lengths) > 2
+        if fits:
             return [first.heading]
+    if titled:
+        return []
     second = parse_author(rest[0].text) if len(rest) > 1 and not rest[0].has_mark else None
     if second and not first.is_closed and first.num_hanzi <= _MAX_TITLE_HANZI:
         named = second.certain or is_name(second.name)

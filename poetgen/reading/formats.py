@@ -26,6 +26,7 @@ from poetgen.reading.json_poems import (
     read_chinese_poetry,
     read_json_lines,
 )
+from poetgen.reading.markup import is_html, is_markdown, read_html, read_markdown
 from poetgen.reading.plain import (
     is_prose,
     is_titled,
@@ -48,6 +49,8 @@ _TEXT_READERS: dict[Format, Callable[[str, str], Reading | list[RawPoem]]] = {
     "title-author-content": partial(
         read_titled, split=split_title_author, form="title::author::content"
     ),
+    "markdown": read_markdown,
+    "html": read_html,
     "plain": read_plain,
     "prose": paragraphs,
 }
@@ -144,6 +147,10 @@ def detect_format(text: str) -> Format:
     if _JSON_OBJECT.match(head):
         return _detect_json(text)
     head = unix_newlines(head)
+    if is_html(head):
+        return "html"
+    if is_markdown(head) and not _most_lines_are(head, is_titled):
+        return "markdown"
     if is_table(head, ",") or is_table(head, ";"):
         return "csv"
     if is_table(head, "\t"):

@@ -33,7 +33,8 @@ _PAGE_NUMBER = re.compile(
 )
 _LINK = re.compile(r"https?://|www\.|[\w.-]+@[\w-]+\.\w|\b[\w-]+\.(?:com|org|net|cn|html?)\b", re.I)
 _COPYRIGHT = re.compile(
-    r"版权|版權|©|\(c\)|copyright|all rights reserved|转载|轉載|未经许可|ISBN|出版社|公众号|扫码|来源[:：]|出处[:：]"
+    r"版权|版權|©|\(c\)|copyright|all rights reserved|转载|轉載|未经许可|ISBN|出版社|公众号|扫码"
+    r"|来源[:：]|出处[:：]"
     r"|整理[:：]|编辑[:：]|責任編輯|责任编辑|点击|上一[篇页]|下一[篇页]|返回目录",
     re.I,
 )
@@ -128,6 +129,16 @@ def tidy(text: str) -> str:
     if match and not is_attribution(text):
         text = text[match.end() :]
     return text.rstrip("★☆※◆◇*· ")
+
+
+def spread(text: str, source: Source = "text") -> Iterator[Line]:
+    """Yield a paragraph as lines: as a block if it has line breaks or is a whole poem.
+
+    A paragraph of a verse or two is one line among others: so Word and web pages keep poems.
+    """
+    lines = [Line(tidy(line), source) for line in text.split("\n")]
+    whole = len(lines) > 1 or (len(lines[0].lengths) >= 4 and lines[0].is_closed)
+    yield from (Line(""), *lines, Line("")) if whole else lines
 
 
 def kind_of(line: Line) -> tuple[Kind, str]:
