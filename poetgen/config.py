@@ -20,6 +20,7 @@ Format = Literal[
     "jsonl",
     "csv",
     "tsv",
+    "xlsx",
     "title-content",
     "title-author-content",
     "plain",

@@ -21,6 +21,13 @@ from poetgen.errors import SourceError
 Open = Callable[[], IO[bytes]]
 
 ZIP_MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
+# What .xls, .doc and files with a password begin with.
+OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_OFFICE_PARTS = (
+    ("xl/workbook.xml", "xlsx"),
+    ("word/document.xml", "docx"),
+    ("ppt/presentation.xml", "pptx"),
+)
 _TAR_BLOCK_BYTES = 512
 _OUTSIDE = re.compile(r"[/\\]|[A-Za-z]:|(.*[/\\])?\.\.([/\\]|$)", re.DOTALL)
 
@@ -87,8 +94,8 @@ class Archive:
 def as_archive(name: str, open: Open) -> Archive | None:
     """Return the archive in a file, if its first bytes say that it is one.
 
-    A file packed with gzip is an archive only if it holds a tar. An ``.npz`` is not one: to
-    its users it is a single file.
+    A file packed with gzip is an archive only if it holds a tar. An ``.npz``, a workbook and
+    the like are none: to their users they are single files.
 
     Raises:
         OSError: it cannot be opened.
@@ -97,21 +104,27 @@ def as_archive(name: str, open: Open) -> Archive | None:
         head = stream.read(_TAR_BLOCK_BYTES)
         if head.startswith(ZIP_MAGIC):
             stream.seek(0)
-            return None if _is_npz(stream) else Archive(name, open, _Zip)
+            return None if packed_kind(stream) else Archive(name, open, _Zip)
         if head.startswith(limits.GZIP_MAGIC):
             stream.seek(0)
             head = _unzipped_head(stream)
     return Archive(name, open, _Tar) if _begins_tar(head) else None
 
 
-def _is_npz(stream: IO[bytes]) -> bool:
-    """Return whether all files of a zip archive are arrays of numpy."""
+def packed_kind(stream: IO[bytes]) -> str | None:
+    """Return what a zip archive is to its users if that is one file: npz, xlsx, docx, ods, epub."""
     try:
         with zipfile.ZipFile(stream) as archive:
             names = archive.namelist()
     except limits.UNPACKING_ERRORS:
-        return False  # reading it will say why
-    return bool(names) and all(name.endswith(".npy") for name in names)
+        return None  # reading it will say why
+    if names and all(name.endswith(".npy") for name in names):
+        return "npz"
+    if "[Content_Types].xml" in names:
+        return next((kind for path, kind in _OFFICE_PARTS if path in names), None)
+    if "mimetype" in names and "META-INF/container.xml" in names:
+        return "epub"
+    return "ods" if "mimetype" in names and "content.xml" in names else None
 
 
 def _unzipped_head(stream: IO[bytes]) -> bytes:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from poetgen.characters import HAN, LINE_MARKS, full_width, hanzi_only, mostly_han, printable
 from poetgen.reading.documents import RawPoem
-from poetgen.reading.fields import fields_of
+from poetgen.reading.fields import fields_of, plain_name
 from poetgen.reading.tags import plain
 
 # So many rows tell what a column holds.
@@ -80,7 +80,12 @@ def columns_by_name(names: Sequence[str]) -> Columns:
     """Return the columns whose names are known; of equal names the first comes first."""
     fields = fields_of(tuple(names))
     texts, *others = (
-        [place for field in role for place, name in enumerate(names) if _is_same(name, field)]
+        [
+            place
+            for field in role
+            for place, name in enumerate(names)
+            if plain_name(name) == plain_name(field)
+        ]
         for role in fields
     )
     return Columns(tuple(texts[:1] if len(fields.texts) == 1 else texts), *map(tuple, others))
@@ -91,6 +96,7 @@ def columns_by_content(rows: Sequence[Sequence[str]], known: Columns = Columns()
 
     The text is the column that is mostly verse; a title is short, and different in most rows;
     an author has a surname in front; dynasties are known. What is ``known`` already stays.
+    If the text is, only what is surely a title, an author or a dynasty is added.
     """
     width = max(map(len, rows), default=0)
     columns = [
@@ -99,7 +105,7 @@ def columns_by_content(rows: Sequence[Sequence[str]], known: Columns = Columns()
     ]
     taken = {place for places in known for place in places}
     free = [place for place in range(width) if columns[place] and place not in taken]
-    texts = _texts(columns, free)
+    texts = known.texts or _texts(columns, free)
     if not texts:
         return None
     labels = [p for p in free if p not in texts and _share(columns[p], _is_label) >= 0.8]
@@ -107,10 +113,13 @@ def columns_by_content(rows: Sequence[Sequence[str]], known: Columns = Columns()
     labels = [place for place in labels if place not in dynasties]
     authors = known.authors or _best(labels, lambda p: _share(columns[p], is_name), 0.5)
     labels = [place for place in labels if place not in authors]
-    titles = known.titles or _best(labels, lambda p: _variety(columns[p]), 0.5)
+    titles = known.titles or _best(
+        labels, lambda p: _variety(columns[p]), 0.8 if known.texts else 0.5
+    )
     labels = [place for place in labels if place not in titles]
     # Few values, again and again, but no surnames: monks, or letters.
-    authors = authors or _best(labels, lambda p: 1 - _variety(columns[p]), 0.3)
+    if not (authors or known.texts):
+        authors = _best(labels, lambda p: 1 - _variety(columns[p]), 0.3)
     return Columns(texts, titles, authors, dynasties)
 
 
@@ -163,10 +172,6 @@ def is_name(text: str) -> bool:
     """Return whether a text may well be the name of a Chinese author."""
     text = text.strip()
     return text in _NAMELESS or (2 <= len(text) <= 4 and text[0] in _SURNAMES)
-
-
-def _is_same(name: str, field: str) -> bool:
-    return name.strip().lower() == field.strip().lower()
 
 
 def _share(cells: Sequence[str], test: Callable[[str], bool]) -> float:

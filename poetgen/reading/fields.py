@@ -19,15 +19,17 @@ _TITLES = (
     *("title", "rhythmic", "chapter", "name"),
     *("题目", "題目", "标题", "標題", "诗题", "詩題", "诗名", "詩名", "题", "題"),
     *("poem_title", "poem_name", "篇名", "词牌", "詞牌", "词牌名", "詞牌名", "名称", "名稱"),
+    *("名字", "篇目", "诗篇名"),
 )
 _AUTHORS = (
     *("author", "poet", "writer", "作者", "诗人", "詩人"),
-    *("author_name", "poet_name", "poem_author", "词人", "詞人", "authors"),
+    *("author_name", "poet_name", "poem_author", "词人", "詞人", "authors", "作家", "姓名"),
 )
 _DYNASTIES = ("dynasty", "朝代", "dynasty_name", "era", "poem_dynasty", "年代", "时代", "時代")
+_JOINTS = re.compile(r"[\s_-]+")
 # A text in several fields: line1, line2, 第一句, 第二句, 上阕, 下阕.
 _PART = re.compile(
-    r"(?:line|verse|sentence|content|text|paragraph|句|诗句|詩句|内容)[_ -]?\d{1,3}"
+    r"(?:line|verse|sentence|content|text|paragraph|句|诗句|詩句|内容)\d{1,3}"
     r"|第[一二三四五六七八九十]{1,3}[句行联聯]|[首颔頷颈頸尾]联|[首頷頸尾]聯|[上下][阕闋片联聯]"
 )
 
@@ -48,15 +50,20 @@ class Fields(NamedTuple):
 # Millions of records have the same few sets of fields.
 @lru_cache(maxsize=256)
 def fields_of(names: tuple[str, ...]) -> Fields:
-    """Return what each field holds, by its name; case and surrounding blanks do not matter."""
-    by_role = {name.strip().lower(): name for name in reversed(names)}
+    """Return what each field holds, by its name; Poem Title, poemTitle and poem_title are one."""
+    by_role = {plain_name(name): name for name in reversed(names)}
 
     def known(roles: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(by_role[role] for role in roles if role in by_role)
+        return tuple(by_role[role] for role in map(plain_name, roles) if role in by_role)
 
-    parts = tuple(name for name in names if _PART.fullmatch(name.strip().lower()))
+    parts = tuple(name for name in names if _PART.fullmatch(plain_name(name)))
     texts = known(TEXTS)[:1] or (parts if len(parts) > 1 else ())
     return Fields(texts, known(_TITLES), known(_AUTHORS), known(_DYNASTIES))
+
+
+def plain_name(name: str) -> str:
+    """Return the name of a field without case, blanks, ``_`` and ``-``."""
+    return _JOINTS.sub("", name).lower()
 
 
 def listed(names: tuple[str, ...]) -> str:

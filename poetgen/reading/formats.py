@@ -16,7 +16,7 @@ from poetgen.characters import mostly_han, unix_newlines
 from poetgen.config import Format
 from poetgen.errors import SourceError
 from poetgen.foreign.tang_npz import read_tang_npz
-from poetgen.reading.archives import ZIP_MAGIC, as_archive
+from poetgen.reading.archives import OLE_MAGIC, ZIP_MAGIC, as_archive, packed_kind
 from poetgen.reading.documents import Document, Input, RawPoem, Reading
 from poetgen.reading.encodings import decode
 from poetgen.reading.inputs import find_inputs
@@ -36,6 +36,7 @@ from poetgen.reading.plain import (
     split_title,
     split_title_author,
 )
+from poetgen.reading.sheets import read_workbook
 from poetgen.reading.tables import is_table, read_table
 
 # Each takes a text and the name of its input.
@@ -57,6 +58,7 @@ _TEXT_READERS: dict[Format, Callable[[str, str], Reading | list[RawPoem]]] = {
 # How much of a text is looked at to detect its format.
 _HEAD_CHARS = 20_000
 _JSON_LIST = re.compile(r'\s*\[\s*(?:[\[\]{"]|$)')
+_LISTS_IN_LINES = re.compile(r"\s*\[[^\r\n]*\][ \t]*[\r\n]+\[")
 _JSON_OBJECT = re.compile(r'\s*\{\s*(?:["}\]]|$)')
 _FIRST_LINE = re.compile(r"\s*([^\r\n]*)\s*")
 
@@ -73,12 +75,27 @@ def read_document(input: Input, format: Format = "auto", encoding: str | None = 
     data, name = input.read(), input.name
     digest = hashlib.sha256(data).hexdigest()
     is_archive = as_archive(name, partial(io.BytesIO, data)) is not None
-    is_npz = data.startswith(ZIP_MAGIC) and not is_archive
-    if format == "tang-npz" or (format == "auto" and is_npz):
+    packed = packed_kind(io.BytesIO(data)) if data.startswith(ZIP_MAGIC) else None
+    if format == "tang-npz" or (format == "auto" and packed == "npz"):
         poems = [RawPoem(text) for text in read_tang_npz(data, name)]
         return Document(name, digest, "tang-npz", poems=poems)
     if is_archive:
         raise SourceError(f"{name} is an archive within another one.", "Unpack the outer one.")
+    if format == "xlsx" or packed == "xlsx":
+        reading = read_workbook(data, name)
+        _ensure_bounds(reading.poems, name)
+        return Document(
+            *(name, digest, "xlsx"),
+            poems=reading.poems,
+            left_out=reading.left_out,
+            doubts=reading.doubts,
+        )
+    if packed is not None or data.startswith(OLE_MAGIC):
+        what = f"an .{packed} file" if packed else "an old .xls or .doc file, or has a password"
+        raise SourceError(
+            f"{name} is {what}.",
+            "Open it where it was made and save it as .csv (tables) or .txt, in UTF-8.",
+        )
     text, encoding = decode(data, name, encoding)
     del data  # half of the memory that a large file takes
     if not text or text.isspace():
@@ -143,7 +160,7 @@ def detect_format(text: str) -> Format:
     """Return how ``text`` is written: JSON, a table, lines with titles, or plain."""
     head = text[:_HEAD_CHARS]
     if _JSON_LIST.match(head):
-        return "chinese-poetry"
+        return "jsonl" if _LISTS_IN_LINES.match(head) else "chinese-poetry"
     if _JSON_OBJECT.match(head):
         return _detect_json(text)
     head = unix_newlines(head)

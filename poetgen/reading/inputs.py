@@ -19,7 +19,19 @@ from poetgen.reading.documents import Input
 
 STANDARD_INPUT = Path("-")
 # In a folder or an archive; a file that is named itself may be called anything.
-SUFFIXES = (".json", ".jsonl", ".txt", ".csv", ".tsv", ".npz", ".gz", ".tgz", ".tar", ".zip")
+SUFFIXES = (
+    ".json",
+    ".jsonl",
+    ".txt",
+    ".csv",
+    ".tsv",
+    ".xlsx",
+    ".npz",
+    ".gz",
+    ".tgz",
+    ".tar",
+    ".zip",
+)
 
 _ADVICE = "Give a file with poems, a folder or an archive of such files, or - for standard input."
 _NONE_FOUND = f"holds no {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file."

@@ -12,7 +12,7 @@ from poetgen.characters import punctuated
 from poetgen.errors import SourceError
 from poetgen.reading.documents import RawPoem, Reading
 from poetgen.reading.fields import fields_of
-from poetgen.reading.json_search import find_poems
+from poetgen.reading.json_search import find_poems, rows_of_columns
 from poetgen.reading.raw_text import tidied
 from poetgen.reading.records import poems_of
 
@@ -99,10 +99,17 @@ def _companion_kind(records: list[Any]) -> str | None:
     """Return what ``records`` without poems are, if all are of one known kind."""
     if len(records) == 1 and _is_glyph_table(records[0]):
         return "a table of rare characters"
+    first = records[0]
+    if isinstance(first, dict) and any(map(_has_records, first.values())):
+        return None  # authors with their poems
     for fields, kind in _COMPANIONS:
         if all(isinstance(record, dict) and record.keys() >= fields for record in records):
             return kind
     return None
+
+
+def _has_records(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(one, dict) for one in value)
 
 
 def _is_glyph_table(record: Any) -> bool:
@@ -133,4 +140,6 @@ def _read(places: Iterable[tuple[str, Any]], value: Any, text: str, name: str) -
 
 
 def _has_text(record: Any) -> bool:
-    return isinstance(record, dict) and bool(fields_of(tuple(record)).texts)
+    if not isinstance(record, dict) or not fields_of(tuple(record)).texts:
+        return False
+    return rows_of_columns(record) is None

@@ -76,6 +76,9 @@ class _Search:
         self, record: dict[str, Any], labels: _Labels, depth: int, key: str | None
     ) -> None:
         fields = fields_of(tuple(record))
+        if rows := rows_of_columns(record):
+            self.visit(rows, labels, depth + 1, key)
+            return
         if _has_lines(record, fields):
             self._add_record(record, labels, key)
             return
@@ -166,7 +169,8 @@ class _Search:
         title = first_value(record, fields.titles) or labels.title
         author = first_value(record, fields.authors) or labels.author
         dynasty = first_value(record, fields.dynasties) or labels.dynasty
-        if not author and is_name(title):
+        # A list of what an author wrote.
+        if not author and is_name(title) and any(isinstance(one, list) for one in record.values()):
             title, author = "", title
         return _Labels(title, author, dynasty)
 
@@ -189,6 +193,27 @@ class _Search:
             self.doubts[f"In {self.name} {what}, {shown}."] = None
 
 
+def rows_of_columns(record: dict[str, Any]) -> list[list[Any]] | None:
+    """Return the rows of a table that is written by columns, as pandas does; None if it is not.
+
+    ``{"title": {"0": …}, "text": {"0": …}}``, ``{"title": […], "text": […]}`` and
+    ``{"columns": […], "data": [[…]]}`` are such tables. The header comes first.
+    """
+    names, data = record.get("columns"), record.get("data")
+    if isinstance(names, list) and isinstance(data, list):
+        return [names, *data]
+    columns = list(record.values())
+    fields = fields_of(tuple(record))
+    if len(columns) < 2 or not (fields.texts and any(fields[1:])):
+        return None
+    if all(isinstance(column, dict) and column.keys() == columns[0].keys() for column in columns):
+        columns = [list(column.values()) for column in columns]
+    are_lists = all(isinstance(column, list) for column in columns)
+    if not are_lists or len({len(column) for column in columns}) > 1 or len(columns[0]) < 2:
+        return None
+    return [list(record), *map(list, zip(*columns, strict=True))]
+
+
 def _has_lines(record: dict[str, Any], fields: Fields) -> bool:
     """Return whether the text of a record is text, and not records, or an aside like "ok"."""
     if not fields.texts:
@@ -207,7 +232,9 @@ def _is_one_poem(value: Any) -> bool:
         return is_poem(value)
     if not (isinstance(value, list) and value and all(isinstance(one, str) for one in value)):
         return False
-    return median(len(verses_of(text)) for text in value) <= 2 and is_poem("\n".join(value))
+    text = "\n".join(value)
+    is_verse = mostly_han(text) or all(" " in line for line in value)
+    return is_verse and median(len(verses_of(line)) for line in value) <= 2 and is_poem(text)
 
 
 def _in_lines(value: Any) -> str:

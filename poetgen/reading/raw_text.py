@@ -53,7 +53,9 @@ def lined(text: str) -> str:
     all stay on their lines; cleaning puts marks between them. A written-out ``\n`` and a bar
     in Chinese text end a line.
     """
-    if ("\\" in text or "|" in text or "｜" in text) and mostly_han(text):
+    # A bar may also describe a character by its parts: {亻|口/工}.
+    has_break = "\\n" in text or (("|" in text or "｜" in text) and "{" not in text)
+    if has_break and mostly_han(text):
         text = _BREAKS.sub("\n", text)
     lines = text.strip().split("\n") if "\n" in text else []
     return joined(lines) if len(lines) > 1 and are_verses(lines) else text

@@ -45,7 +45,7 @@ def poems_of(
         raise SourceError(f"{place} has no poem in its fields ({listed(tuple(record))}).", ADVICE)
     title = first_value(record, fields.titles) or title
     author = first_value(record, fields.authors) or author
-    dynasty = first_value(record, fields.dynasties) or dynasty
+    dynasty = first_value(record, fields.dynasties) or dynasty_of_author(record, fields) or dynasty
     content = (
         record[fields.texts[0]]
         if len(fields.texts) == 1
@@ -84,6 +84,13 @@ def first_value(record: dict[str, Any], names: tuple[str, ...]) -> str:
         if value and (isinstance(value, str) or (value := label_of(value))):
             return value
     return ""
+
+
+def dynasty_of_author(record: dict[str, Any], fields: Fields) -> str:
+    """Return the dynasty of an author who is an object; "" if there is none."""
+    authors = (record[name] for name in fields.authors)
+    known = (author for author in authors if isinstance(author, dict))
+    return next((first_value(one, fields_of(tuple(one)).dynasties) for one in known), "")
 
 
 def label_of(value: Any) -> str:

@@ -20,14 +20,19 @@ from poetgen.reading.columns import (
     is_poem,
 )
 from poetgen.reading.documents import RawPoem, Reading
-from poetgen.reading.fields import TEXTS, fields_of, listed
+from poetgen.reading.fields import fields_of, listed
 from poetgen.reading.raw_text import tidied
 
 # Enough to distinguish a table from a text with commas.
 _LINES_LOOKED_AT = 50
 # What Excel writes above a table: sep=;
 _SEPARATOR_LINE = re.compile(r"sep=.\r?\n?", re.IGNORECASE)
+_MAX_ROWS_ABOVE = 6
 _NAME = re.compile(r"[^\W\d][\w .-]{0,29}")
+
+
+class NoTableError(SourceError):
+    """Rows of which no column is known to hold poems."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +62,21 @@ def layout_of(rows: Sequence[Sequence[str]]) -> Layout | None:
     if not rows:
         return None
     header, *body = rows
-    by_name = columns_by_name(header)
-    if by_name.texts:
-        return Layout(by_name, tuple(header), len(header))
-    columns = columns_by_content(body or rows, by_name)
-    if columns is None:
-        return None
-    is_header = bool(body) and not any(
-        place < len(header) and _is_like_a_cell(header[place], len(columns.texts) > 1)
-        for place in columns.texts
-    )
+    named = columns_by_name(header)
+    if named.texts:
+        columns = named if named.titles else columns_by_content(body, named) or named
+        return Layout(columns, tuple(header), len(header), by_content=columns != named)
     width = max(map(len, rows))
-    if not is_header:
-        columns = columns_by_content(rows)
-        return columns and Layout(columns, (), width, by_content=True)
-    return Layout(columns, tuple(header), width, by_content=True)
+    found = columns_by_content(body or rows, named)
+    if found is None:
+        return None
+    # A header has no verse above the verses.
+    above = [header[place] for place in found.texts if place < len(header)]
+    has_parts = len(found.texts) > 1
+    if body and not any(is_poem(cell) or (has_parts and len(cell) > 3) for cell in above):
+        return Layout(found, tuple(header), width, by_content=True)
+    found = columns_by_content(rows)
+    return found and Layout(found, (), width, by_content=True)
 
 
 def is_table(head: str, delimiter: str) -> bool:
@@ -96,8 +101,11 @@ def is_table(head: str, delimiter: str) -> bool:
     # One known name may be chance, but names of columns are single words.
     are_words = bool(fields.texts) and not any(re.search(r"\s", cell) for cell in header)
     num_fitting = sum(len(row) == len(header) for row in rows)
+    num_long = sum(len(row) > len(header) for row in rows)
     if (num_known >= 2 or are_words) and 2 * num_fitting >= len(rows) > 0:
         return True
+    if num_known >= 2 and num_fitting + num_long == len(rows) > 0:
+        return True  # commas within the poems
     # The last row may be cut.
     return num_fitting >= len(rows) - 1 and _is_unknown_table([header, *rows])
 
@@ -131,16 +139,19 @@ def read_rows(places: Iterable[tuple[str, Sequence[str]]], name: str) -> Reading
     """Read the poems of rows, each with a place that an error can name.
 
     Raises:
-        SourceError: no column is known to hold poems, or a row is as wide as no other.
+        NoTableError: no column is known to hold poems.
+        SourceError: a row has another width than the header.
     """
     rows = iter(places)
     first = list(islice(rows, NUM_ROWS_LOOKED_AT))
+    num_above = _num_rows_above([row for _, row in first[:_MAX_ROWS_ABOVE]])
+    first = first[num_above:]
     layout = layout_of([row for _, row in first])
     if layout is None:
         header = next((tuple(row) for _, row in first if any(row)), ())
-        raise SourceError(
+        raise NoTableError(
             f"{name} has no column that is known to hold poems; it has {listed(header)}.",
-            f"Call the column of the poems {listed(TEXTS)}, and give --format csv; or give "
+            "Name the column of the poems text (or content, 正文) and give --format csv; or give "
             "--format plain if this is not a table.",
         )
     poems: list[RawPoem] = []
@@ -160,7 +171,17 @@ def read_rows(places: Iterable[tuple[str, Sequence[str]]], name: str) -> Reading
         doubts.append(
             f"{num_joined} rows of {name} have more cells than the header: their verses are joined."
         )
-    return Reading(poems, {"empty rows": num_empty} if num_empty else {}, doubts)
+    left_out = {"empty rows": num_empty, "rows above the header": num_above}
+    return Reading(poems, {kind: num for kind, num in left_out.items() if num}, doubts)
+
+
+def _num_rows_above(rows: Sequence[Sequence[str]]) -> int:
+    """Return how many rows, such as the name of the collection, stand above a known header."""
+    for place, row in enumerate(rows):
+        columns = columns_by_name(row)
+        if columns.texts and (place == 0 or any(columns[1:])):
+            return place
+    return 0
 
 
 def _fitted(row: Sequence[str], layout: Layout, place: str) -> Sequence[str]:
@@ -198,10 +219,6 @@ def _is_unknown_table(rows: Sequence[Sequence[str]]) -> bool:
     num_whole = sum("\n" in poem or poem.rstrip()[-1:] in END_MARKS for poem in poems if poem)
     has_labels = any(columns[1:]) or bool(layout.header)
     return len(rows) > 1 and has_labels and 2 * num_whole > len(poems)
-
-
-def _is_like_a_cell(cell: str, is_part: bool) -> bool:
-    return is_poem(cell) or (is_part and len(cell) > 3)
 
 
 @contextmanager

@@ -75,7 +75,7 @@ SAMPLES = {
             },
             {"author": "孟浩然", "content": "春眠不觉晓|处处闻啼鸟", "title": "春晓"},
         ),
-        BOTH,
+        [BOTH[0]._replace(dynasty="Tang"), BOTH[1]],
     ),
     "jsonl": (
         json_lines(

@@ -1,0 +1,97 @@
+"""Poems in workbooks (.xlsx): each sheet is a table, read by the rules of tables."""
+
+from __future__ import annotations
+
+import io
+import warnings
+import zipfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+from typing import Any
+
+from poetgen import limits
+from poetgen.errors import SourceError
+from poetgen.reading.columns import NUM_ROWS_LOOKED_AT
+from poetgen.reading.documents import RawPoem, Reading
+from poetgen.reading.raw_text import tidied
+from poetgen.reading.tables import NoTableError, read_rows
+
+
+def read_workbook(data: bytes, name: str) -> Reading:
+    """Read the poems of all sheets of an ``.xlsx``: of formulas the value that was last saved.
+
+    Raises:
+        SourceError: it is damaged or too large, or no sheet has a column of poems.
+    """
+    # Imported late: most sources are no workbooks.
+    import openpyxl
+
+    poems: list[RawPoem] = []
+    left_out: Counter[str] = Counter()
+    doubts: list[str] = []
+    problems: list[NoTableError] = []
+    with limits.damage_reported(name), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about validations, colours and the like
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(info.file_size for info in archive.infolist()) > limits.MAX_BYTES:
+                raise limits.too_large(name)
+        try:
+            book = openpyxl.load_workbook(
+                io.BytesIO(data), read_only=True, data_only=True, keep_links=False
+            )
+            for sheet in book.worksheets:
+                # What a file says about its own dimensions may be wrong.
+                sheet.reset_dimensions()
+                place = f"{name}, sheet {sheet.title}"
+                try:
+                    found = read_rows(_numbered(sheet.iter_rows(values_only=True), place), place)
+                except NoTableError as problem:
+                    problems.append(problem)
+                else:
+                    poems += found.poems
+                    left_out.update(found.left_out)
+                    doubts += found.doubts
+                    limits.ensure_few(len(poems), name)
+        except (SyntaxError, TypeError, AttributeError) as error:  # of XML, and of odd parts
+            raise ValueError(str(error)) from error
+    if problems and not poems:
+        raise problems[0]
+    if problems:
+        left_out["sheets without poems"] += len(problems)
+    return Reading(tidied(poems, "<&\\\n|"), left_out, doubts)
+
+
+def _numbered(rows: Iterable[Sequence[Any]], name: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the rows as texts, all as wide as the widest of the first ones.
+
+    Raises:
+        SourceError: there are too many cells, most of them empty.
+    """
+    cells = ([_text_of(value) for value in row] for row in rows)
+    first = [_trimmed(row) for row in islice(cells, NUM_ROWS_LOOKED_AT)]
+    width = max(map(len, first), default=0)
+    num_cells = 0
+    for number, row in enumerate(chain(first, cells), start=1):
+        num_cells += len(row) + 1
+        if num_cells > limits.MAX_JSON_VALUES:
+            raise SourceError(
+                f"{name} has more than {limits.MAX_JSON_VALUES:,} cells.",
+                "Split it into several files.",
+            )
+        row = row[:width] if any(row) else []
+        yield f"Row {number} of {name}", row + [""] * (width - len(row)) if row else row
+
+
+def _trimmed(row: list[str]) -> list[str]:
+    while row and not row[-1]:
+        row.pop()
+    return row
+
+
+def _text_of(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value).replace("_x000D_", "")
