@@ -286,7 +286,8 @@ def _may_be_title(line: Line) -> bool:
     """Return whether a line is short, has no mark, and is not verses with blanks between."""
     if line.has_mark or not 1 <= line.num_hanzi <= _MAX_TITLE_HANZI:
         return False
-    return len(line.lengths) == 1 or not line.is_even
+    has_author = line.heading is not None and bool(line.heading.author)
+    return len(line.lengths) == 1 or not line.is_even or has_author
 
 
 def _heads_at(lines: list[Line], titled: bool) -> list[Heading]:

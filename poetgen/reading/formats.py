@@ -27,6 +27,7 @@ from poetgen.reading.json_poems import (
     read_json_lines,
 )
 from poetgen.reading.markup import is_html, is_markdown, read_html, read_markdown
+from poetgen.reading.office import read_docx
 from poetgen.reading.plain import (
     is_prose,
     is_titled,
@@ -55,6 +56,11 @@ _TEXT_READERS: dict[Format, Callable[[str, str], Reading | list[RawPoem]]] = {
     "plain": read_plain,
     "prose": paragraphs,
 }
+# Each takes the bytes of a file and its name.
+_PACKED_READERS: dict[str, Callable[[bytes, str], Reading]] = {
+    "xlsx": read_workbook,
+    "docx": read_docx,
+}
 # How much of a text is looked at to detect its format.
 _HEAD_CHARS = 20_000
 _JSON_LIST = re.compile(r'\s*\[\s*(?:[\[\]{"]|$)')
@@ -81,11 +87,12 @@ def read_document(input: Input, format: Format = "auto", encoding: str | None = 
         return Document(name, digest, "tang-npz", poems=poems)
     if is_archive:
         raise SourceError(f"{name} is an archive within another one.", "Unpack the outer one.")
-    if format == "xlsx" or packed == "xlsx":
-        reading = read_workbook(data, name)
+    if format in _PACKED_READERS or packed in _PACKED_READERS:
+        kind: Format = "docx" if "docx" in (format, packed) else "xlsx"
+        reading = _PACKED_READERS[kind](data, name)
         _ensure_bounds(reading.poems, name)
         return Document(
-            *(name, digest, "xlsx"),
+            *(name, digest, kind),
             poems=reading.poems,
             left_out=reading.left_out,
             doubts=reading.doubts,
