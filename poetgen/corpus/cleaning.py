@@ -18,6 +18,7 @@ from poetgen.characters import (
     full_width,
     hanzi_only,
     mostly_han,
+    num_modern_words,
     punctuated,
     unix_newlines,
 )
@@ -43,9 +44,7 @@ MAX_LINE_HANZI = 16
 # The marks that a poem may end with; any other is replaced by 。
 _LAST_MARKS = "。？！"
 
-# Function words of modern Chinese. Old verse without marks has hardly any of the first.
-_STRONGLY_MODERN = re.compile("[的们們这這吗嗎吧她它很您]")
-_MODERN = re.compile("[的们們这這吗嗎吧她它很您了着著那在呢我你就都把被]")
+# Modern verse has a function word in so many characters.
 _HANZI_PER_MODERN_WORD = 15
 # Blanks stand between verses of this length, and between the words of a verse.
 _MIN_VERSE_HANZI = 4
@@ -180,7 +179,7 @@ def _modern_lines(text: str) -> list[str] | None:
     Half of its lines have no mark at the end, and it has the function words of modern Chinese,
     which old verse without marks hardly has.
     """
-    if "\n" not in text.strip() or _STRONGLY_MODERN.search(text) is None:
+    if "\n" not in text.strip() or not num_modern_words(text):
         return None
     text = _without_notes(text) if _BRACKET.search(text) else text
     lines = [_clean_line(line) for line in text.splitlines()]
@@ -189,7 +188,7 @@ def _modern_lines(text: str) -> list[str] | None:
     if len(lines) < 2 or 2 * num_bare < len(lines) or len(set(map(len, lines))) == 1:
         return None
     hanzi = hanzi_only("".join(lines))
-    return lines if len(_MODERN.findall(hanzi)) * _HANZI_PER_MODERN_WORD > len(hanzi) else None
+    return lines if num_modern_words(hanzi) * _HANZI_PER_MODERN_WORD > len(hanzi) else None
 
 
 def _clean_line(line: str) -> str:

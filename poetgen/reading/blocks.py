@@ -93,11 +93,18 @@ def _blocks(
     repeated = Counter(line.text for line, kind, _ in kinds if kind == "section")
     blocks: list[_Block] = [[]]
     gaps = [0]
+    depth = 0  # of brackets: a note in them may go over several lines
     for line, kind, what in kinds:
+        within, depth = depth > 0, depth + _num_opened(line.text)
+        if kind == "blank":
+            depth = 0
+        elif within:
+            kind, what = "text", ""
         if kind == "section" and repeated[line.text] >= 3 and line.source == "text":
             left_out["running headers"] += 1
         elif kind == "other":
-            left_out[what] += 1
+            if what:
+                left_out[what] += 1
         elif kind in ("blank", "break"):
             if blocks[-1]:
                 blocks.append([])
@@ -118,6 +125,11 @@ def _blocks(
         else:
             merged.append(list(block))
     return blocks, merged
+
+
+def _num_opened(text: str) -> int:
+    """Return how many more round brackets open in a line than close."""
+    return sum(map(text.count, "（(")) - sum(map(text.count, "）)"))
 
 
 def _is_open(block: _Block) -> bool:

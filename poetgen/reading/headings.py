@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from poetgen.characters import END_MARKS, HAN, LINE_MARKS, full_width
+from poetgen.characters import END_MARKS, HAN, LINE_MARKS, full_width, num_modern_words
 
 _DYNASTIES = (
     "先秦|春秋|战国|戰國|西周|东周|東周|西汉|东汉|两汉|西漢|東漢|兩漢|三国|三國|曹魏|魏晋|魏晉|西晋|东晋|西晉|東晉|"
@@ -68,7 +68,7 @@ _TITLE_LABEL = re.compile(
 _DYNASTY_LABEL = re.compile(r"[【\[]?(?:朝代|年代|时代|時代)[】\]]?\s*[:：]\s*")
 _LABEL = re.compile(
     "作者|诗人|詩人|词人|詞人|题目|題目|标题|標題|诗题|詩題|诗名|詩名|篇名|词牌|詞牌|朝代|年代|时代|時代|"
-    "正文|原文|内容|內容|诗文|詩文|诗歌|全文|注释|註釋|译文|譯文|赏析|賞析|注|译|按"
+    "正文|原文|内容|內容|诗文|詩文|诗歌|全文|注释|註釋|译文|譯文|赏析|賞析|鉴赏|简析|翻译|注|译|按"
 )
 _BODY_LABEL = re.compile(
     r"[【\[]?(?:正文|原文|内容|內容|诗文|詩文|诗歌|全文)[】\]]?\s*(?:[:：]|(?<=[】\]])|$)\s*"
@@ -79,8 +79,6 @@ _PLAIN_TITLE = re.compile(rf"[{HAN}·•‧\s（）()]{{1,40}}")
 _PART = re.compile(
     rf"{_OPEN}?\s*(其[一二三四五六七八九十百]+|第?[一二三四五六七八九十百]+首?|[IVX]{{1,5}})\s*{_CLOSE}?\s*[.．、]?"
 )
-# Function words of modern prose: 的 了 们 …; old verse has few of them, and none often.
-_MODERN = re.compile("[的了们們这這吗嗎呢吧很都就把被和着在她它您]")
 _CLAUSE_ENDS = re.compile(rf"[{LINE_MARKS}\s]+")
 _DASHES = re.compile(r"(?:——|—|－－|--|–|―)\s*(?=\S)")
 
@@ -192,7 +190,10 @@ def parse_heading(line: str) -> Heading | None:
         return Heading("", author.name, author.dynasty)
     quoted = _QUOTED.fullmatch(bare) or _IN_BRACKETS.fullmatch(bare)
     if quoted:
-        return _parse_quoted(*quoted.groups())
+        found = _parse_quoted(*quoted.groups())
+        # 「」 and 【】 hold other things, too.
+        is_title = found is None or "《" in bare or not found.author or is_name(found.author)
+        return found if is_title and (found is None or "《" in bare or not found.rest) else None
     return _parse_parts(bare)
 
 
@@ -219,7 +220,7 @@ def _parse_quoted(before: str, title: str, after: str) -> Heading | None:
     if not after:
         return Heading(title, name, dynasty)
     found = parse_author(after)
-    if found and not author:
+    if found and not author and not is_label(found.name):
         return Heading(title, found.name, found.dynasty)
     head, colon, rest = full_width(after).partition("：")
     found = parse_author(head) if colon else None
@@ -232,10 +233,10 @@ def _parse_parts(line: str) -> Heading | None:
     """Read ``静夜思 李白``, ``静夜思，唐·李白。``, ``静夜思（李白）``, ``李白：静夜思``."""
     line = line.rstrip("。.")
     match = re.fullmatch(rf"(.+?)\s*{_OPEN}([^\])）〕】]+){_CLOSE}", line)
-    if match and _TITLE_CHARS.fullmatch(match[1]):
+    if match and _PLAIN_TITLE.fullmatch(match[1]):
         author = parse_author(match[2])
         if author and (author.certain or is_name(author.name)):
-            return Heading(match[1].strip(), author.name, author.dynasty)
+            return Heading(match[1].strip(), author.name, author.dynasty, certain=author.certain)
     match = re.match(rf"(.+?)\s*{_OPEN}([^\])）〕】]+){_CLOSE}\s*[:：]?\s*(?=\S)", line)
     if (
         match
@@ -272,7 +273,11 @@ def _is_some_name(text: str) -> bool:
 def may_be_verse(text: str) -> bool:
     """Return whether ``text`` may be verse on the line of its title: clauses of a few lengths."""
     lengths = [len(part) for part in _CLAUSE_ENDS.split(full_width(text)) if part]
-    return len(lengths) >= 2 and max(lengths) <= 11 and num_modern(text) * 12 <= len(text)
+    if num_modern_words(text) * 12 > len(text):
+        return False
+    return max(lengths, default=99) <= 11 and (
+        len(lengths) >= 4 or len(set(lengths)) < len(lengths)
+    )
 
 
 def _is_verse_below(title: str, text: str) -> bool:
@@ -285,8 +290,3 @@ def _is_verse_below(title: str, text: str) -> bool:
         and (num_clauses % 2 == 0 or len(title.strip()) not in lengths)
         and _PLAIN_TITLE.fullmatch(title) is not None
     )
-
-
-def num_modern(text: str) -> int:
-    """Return how many characters of ``text`` are function words that old verse hardly has."""
-    return len(_MODERN.findall(text))

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from poetgen.characters import END_MARKS, HAN, LINE_MARKS, full_width, hanzi_only
+from poetgen.characters import END_MARKS, HAN, LINE_MARKS, full_width, hanzi_only, num_modern_words
 from poetgen.reading.headings import (
     Heading,
     is_attribution,
     is_part,
-    num_modern,
     parse_heading,
     without_number,
 )
@@ -43,8 +42,8 @@ _NOTE_WORDS = (
     "作者简介|作者介绍|白话译文|白话|今译|今譯|释义|釋義|题解|題解|说明|點評|点评|按语|大意|注|註|译|按|简介"
 )
 _NOTE_HEAD = re.compile(
-    rf"[【\[（(〔*]*\s*(?:\d[.、])?(?:{_NOTE_WORDS})(?:及(?:{_NOTE_WORDS}))?\s*"
-    r"(?:[】\])）〕]|[:：]|\*\*|\d*$|(?<=[释釋解文译譯析赏賞鉴鑒])\s+)"
+    rf"(?:\d[.、]|[一二三四五]、|《[^《》]*》)?\s*(?:[【\[（(〔](?:{_NOTE_WORDS})[】\])）〕]"
+    rf"|(?:{_NOTE_WORDS})(?:[及与和](?:{_NOTE_WORDS}))?\s*(?:[:：]|\d*$|(?<=[释釋解文译譯析赏賞鉴鑒])\s+))"
 )
 _NOTE = re.compile(
     r"[①-⑳⑴-⒇❶-❿]|[\[［〔【(（]\s*\d{1,3}\s*[\]］〕】)）]|注[一二三四五六七八九十\d]+[:：]?"
@@ -158,6 +157,8 @@ def kind_of(line: Line) -> tuple[Kind, str]:
         return "part", ""
     if _PAGE_NUMBER.fullmatch(text):
         return "other", "page numbers"
+    if not any(map(str.isalnum, text)):
+        return "other", ""
     if not hanzi_only(text):
         return "other", "pinyin" if is_pinyin(text) else "lines without Chinese"
     if _COPYRIGHT.search(text):
@@ -186,15 +187,16 @@ def is_prose(lines: list[Line]) -> bool:
 
     Short lines are verse, even modern ones, and so are clauses of equal lengths.
     """
-    lengths = [length for line in lines for length in line.lengths]
+    # Notes in brackets may go over several lines.
+    lengths = Line("\n".join(line.text for line in lines)).lengths
     if not lengths:
-        return True
-    text = "".join(line.text for line in lines)
+        return False
+    text = _ASIDE.sub("", "".join(line.text for line in lines))
     if len(set(lengths)) == 1 and lengths[0] <= 11:
         return False
     if len(lines) >= 3 and max(line.num_hanzi for line in lines) <= 24:
         return False
-    share = num_modern(text) / sum(lengths)
+    share = num_modern_words(text) / sum(lengths)
     filled = max(line.num_hanzi for line in lines) > 20
     if re.search(r"\d|[A-Za-z]{2}", text):
         share += 0.05
