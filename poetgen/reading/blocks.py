@@ -1,51 +1,30 @@
 """From lines to poems: the one step that decides what is a title, an author, a body, notes.
 
 The lines of any source, plain text, Markdown, HTML or a Word file, are first divided into
-headings and bodies (``_items``), by each line and its neighbours. Then each body is given to
-the heading above it (``_assembled``), and what is not verse is counted.
+headings and bodies (``items``), by each line (``lines``, ``headings``) and its neighbours
+(``context``). Then each body is given to the heading above it, and what is not verse is counted.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import takewhile
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from poetgen.characters import printable
 from poetgen.reading.documents import RawPoem, Reading
-from poetgen.reading.headings import (
-    Heading,
-    is_attribution,
-    is_name,
-    is_part,
-    parse_author,
-    parse_heading,
-    without_number,
-)
-from poetgen.reading.lines import Kind, Line, is_prose, is_regular, kind_of
+from poetgen.reading.headings import Heading, is_name, parse_author
+from poetgen.reading.items import Item, items_of
+from poetgen.reading.lines import Line, is_prose, is_regular
 
 # More blocks than this under one heading are poems without titles, not stanzas of one poem.
 _MAX_STANZAS = 12
-_MAX_TITLE_HANZI = 30
 # As many times as much prose as verse: a novel with poems in it, to be learned as prose.
 _MOSTLY_PROSE = 20
 _PREFACE = re.compile(
     r"^[（(]?(?:小|原|自|并)?序[)）]?[:：\s]|作此|赋此|因赋|遂赋|为赋|以纪|以记|戏作|兼怀|赋之|用韵|次韵|故作|所作|而作|乃作|赋诗|命曰"
 )
-
-
-@dataclass
-class _Item:
-    """A heading, a body, or the beginning of notes; ``level`` 0 is a heading that is inferred."""
-
-    kind: Literal["heading", "part", "section", "attribution", "notes", "body"]
-    heading: Heading = Heading()
-    lines: list[Line] = field(default_factory=list)
-    level: int = 0
-    begins_block: bool = False
 
 
 @dataclass
@@ -68,317 +47,13 @@ def gather_poems(lines: Iterable[Line]) -> Reading:
     Nothing is lost: each line is part of a poem or of a heading, or is counted as left out.
     """
     left_out: Counter[str] = Counter()
-    blocks, spaced = _blocks(lines, left_out)
-    items = list(_items(blocks))
-    if spaced is not None:
-        # Every line has a blank one below it; titles show where the poems begin.
-        closer = list(_items(spaced))
-        if any(item.kind == "heading" for item in closer):
-            items = closer
-    if not any(item.kind in ("heading", "part", "attribution") for item in items):
-        items = _one_a_line(items)
-    return _assembled(items, left_out)
-
-
-# --- lines to blocks ------------------------------------------------------------------------
-
-_Block = list[tuple[Kind, Line]]
-
-
-def _blocks(
-    lines: Iterable[Line], left_out: Counter[str]
-) -> tuple[list[_Block], list[_Block] | None]:
-    """Divide lines at blank ones; if nearly all lines stand alone, also at wider gaps only."""
-    kinds = [(line, *kind_of(line)) for line in lines]
-    repeated = Counter(line.text for line, kind, _ in kinds if kind == "section")
-    blocks: list[_Block] = [[]]
-    gaps = [0]
-    depth = 0  # of brackets: a note in them may go over several lines
-    for line, kind, what in kinds:
-        within, depth = depth > 0, depth + _num_opened(line.text)
-        if kind == "blank":
-            depth = 0
-        elif within:
-            kind, what = "text", ""
-        if kind == "section" and repeated[line.text] >= 3 and line.source == "text":
-            left_out["running headers"] += 1
-        elif kind == "other":
-            if what:
-                left_out[what] += 1
-        elif kind in ("blank", "break"):
-            if blocks[-1]:
-                blocks.append([])
-                gaps.append(0)
-            gaps[-1] += 1 if kind == "blank" else 100
-        else:
-            blocks[-1].append((kind, line))
-    if not blocks[-1]:
-        del blocks[-1], gaps[-1]
-    if len(blocks) < 5 or sum(map(_is_open, blocks)) < 0.8 * len(blocks):
-        return blocks, None
-    widest = max(gaps[1:])
-    narrow = min(gaps[1:])
-    merged: list[_Block] = []
-    for block, gap in zip(blocks, gaps, strict=True):
-        if merged and (gap == narrow or gap < widest // 2):
-            merged[-1] += block
-        else:
-            merged.append(list(block))
-    return blocks, merged
-
-
-def _num_opened(text: str) -> int:
-    """Return how many more round brackets open in a line than close."""
-    return sum(map(text.count, "（(")) - sum(map(text.count, "）)"))
-
-
-def _is_open(block: _Block) -> bool:
-    """Return whether a block is one line, with too few clauses for a poem."""
-    return len(block) == 1 and (block[0][0] != "text" or len(block[0][1].lengths) <= 2)
-
-
-def _one_a_line(items: list[_Item]) -> list[_Item]:
-    """Divide one block without headings into a poem a line, unless its lines are open verses."""
-    bodies = [item for item in items if item.kind == "body"]
-    if len(bodies) != 1 or all(map(_may_be_one_of_several, bodies[0].lines)):
-        return items
-    divided = [_Item("body", lines=[line], begins_block=True) for line in bodies[0].lines]
-    place = items.index(bodies[0])
-    return [*items[:place], *divided, *items[place + 1 :]]
-
-
-def _may_be_one_of_several(line: Line) -> bool:
-    """Return whether a line may be one of several of a poem: short, or open at its end."""
-    return len(line.text) < 8 or (not line.is_closed and len(line.text.split()) == 1)
-
-
-# --- blocks to headings and bodies ----------------------------------------------------------
-
-
-def _items(blocks: Sequence[_Block]) -> Iterator[_Item]:
-    """Yield the headings and bodies of blocks in their order."""
-    titled = in_notes = False
-    for number, block in enumerate(blocks):
-        following = blocks[number + 1] if number + 1 < len(blocks) else []
-        begins = only_heads = True
-        place = 0
-        while place < len(block):
-            kind, line = block[place]
-            if kind == "text":
-                run = [line for _, line in takewhile(lambda one: one[0] == "text", block[place:])]
-                place += len(run)
-                alone = place == len(block) and only_heads
-                title = run.pop() if _is_above_author(run, block[place:]) else None
-                divided = list(_divided(run, following if alone else [], titled, in_notes))
-                if title:
-                    divided.append(_Item("heading", _bare_heading(title, titled=False)))
-                for item in divided:
-                    item.begins_block, begins = begins, False
-                    only_heads = only_heads and item.kind != "body"
-                    titled = item.kind == "heading" and (titled or bool(item.heading.title))
-                    in_notes = in_notes and not titled
-                    yield item
-                continue
-            place += 1
-            item = _marked_item(kind, line)
-            was_titled = titled
-            is_signature = (
-                item.kind == "heading"
-                and not item.heading.title
-                and bool(item.heading.author)
-                and not begins
-                and not titled
-                and place == len(block)
-            )
-            if is_signature:
-                item.kind = "attribution"
-            item.begins_block, begins = begins, False
-            rest = item.heading.rest
-            titled = item.kind in ("heading", "part") and not rest
-            titled = titled and (was_titled or bool(item.heading.title))
-            in_notes = item.kind == "notes" or (in_notes and item.kind == "attribution")
-            yield item
-            if rest:
-                only_heads = False
-                yield _Item("body", lines=[Line(rest, line.source)])
-
-
-def _marked_item(kind: Kind, line: Line) -> _Item:
-    """Return the item of a line that shows by itself what it is."""
-    if kind == "part":
-        return _Item("part", Heading(is_part(line.text) or ""))
-    if kind == "attribution":
-        return _Item("attribution", is_attribution(line.text) or Heading())
-    if kind == "note":
-        return _Item("notes", lines=[line])
-    if kind == "section":
-        return _Item("section", Heading(line.text))
-    if line.source != "heading":
-        return _Item("heading", line.heading or Heading())
-    by_text, _ = kind_of(Line(line.text))
-    if by_text in ("part", "note", "section"):
-        item = _marked_item(by_text, Line(line.text))
-        item.level = line.level
-        return item
-    found = parse_heading(line.text) or Heading(without_number(line.text))
-    return _Item("heading", found, level=line.level)
-
-
-def _divided(run: list[Line], following: _Block, titled: bool, in_notes: bool) -> Iterator[_Item]:
-    """Yield the headings and bodies of lines that only their neighbours explain."""
-    if following and _is_head_alone(run, following, titled):
-        for line in run:
-            yield _Item("heading", _bare_heading(line, titled))
-            titled = True
-        return
-    start, place = 0, 0
-    while place < len(run):
-        fresh = place == start or run[place - 1].is_closed or _is_uniform(run[start:place])
-        heads = _heads_at(run[place:], titled and place == 0) if fresh else []
-        if heads and in_notes and not _is_old_verse(run[place + len(heads) :]):
-            heads = []
-        if heads:
-            if place > start:
-                yield _Item("body", lines=run[start:place])
-            for heading in heads:
-                yield _Item("heading", heading)
-            in_notes = False
-            place += len(heads)
-            start = place
-        place += 1
-    if start < len(run):
-        yield _Item("body", lines=run[start:])
-
-
-def _is_above_author(run: list[Line], below: _Block) -> bool:
-    """Return whether the last of some lines is a title, because a sure author stands below it."""
-    if not below or below[0][0] != "heading":
-        return False
-    heading = below[0][1].heading
-    is_author = heading is not None and bool(heading.author) and not heading.title
-    is_fresh = len(run) == 1 or run[-2].is_closed
-    return is_author and len(below) > 1 and is_fresh and not run[-1].is_closed
-
-
-def _is_head_alone(run: list[Line], following: _Block, titled: bool) -> bool:
-    """Return whether a whole block is the heading of the next one."""
-    if (
-        len(run) > 2
-        or not all(map(_may_be_title, run))
-        or following[0][0] not in ("text", "heading")
-    ):
-        return False
-    kind, below = following[0]
-    author = parse_author(run[-1].text)
-    if len(run) == 2 and (author is None or not (author.certain or is_name(author.name))):
-        return False
-    if titled and author is None and len(run) == 1:
-        return _is_old_verse([line for _, line in following])
-    if titled:
-        return len(run) == 1
-    if kind == "heading":
-        return below.source == "text" and below.heading is not None and not below.heading.title
-    lines = [line for _, line in following]
-    if len(lines) == 1 and _may_be_title(below):
-        # A title, an author and the verses, each a block of its own.
-        return parse_author(below.text) is not None and is_name(below.text)
-    differs = len(run) == 2 or run[0].lengths != below.lengths[:1] or len(lines) > 1
-    return differs and (len(lines) > 1 or len(below.lengths) > 1)
-
-
-def _bare_heading(line: Line, titled: bool) -> Heading:
-    """Read a line that is known to be a heading: a title, below one an author."""
-    author = parse_author(line.text)
-    if author and (author.certain or titled):
-        return Heading("", author.name, author.dynasty)
-    return line.heading or Heading(without_number(line.text))
-
-
-def _may_be_title(line: Line) -> bool:
-    """Return whether a line is short, has no mark, and is not verses with blanks between."""
-    if line.has_mark or not 1 <= line.num_hanzi <= _MAX_TITLE_HANZI:
-        return False
-    has_author = line.heading is not None and bool(line.heading.author)
-    return len(line.lengths) == 1 or not line.is_even or has_author
-
-
-def _heads_at(lines: list[Line], titled: bool) -> list[Heading]:
-    """Return the headings that the first lines are, judged by the lines below them."""
-    first, rest = lines[0], lines[1:]
-    if not rest:
-        return []
-    author = parse_author(first.text)
-    if titled:
-        is_author = author is not None and _may_be_title(first) and not first.is_marked
-        if (
-            is_author
-            and author
-            and (author.certain or is_name(author.name) or _fits([first], rest))
-        ):
-            return [Heading("", author.name, author.dynasty)]
-    differs = first.lengths != rest[0].lengths
-    if first.heading and first.heading.author and differs and not first.heading.rest:
-        fits = first.heading.certain or _fits([first], rest) or len(rest[0].lengths) > 2
-        if fits:
-            return [first.heading]
-    if titled:
-        return []
-    second = parse_author(rest[0].text) if len(rest) > 1 and not rest[0].has_mark else None
-    if second and not first.is_closed and first.num_hanzi <= _MAX_TITLE_HANZI:
-        named = second.certain or is_name(second.name)
-        above = named and rest[0].lengths != rest[1].lengths
-        if above or (_may_be_title(first) and _fits(lines[:2], lines[2:])):
-            title = without_number(first.text)
-            return [Heading(title), Heading("", second.name, second.dynasty)]
-    if _may_be_title(first) and _fits([first], rest):
-        return [Heading(without_number(first.text))]
-    return []
-
-
-def _fits(head: list[Line], body: list[Line]) -> bool:
-    """Return whether ``body`` begins with verse of which the lines of ``head`` are no part."""
-    if not body:
-        return False
-    if body[0].is_marked:
-        lengths = [
-            one for line in takewhile(lambda line: line.is_marked, body) for one in line.lengths
-        ]
-        # 床前明月光 / 疑是地上霜。 is a couplet with a mark at its end only.
-        is_couplet = len(lengths) % 2 == 1 and {*lengths} == {*head[-1].lengths}
-        return len(lengths) >= 2 and not is_couplet
-    if body[0].has_mark:
-        return len(body[0].lengths) > 1 and body[0].is_even
-    run = list(takewhile(lambda line: line.lengths == body[0].lengths and not line.has_mark, body))
-    num_clauses = len(run) * len(body[0].lengths)
-    if "·" in head[0].text and len(body) > 1:
-        return True
-    if not body[0].is_even or num_clauses % 2 or len(run) < 2:
-        return False
-    differs = not {*head[-1].lengths} & {*body[0].lengths}
-    return differs or (len(head) == 1 and len(run) == len(body) and num_clauses in (4, 8))
-
-
-def _is_uniform(lines: list[Line]) -> bool:
-    """Return whether lines without marks are a whole poem in one metre."""
-    return is_regular(lines) and not any(line.has_mark for line in lines)
-
-
-def _is_old_verse(lines: list[Line]) -> bool:
-    body = list(takewhile(lambda line: line.is_marked, lines)) or lines
-    return is_regular(body[:2]) or is_regular(body[:4])
-
-
-# --- headings and bodies to poems -----------------------------------------------------------
-
-
-def _assembled(items: Sequence[_Item], left_out: Counter[str]) -> Reading:
-    return _Assembly(items, left_out).gathered()
+    return _Assembly(items_of(lines, left_out), left_out).gathered()
 
 
 class _Assembly:
     """Gives each body to the heading above it, item by item."""
 
-    def __init__(self, items: Sequence[_Item], left_out: Counter[str]) -> None:
+    def __init__(self, items: Sequence[Item], left_out: Counter[str]) -> None:
         self._items = items
         self._left_out = left_out
         self._drafts: list[_Draft] = []
@@ -428,7 +103,7 @@ class _Assembly:
             [draft.poem() for draft in self._drafts], dict(self._left_out), self._doubts()
         )
 
-    def _begin(self, item: _Item) -> None:
+    def _begin(self, item: Item) -> None:
         """Take a heading: a title, an author, or one after the other."""
         self._in_notes = False
         new = item.heading
@@ -469,7 +144,7 @@ class _Assembly:
             self._left_out["headings"] += 1
             self._without_poem.append(self._head.title)
 
-    def _add_body(self, item: _Item) -> None:
+    def _add_body(self, item: Item) -> None:
         lines = item.lines
         if self._in_notes:
             if not (item.begins_block and is_regular(lines) and not is_prose(lines)):
@@ -512,7 +187,7 @@ class _Assembly:
     def _attribute(self, found: Heading) -> None:
         """Take the line below a poem that says whose it is."""
         if self._is_fresh or not self._drafts:
-            self._begin(_Item("heading", found))
+            self._begin(Item("heading", found))
             return
         draft = self._drafts[-1]
         draft.title = draft.title or found.title

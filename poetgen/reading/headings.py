@@ -22,7 +22,7 @@ _FAMILY_NAMES = (
     "毛邱秦江史顾顧侯邵孟龙龍万萬段雷钱錢汤湯尹黎易常武乔喬贺賀赖賴龚龔文庞龐樊兰蘭殷施陶洪翟安颜顏倪严嚴牛温溫"
     "芦季俞章鲁魯葛伍韦韋申尤毕畢聂聶丛焦向柳邢路岳齐齊梅莫庄莊辛管祝左涂谷祁时時舒耿牟卜詹关關苗凌费費纪紀靳"
     "盛童欧歐甄项項曲成游裴席卫衛查屈鲍鮑霍翁隋甘景薄单單包司柏宁寧柯阮桂闵閔虞骆駱储儲元晏冷沙班戎穆班嵇刁仇"
-    "皇独岑"
+    "皇独岑皮權权晁雍竇窦丘羊仲褚郎喻魚鱼祖柴綦滕米蒲"
 )
 _DOUBLE_NAMES = (
     "欧阳|歐陽|司马|司馬|上官|诸葛|諸葛|皇甫|令狐|长孙|長孫|独孤|獨孤|纳兰|納蘭|慕容|宇文|司空"
@@ -30,7 +30,7 @@ _DOUBLE_NAMES = (
 _NAME = re.compile(rf"(?:{_DOUBLE_NAMES})[{HAN}]{{1,2}}|[{_FAMILY_NAMES}][{HAN}]{{1,2}}")
 # Poets whom nobody would recognise by a family name.
 _OTHER_NAMES = re.compile(
-    "佚名|无名氏|無名氏|皎然|贯休|貫休|齐己|寒山|拾得|灵澈|靈澈|无可|海子|北岛|北島|舒婷|"
+    "佚名|不詳|不详|缺名|无名氏|無名氏|皎然|贯休|貫休|齐己|寒山|拾得|灵澈|靈澈|无可|海子|北岛|北島|舒婷|"
     "食指|芒克|多多|艾青|冰心|戴望舒|纳兰性德|納蘭性德|乾隆|仓央嘉措|泰戈尔|雪莱|拜伦|叶芝|"
     "歌德|普希金|花蕊夫人"
 )
@@ -151,7 +151,7 @@ def parse_author(text: str) -> Author | None:
         found = parse_author(text[label.end() :])
         return found._replace(certain=True) if found else None
     text = _AUTHOR_END.sub("", text)
-    for pattern, name, dynasty in (
+    for pattern, name_at, dynasty_at in (
         (_BRACKETED_FIRST, 2, 1),
         (_BRACKETED_LAST, 1, 2),
         (_DYNASTY_FIRST, 2, 1),
@@ -160,10 +160,13 @@ def parse_author(text: str) -> Author | None:
         match = pattern.fullmatch(text)
         if match is None:
             continue
-        if match[name] is None:  # 唐代李白
-            name, dynasty = 4, 3
-        if _is_some_name(match[name].strip()):
-            return Author(match[name].strip(), match[dynasty], certain=True)
+        if match[name_at] is None:  # 唐代李白
+            name_at, dynasty_at = 4, 3
+        name, dynasty = match[name_at].strip(), match[dynasty_at]
+        # 唐代李白 and 宋 陆游 are a dynasty and a name; 陳 武帝蚌盤 is a title.
+        is_loose = name_at == 4 or (pattern is _DYNASTY_FIRST and text[len(dynasty)].isspace())
+        if is_name(name) or (_is_some_name(name) and not is_loose):
+            return Author(name, dynasty, certain=True)
     text = text.strip("()（）[]［］〔〕【】 ")
     return Author(text) if _is_some_name(text) else None
 
@@ -206,6 +209,8 @@ def without_number(line: str) -> str:
 def _parse_quoted(before: str, title: str, after: str) -> Heading | None:
     """Read ``李白《静夜思》`` and ``《静夜思》李白：床前明月光，…``."""
     before, after = before.strip(" \t\u3000:：,，-—"), after.strip()
+    if before.count("（") != before.count("）"):
+        return None  # within a note
     author = parse_author(before) if before else None
     if before and author is None:
         return None
@@ -237,7 +242,7 @@ def _parse_parts(line: str) -> Heading | None:
         author = parse_author(match[2])
         if author and (author.certain or is_name(author.name)):
             return Heading(match[1].strip(), author.name, author.dynasty, certain=author.certain)
-    match = re.match(rf"(.+?)\s*{_OPEN}([^\])）〕】]+){_CLOSE}\s*[:：]?\s*(?=\S)", line)
+    match = re.match(rf"(.+?)\s*{_OPEN}([^\])）〕】]+){_CLOSE}\s*[:：]?\s*(?=[{HAN}])", line)
     if (
         match
         and _PLAIN_TITLE.fullmatch(match[1])
