@@ -24,6 +24,9 @@ Format = Literal[
     "title-content",
     "title-author-content",
     "plain",
+    "markdown",
+    "html",
+    "docx",
     "prose",
     "tang-npz",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from typing import Literal, NamedTuple
 
 from poetgen.characters import (
@@ -17,6 +18,7 @@ from poetgen.characters import (
     full_width,
     hanzi_only,
     mostly_han,
+    num_modern_words,
     punctuated,
     unix_newlines,
 )
@@ -42,6 +44,12 @@ MAX_LINE_HANZI = 16
 # The marks that a poem may end with; any other is replaced by 。
 _LAST_MARKS = "。？！"
 
+# Modern verse has a function word in so many characters.
+_HANZI_PER_MODERN_WORD = 15
+# Blanks stand between verses of this length, and between the words of a verse.
+_MIN_VERSE_HANZI = 4
+_LONG_MODERN_LINE = re.compile(f"[{HAN}]{{{2 * MAX_LINE_HANZI + 1}}}")
+
 _NOTE = re.compile(r"（[^（）]*）|\([^()]*\)|〖[^〖〗]*〗|【[^【】]*】|〈[^〈〉]*〉")
 # No editor nests notes deeper; what is left then is an unbalanced bracket.
 _MAX_NOTE_DEPTH = 100
@@ -52,7 +60,8 @@ _RESTORED = re.compile(rf"[\[［]([{HAN}{LINE_MARKS}]*)[\]］]")
 _DESCRIBED = re.compile(r"\{[^{}]*\}|[\u2ff0-\u2fff]")
 _LOST = re.compile("[□■●○◇◎\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]")
 _BRACKET = re.compile(r"[（）()〖〗【】〈〉\[\]［］{}]")
-_QUOTES = re.compile(r"[「」『』“”‘’\"'《》﹁﹂﹃﹄]")
+# Quotation marks, dots and dashes.
+_SIGNS = re.compile(r"[「」『』“”‘’\"'《》﹁﹂﹃﹄…—·]")
 _SPACES = re.compile(r"\s+")
 _NOT_VERSE_CHARS = re.compile(f"[^{HAN}{LINE_MARKS}]")
 _MARK_RUN = re.compile(f"[{LINE_MARKS}]{{2,}}")
@@ -126,31 +135,93 @@ def _clean_plain(text: str) -> Cleaned:
 def _clean_verse(text: str, words: bool) -> Cleaned:
     text = _JOINERS.sub("", text)
     verses = [line.strip() for line in text.splitlines() if line.strip()] if words else text.split()
+    modern = None if words else _modern_lines(text)
+    if modern is not None:
+        return _verdict("\n".join(modern), _LONG_MODERN_LINE)
     # Verses are often written without marks, separated by line breaks or blanks.
     if len(verses) > 1 and all(_VERSE.fullmatch("".join(verse.split())) for verse in verses):
         text = punctuated(verses)
+    elif not words and len(verses) > 1:
+        text = _with_commas(text)
     text = _SPACES.sub(" " if words else "", _NUMBER.sub("", text))
     text = full_width(_without_notes(text) if _BRACKET.search(text) else text)
-    text = _QUOTES.sub("", text).replace("…", "").replace("—", "").replace("·", "")
+    text = _SIGNS.sub("", text)
+    if words:
+        text = _BESIDE_MARK.sub(r"\1", _SPACES.sub(" ", text)).strip()
+    poem, reason = _verdict(_MARK_RUN.sub(_one_mark, text.lstrip(LINE_MARKS)), _LONG_LINE)
+    if poem is not None and poem[-1] not in _LAST_MARKS:
+        poem = poem.rstrip(LINE_MARKS) + "。"
+    return Cleaned(poem, reason)
+
+
+def _verdict(text: str, long_line: re.Pattern[str]) -> Cleaned:
+    """Return ``text``, from which notes are gone, or the reason why it is not a whole poem."""
     if _DESCRIBED.search(text) or _LOST.search(text):
         return Cleaned(None, "lacuna")
     if _BRACKET.search(text):
         return Cleaned(None, "unbalanced note")
-    if words:
-        text = _BESIDE_MARK.sub(r"\1", _SPACES.sub(" ", text)).strip()
-    if _NOT_VERSE_CHARS.search(text.replace(" ", "")):
+    letters = re.sub("[ \n]", "", text)
+    if _NOT_VERSE_CHARS.search(letters):
         return Cleaned(None, "debris")
-    text = _MARK_RUN.sub(_one_mark, text.lstrip(LINE_MARKS))
     num_hanzi = len(hanzi_only(text))
     if num_hanzi == 0:
         return Cleaned(None, "empty")
     if num_hanzi < MIN_HANZI:
         return Cleaned(None, "fragment")
-    if _LONG_LINE.search(text.replace(" ", "")):
+    if long_line.search(text.replace(" ", "")):
         return Cleaned(None, "not verse")
-    if text[-1] not in _LAST_MARKS:
-        text = text.rstrip(LINE_MARKS) + "。"
     return Cleaned(text, None)
+
+
+def _modern_lines(text: str) -> list[str] | None:
+    """Return the clean lines of modern verse; None if ``text`` is anything else.
+
+    Half of its lines have no mark at the end, and it has the function words of modern Chinese,
+    which old verse without marks hardly has.
+    """
+    if "\n" not in text.strip() or not num_modern_words(text):
+        return None
+    text = _without_notes(text) if _BRACKET.search(text) else text
+    lines = [_clean_line(line) for line in text.splitlines()]
+    lines = [line for line in lines if hanzi_only(line)]
+    num_bare = sum(line[-1] not in LINE_MARKS for line in lines)
+    if len(lines) < 2 or 2 * num_bare < len(lines) or len(set(map(len, lines))) == 1:
+        return None
+    hanzi = hanzi_only("".join(lines))
+    return lines if num_modern_words(hanzi) * _HANZI_PER_MODERN_WORD > len(hanzi) else None
+
+
+def _clean_line(line: str) -> str:
+    """Clean a line of modern verse; a blank inside it is a pause."""
+    parts = _SIGNS.sub("", full_width(line)).split()
+    line = "".join(part if part[-1] in LINE_MARKS else part + "，" for part in parts[:-1])
+    return _MARK_RUN.sub(_one_mark, line + "".join(parts[-1:])).lstrip(LINE_MARKS)
+
+
+def _with_commas(text: str) -> str:
+    """Put ，where a blank or a line end stands between two verses, rather than inside one.
+
+    Blanks divide a clause into verses of one length, of four characters or more; line ends
+    divide it unless both sides together are as long as most clauses: a verse broken in two.
+    """
+    clauses = re.split(f"([{LINE_MARKS},.?!;:]+)", text.strip())
+    whole = Counter(len(clause.strip()) for clause in clauses[::2] if len(clause.split()) == 1)
+    usual = whole.most_common(1)[0][0] if whole else 0
+    return "".join(
+        _divided_clause(clause, usual) if place % 2 == 0 else clause
+        for place, clause in enumerate(clauses)
+    )
+
+
+def _divided_clause(clause: str, usual: int) -> str:
+    parts = clause.split()
+    if len(parts) < 2 or not all(map(_VERSE.fullmatch, parts)):
+        return clause
+    lengths = [len(part) for part in parts]
+    are_equal = len(set(lengths)) == 1 and lengths[0] >= _MIN_VERSE_HANZI
+    are_lines = len(clause.strip().splitlines()) == len(parts) and min(lengths) >= 3
+    divides = are_equal or (are_lines and sum(lengths) != usual)
+    return ("，" if divides else "").join(parts)
 
 
 def _without_notes(text: str) -> str:

@@ -112,7 +112,10 @@ def as_archive(name: str, open: Open) -> Archive | None:
 
 
 def packed_kind(stream: IO[bytes]) -> str | None:
-    """Return what a zip archive is to its users if that is one file: npz, xlsx, docx, ods, epub."""
+    """Return what a zip archive is to its users if that is one file: npz, xlsx, docx, ods.
+
+    An EPUB is an archive of web pages.
+    """
     try:
         with zipfile.ZipFile(stream) as archive:
             names = archive.namelist()
@@ -122,8 +125,6 @@ def packed_kind(stream: IO[bytes]) -> str | None:
         return "npz"
     if "[Content_Types].xml" in names:
         return next((kind for path, kind in _OFFICE_PARTS if path in names), None)
-    if "mimetype" in names and "META-INF/container.xml" in names:
-        return "epub"
     return "ods" if "mimetype" in names and "content.xml" in names else None
 
 

@@ -26,8 +26,12 @@ from poetgen.reading.json_poems import (
     read_chinese_poetry,
     read_json_lines,
 )
+from poetgen.reading.markup import is_html, is_markdown, read_html, read_markdown
+from poetgen.reading.office import read_docx
 from poetgen.reading.plain import (
     is_prose,
+    is_titled,
+    paragraphs,
     read_plain,
     read_titled,
     split_title,
@@ -47,8 +51,15 @@ _TEXT_READERS: dict[Format, Callable[[str, str], Reading | list[RawPoem]]] = {
     "title-author-content": partial(
         read_titled, split=split_title_author, form="title::author::content"
     ),
+    "markdown": read_markdown,
+    "html": read_html,
     "plain": read_plain,
-    "prose": read_plain,
+    "prose": paragraphs,
+}
+# Each takes the bytes of a file and its name.
+_PACKED_READERS: dict[str, Callable[[bytes, str], Reading]] = {
+    "xlsx": read_workbook,
+    "docx": read_docx,
 }
 # How much of a text is looked at to detect its format.
 _HEAD_CHARS = 20_000
@@ -75,11 +86,12 @@ def read_document(input: Input, format: Format = "auto", encoding: str | None = 
         return Document(name, digest, "tang-npz", poems=poems)
     if is_archive:
         raise SourceError(f"{name} is an archive within another one.", "Unpack the outer one.")
-    if format == "xlsx" or packed == "xlsx":
-        reading = read_workbook(data, name)
+    if format in _PACKED_READERS or packed in _PACKED_READERS:
+        kind: Format = "docx" if "docx" in (format, packed) else "xlsx"
+        reading = _PACKED_READERS[kind](data, name)
         _ensure_bounds(reading.poems, name)
         return Document(
-            *(name, digest, "xlsx"),
+            *(name, digest, kind),
             poems=reading.poems,
             left_out=reading.left_out,
             doubts=reading.doubts,
@@ -158,13 +170,17 @@ def detect_format(text: str) -> Format:
     if _JSON_OBJECT.match(head):
         return _detect_json(text)
     head = unix_newlines(head)
+    if is_html(head):
+        return "html"
+    if is_markdown(head) and not _most_lines_are(head, is_titled):
+        return "markdown"
     if any(is_table(head, delimiter) for delimiter in ",;|"):
         return "csv"
     if is_table(head, "\t"):
         return "tsv"
     if _most_lines_are(head, split_title_author):
         return "title-author-content"
-    return "title-content" if _most_lines_are(head, split_title) else "plain"
+    return "title-content" if _most_lines_are(head, is_titled) else "plain"
 
 
 def _detect_json(text: str) -> Format:
@@ -191,8 +207,8 @@ def _is_ccpc(line: str) -> bool:
     return isinstance(content, str) and "|" in content and mostly_han(content)
 
 
-def _most_lines_are(head: str, split: Callable[[str], RawPoem | None]) -> bool:
+def _most_lines_are(head: str, split: Callable[[str], object]) -> bool:
     lines = [line for line in head.split("\n") if line.strip()]
     if len(head) == _HEAD_CHARS and len(lines) > 1:
         del lines[-1]  # it may be cut
-    return 10 * sum(split(line) is not None for line in lines) >= 9 * len(lines)
+    return 10 * sum(bool(split(line)) for line in lines) >= 9 * len(lines)

@@ -1,18 +1,26 @@
-"""Poems as text: with a title before each, one a line, or separated by blank lines."""
+"""Poems as text: with a title before each, one a line, or with blank lines between them."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
 
-from poetgen.characters import END_MARKS, LINE_MARKS, full_width, mostly_han, unix_newlines
+from poetgen.characters import hanzi_only, mostly_han, unix_newlines
 from poetgen.errors import SourceError
 from poetgen.limits import split_lines
-from poetgen.reading.documents import RawPoem
+from poetgen.reading.blocks import gather_poems
+from poetgen.reading.documents import RawPoem, Reading
+from poetgen.reading.headings import is_label
+from poetgen.reading.lines import Line, is_pinyin, tidy
 
-_TITLED = re.compile(r"([^:：，。？！；]{1,80})[:：](\S.*)")
+_TITLED = re.compile(r"([^:：，。？！；]{1,80})[:：]\s*(\S.*)")
 _DOUBLE_COLON = re.compile(r"::|：：")
-_BLANK_LINE = re.compile(r"\n[ \t\u3000]*\n")
+_BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
+# Lower case: a verse may begin "By Jupiter".
+_BY = re.compile(r"\s*(?:by|—|--)\s*([A-Z][\w.'’-]*(?: [A-Z][\w.'’-]*){0,3})\s*")
+_SPEECH = re.compile(r"[^:：]*[:：]\s")
+# In such a part of its lines, a text is Chinese, however long the lines of letters are.
+_CHINESE_LINES = 0.3
 
 
 def split_title(line: str) -> RawPoem | None:
@@ -25,6 +33,14 @@ def split_title_author(line: str) -> RawPoem | None:
     """Read a line ``title::author::content``; None if it is not one."""
     parts = _DOUBLE_COLON.split(line, maxsplit=2)
     return RawPoem(*(parts[place].strip() for place in (2, 0, 1))) if len(parts) == 3 else None
+
+
+def is_titled(line: str) -> bool:
+    """Return whether a line is ``title:content``, and neither a speaker's nor a labelled field."""
+    poem = split_title(line)
+    if poem is None or is_label(poem.title) or "《" in poem.title:
+        return False
+    return mostly_han(poem.text) or not _SPEECH.match(line)
 
 
 def read_titled(
@@ -49,8 +65,20 @@ def read_titled(
     return poems
 
 
-def read_plain(text: str, name: str) -> list[RawPoem]:
-    """Read poems, or paragraphs, between blank lines; without any, one from each line.
+def read_plain(text: str, name: str) -> Reading:
+    """Read poems between blank lines, with their titles and authors.
+
+    Raises:
+        SourceError: a line is too long.
+    """
+    lines = [tidy(line) for line in split_lines(text, name)]
+    if is_chinese(lines):
+        return gather_poems(map(Line, lines))
+    return Reading([_signed(poem) for poem in paragraphs(text, name)])
+
+
+def paragraphs(text: str, name: str) -> list[RawPoem]:
+    """Read what stands between blank lines; without any, one poem from each line.
 
     Raises:
         SourceError: a line is too long.
@@ -59,45 +87,25 @@ def read_plain(text: str, name: str) -> list[RawPoem]:
     poems = split_lines(text, name)
     if _BLANK_LINE.search(text):
         poems = _BLANK_LINE.split(text)
-    elif len(poems) > 1 and all(map(_may_be_verse, poems)) and mostly_han(text):
-        # Verses of one poem on lines of their own, rather than one poem a line.
-        poems = [text]
-    return [_headed(poem.strip("\n")) for poem in poems if poem.strip()]
+    return [RawPoem(poem.strip("\n")) for poem in poems if poem.strip()]
 
 
-def _may_be_verse(line: str) -> bool:
-    """Return whether a line may be one of several of a poem: short, or open at its end."""
-    return len(line) < 8 or (line[-1] not in END_MARKS and len(line.split()) == 1)
-
-
-def _headed(text: str) -> RawPoem:
-    """Take a title, and an author, off the head of a Chinese poem.
-
-    They stand on lines of their own before verses, which are recognised by their punctuation,
-    or, if no line has any, by their one length, which the head does not have.
-    """
-    lines = [line.strip() for line in text.split("\n") if line.strip()]
-    for size in (1, 2):
-        head, body = lines[:size], lines[size:]
-        if len(body) >= 2 and _is_head(head, body):
-            return RawPoem("\n".join(body), *head)
-    if len(lines) in (2, 3) and _has_mark(lines[-1]) and not any(map(_has_mark, lines[:-1])):
-        return RawPoem(lines[-1], *lines[:-1])
-    return RawPoem(text)
-
-
-def _is_head(head: Sequence[str], body: Sequence[str]) -> bool:
-    if not mostly_han("".join(body)) or any(map(_has_mark, head)):
-        return False
-    if all(map(_has_mark, body)):
+def is_chinese(lines: Sequence[str]) -> bool:
+    """Return whether lines are Chinese, with pinyin or a translation between them or without."""
+    words = [line for line in lines if line and not is_pinyin(line)]
+    if mostly_han("".join(words)):
         return True
-    lengths = {len(line) for line in body}
-    is_metre = len(lengths) == 1 and not any(map(_has_mark, body)) and len(body) % 2 == 0
-    return is_metre and not lengths & {len(line) for line in head}
+    num_chinese = sum(mostly_han(line) for line in words if hanzi_only(line))
+    return num_chinese > _CHINESE_LINES * len(words)
 
 
-def _has_mark(line: str) -> bool:
-    return any(char in LINE_MARKS for char in full_width(line))
+def _signed(poem: RawPoem) -> RawPoem:
+    """Take a title, and "by" its author below it, off the head of a poem in letters."""
+    lines = poem.text.split("\n")
+    match = _BY.fullmatch(lines[1]) if len(lines) > 2 else None
+    if match is None:
+        return poem
+    return RawPoem("\n".join(lines[2:]).strip("\n"), lines[0].strip(), match[1].strip())
 
 
 def is_prose(poems: Sequence[RawPoem]) -> bool:

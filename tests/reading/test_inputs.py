@@ -346,7 +346,7 @@ def test_json_of_too_many_values_is_refused_before_it_is_read(monkeypatch):
 def test_a_poem_of_many_lines_is_limited_like_a_line(monkeypatch):
     monkeypatch.setattr(limits, "MAX_LINE_CHARS", 100)
     with pytest.raises(SourceError, match=r"Poem 2 of poems.txt has 2\d\d characters"):
-        read("日月\n\n" + "日月山水，\n" * 40 + "\n月")
+        read("日月，山水。\n\n" + "日月山水，\n" * 40 + "\n月")
 
 
 def test_a_single_long_line_is_refused_by_its_number(monkeypatch):

@@ -1,0 +1,224 @@
+"""From lines to poems: the one step that decides what is a title, an author, a body, notes.
+
+The lines of any source, plain text, Markdown, HTML or a Word file, are first divided into
+headings and bodies (``items``), by each line (``lines``, ``headings``) and its neighbours
+(``context``). Then each body is given to the heading above it, and what is not verse is counted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from poetgen.characters import printable
+from poetgen.reading.documents import RawPoem, Reading
+from poetgen.reading.headings import Heading, is_name, parse_author
+from poetgen.reading.items import Item, items_of
+from poetgen.reading.lines import Line, is_prose, is_regular
+
+# More blocks than this under one heading are poems without titles, not stanzas of one poem.
+_MAX_STANZAS = 12
+# As many times as much prose as verse: a novel with poems in it, to be learned as prose.
+_MOSTLY_PROSE = 20
+_PREFACE = re.compile(
+    r"^[（(]?(?:小|原|自|并)?序[)）]?[:：\s]|作此|赋此|因赋|遂赋|为赋|以纪|以记|戏作|兼怀|赋之|用韵|次韵|故作|所作|而作|乃作|赋诗|命曰"
+)
+
+
+@dataclass
+class _Draft:
+    """A poem with the blocks of lines that belong to it."""
+
+    title: str
+    author: str
+    dynasty: str
+    stanzas: list[list[Line]]
+
+    def poem(self) -> RawPoem:
+        text = "\n\n".join("\n".join(line.text for line in each) for each in self.stanzas)
+        return RawPoem(text, self.title, self.author, self.dynasty)
+
+
+def gather_poems(lines: Iterable[Line]) -> Reading:
+    """Return the poems in the lines of a source that is mostly Chinese.
+
+    Nothing is lost: each line is part of a poem or of a heading, or is counted as left out.
+    """
+    left_out: Counter[str] = Counter()
+    return _Assembly(items_of(lines, left_out), left_out).gathered()
+
+
+class _Assembly:
+    """Gives each body to the heading above it, item by item."""
+
+    def __init__(self, items: Sequence[Item], left_out: Counter[str]) -> None:
+        self._items = items
+        self._left_out = left_out
+        self._drafts: list[_Draft] = []
+        self._head = Heading()
+        self._title = ""  # of all parts
+        self._level = 0
+        self._group = (Heading(), 0)  # an author above several titles, and its level
+        self._is_signed = False  # whether a line below the poem ended it
+        self._is_fresh = False  # whether the heading still has no body
+        self._in_notes = False
+        self._prose: list[Line] = []
+        self._without_poem: list[str] = []
+        self._num_divided = 0
+        bodies = [item for item in items if item.kind == "body"]
+        verse = [item for item in bodies if not is_prose(item.lines)]
+        headings = [
+            item for item in items if item.kind in ("heading", "part") and item.heading.title
+        ]
+        num_prose = sum(line.num_hanzi for item in bodies for line in item.lines)
+        num_verse = sum(line.num_hanzi for item in verse for line in item.lines)
+        self._is_prose = not verse or num_prose - num_verse > _MOSTLY_PROSE * num_verse
+        self._quoted = (
+            sum(item.lines[0].source == "quote" for item in verse) * 2 > len(headings) > 0
+        )
+        few = 3 if len(headings) == 1 else _MAX_STANZAS
+        self._has_stanzas = len(verse) <= few * len(headings)
+
+    def gathered(self) -> Reading:
+        """Return the poems of all items."""
+        for item in self._items:
+            if item.kind == "body":
+                self._add_body(item)
+            elif item.kind == "notes":
+                self._in_notes = True
+                self._left_out["notes"] += 1
+            elif item.kind == "section":
+                self._in_notes = False
+                self._drop_title()
+                self._head, self._title, self._is_fresh = Heading(), "", False
+                self._left_out["headings"] += 1
+            elif item.kind == "attribution":
+                self._attribute(item.heading)
+            else:
+                self._begin(item)
+        self._drop_title()
+        return Reading(
+            [draft.poem() for draft in self._drafts], dict(self._left_out), self._doubts()
+        )
+
+    def _begin(self, item: Item) -> None:
+        """Take a heading: a title, an author, or one after the other."""
+        self._in_notes = False
+        new = item.heading
+        if item.kind == "part":
+            head = self._head if self._title else Heading()
+            base = self._title
+            if self._is_fresh and head.title != base:
+                self._drop_title()
+            self._head = head._replace(title=f"{base} {new.title}".strip() if base else new.title)
+            self._is_fresh = True
+            return
+        if not self._is_fresh:
+            self._head = Heading()
+        elif new.title and self._head.title:
+            author = parse_author(self._head.title)
+            if item.level > self._level > 0 and author and (author.certain or is_name(author.name)):
+                self._group = (Heading("", author.name, author.dynasty), self._level)
+                self._left_out["headings"] += 1
+            else:
+                self._drop_title()
+            self._head = Heading()
+        if item.level and item.level <= self._group[1]:
+            self._group = (Heading(), 0)
+        above = self._group[0]
+        self._head = Heading(
+            new.title or self._head.title,
+            new.author or self._head.author or above.author,
+            new.dynasty or self._head.dynasty or above.dynasty,
+        )
+        if new.title:
+            self._title = new.title
+            self._level = item.level
+        self._is_fresh = True
+
+    def _drop_title(self) -> None:
+        """Count a title that has no poem."""
+        if self._is_fresh and self._head.title:
+            self._left_out["headings"] += 1
+            self._without_poem.append(self._head.title)
+
+    def _add_body(self, item: Item) -> None:
+        lines = item.lines
+        if self._in_notes:
+            if not (item.begins_block and is_regular(lines) and not is_prose(lines)):
+                self._left_out["notes"] += len(lines)
+                return
+            self._in_notes = False
+        is_aside = self._quoted and lines[0].source != "quote"
+        if not self._is_prose and (is_aside or is_prose(lines)):
+            self._left_out["prose"] += len(lines)
+            self._prose += lines
+            return
+        if self._is_fresh or not self._head.title or not self._drafts:
+            begins = self._is_fresh or self._is_signed or item.begins_block
+            continues = not begins and bool(self._drafts)
+        else:
+            continues = not item.begins_block or self._is_stanza(lines)
+        if continues and item.begins_block:
+            self._drafts[-1].stanzas.append(lines)
+        elif continues:
+            self._drafts[-1].stanzas[-1] = [*self._drafts[-1].stanzas[-1], *lines]
+        else:
+            head = self._head if self._is_fresh or self._has_stanzas else Heading()
+            if self._is_fresh and len(lines) > 1 and _is_preface(lines[0], lines[1:]):
+                self._left_out["prefaces"] += 1
+                lines = lines[1:]
+            self._num_divided += not self._is_fresh and bool(head.title)
+            self._drafts.append(_Draft(head.title, head.author, head.dynasty, [lines]))
+        self._is_fresh = self._is_signed = False
+
+    def _is_stanza(self, lines: list[Line]) -> bool:
+        """Return whether a block goes on with the poem above it, which has a title."""
+        whole = (4, 8)
+        above = self._drafts[-1].stanzas[-1]
+        both_whole = all(
+            is_regular(each) and sum(len(line.lengths) for line in each) in whole
+            for each in (above, lines)
+        )
+        return self._has_stanzas and not both_whole
+
+    def _attribute(self, found: Heading) -> None:
+        """Take the line below a poem that says whose it is."""
+        if self._is_fresh or not self._drafts:
+            self._begin(Item("heading", found))
+            return
+        draft = self._drafts[-1]
+        draft.title = draft.title or found.title
+        draft.author = draft.author or found.author
+        draft.dynasty = draft.dynasty or found.dynasty
+        self._head, self._is_signed = Heading(), True
+
+    def _doubts(self) -> list[str]:
+        doubts = []
+        if self._is_prose and len(self._drafts) > 1:
+            doubts.append("This looks like prose. If it is, give --format prose.")
+        if self._prose:
+            shown = printable(self._prose[0].text[:20])
+            doubts.append(
+                f"{len(self._prose)} lines look like prose and are left out, for example {shown!r}."
+            )
+        if self._without_poem:
+            shown = printable(self._without_poem[0][:20])
+            doubts.append(
+                f"{len(self._without_poem)} titles have no poem below them, for example {shown!r}."
+            )
+        if self._num_divided:
+            doubts.append(
+                f"{self._num_divided} poems have the title of the poem above them, because a title "
+                "has several whole poems below it."
+            )
+        return doubts
+
+
+def _is_preface(first: Line, rest: Sequence[Line]) -> bool:
+    """Return whether the first line below a title tells how the poem came about."""
+    return (
+        first.is_closed and not first.is_even and bool(rest) and bool(_PREFACE.search(first.text))
+    )

@@ -1,0 +1,297 @@
+"""What stands above a poem: its title, its author, the dynasty; each rule is a pure function."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from poetgen.characters import END_MARKS, HAN, LINE_MARKS, full_width, num_modern_words
+
+_DYNASTIES = (
+    "先秦|春秋|战国|戰國|西周|东周|東周|西汉|东汉|两汉|西漢|東漢|兩漢|三国|三國|曹魏|魏晋|魏晉|西晋|东晋|西晉|東晉|"
+    "南北朝|南朝|北朝|南齐|南齊|南梁|北魏|北齐|北齊|北周|初唐|盛唐|中唐|晚唐|五代十国|五代|南唐|后唐|後唐|后蜀|後蜀|"
+    "北宋|南宋|近现代|近現代|近代|现代|現代|当代|當代|民国|民國|"
+    "[周秦汉漢魏蜀吴吳晋晉宋齐齊梁陈陳隋唐辽遼金元明清]"
+)
+_DYNASTY = re.compile(rf"(?:{_DYNASTIES})(?:代|朝)?")
+_LONG_DYNASTY = re.compile(rf"(?:{_DYNASTIES})(?:代|朝)")
+# The commonest family names, of which a name of two or three characters begins with one.
+_FAMILY_NAMES = (
+    "李王张張刘劉陈陳杨楊赵趙黄黃周吴吳徐孙孫胡朱高林何郭马馬罗羅梁宋郑鄭谢謝韩韓唐冯馮于董萧蕭程曹袁邓鄧许許"
+    "傅沈曾彭吕呂苏蘇卢盧蒋蔣蔡贾賈丁魏薛叶葉阎閻余潘杜戴夏钟鍾汪田任姜范範方石姚谭譚廖邹鄒熊金陆陸郝孔白崔康"
+    "毛邱秦江史顾顧侯邵孟龙龍万萬段雷钱錢汤湯尹黎易常武乔喬贺賀赖賴龚龔文庞龐樊兰蘭殷施陶洪翟安颜顏倪严嚴牛温溫"
+    "芦季俞章鲁魯葛伍韦韋申尤毕畢聂聶丛焦向柳邢路岳齐齊梅莫庄莊辛管祝左涂谷祁时時舒耿牟卜詹关關苗凌费費纪紀靳"
+    "盛童欧歐甄项項曲成游裴席卫衛查屈鲍鮑霍翁隋甘景薄单單包司柏宁寧柯阮桂闵閔虞骆駱储儲元晏冷沙班戎穆班嵇刁仇"
+    "皇独岑皮權权晁雍竇窦丘羊仲褚郎喻魚鱼祖柴綦滕米蒲"
+)
+_DOUBLE_NAMES = (
+    "欧阳|歐陽|司马|司馬|上官|诸葛|諸葛|皇甫|令狐|长孙|長孫|独孤|獨孤|纳兰|納蘭|慕容|宇文|司空"
+)
+_NAME = re.compile(rf"(?:{_DOUBLE_NAMES})[{HAN}]{{1,2}}|[{_FAMILY_NAMES}][{HAN}]{{1,2}}")
+# Poets whom nobody would recognise by a family name.
+_OTHER_NAMES = re.compile(
+    "佚名|不詳|不详|缺名|无名氏|無名氏|皎然|贯休|貫休|齐己|寒山|拾得|灵澈|靈澈|无可|海子|北岛|北島|舒婷|"
+    "食指|芒克|多多|艾青|冰心|戴望舒|纳兰性德|納蘭性德|乾隆|仓央嘉措|泰戈尔|雪莱|拜伦|叶芝|"
+    "歌德|普希金|花蕊夫人"
+)
+# With a middle dot between them, a tune and its topic look like a title and its author.
+_FAMOUS = re.compile(
+    "李白|杜甫|王维|王維|孟浩然|白居易|李商隐|李商隱|杜牧|王昌龄|王昌齡|苏轼|蘇軾|李清照|"
+    "辛弃疾|辛棄疾|陆游|陸游|柳永|陶渊明|陶淵明|屈原|曹操|曹植|岑参|岑參|高适|高適|王之涣|"
+    "王之渙|刘禹锡|劉禹錫|韩愈|韓愈|柳宗元|贺知章|賀知章|骆宾王|駱賓王|王勃|王安石|欧阳修|"
+    "歐陽修|晏殊|李煜|温庭筠|溫庭筠|秦观|秦觀|岳飞|岳飛|杨万里|楊萬里|文天祥|纳兰性德|"
+    "納蘭性德|李贺|李賀|孟郊|贾岛|賈島|韦应物|韋應物|徐志摩|海子|佚名"
+)
+_FOREIGN_NAME = re.compile(rf"[{HAN}]{{1,6}}[·•‧][{HAN}]{{1,8}}")
+_ANY_NAME = re.compile(rf"[{HAN}]{{2,4}}")
+
+_OPEN, _CLOSE = r"[\[［(（〔【〖]", r"[\]］)）〕】〗]"
+_YEARS = re.compile(rf"{_OPEN}[^{HAN}]*\d{{2,4}}[^\])）〕】]*{_CLOSE}")
+_AUTHOR_LABEL = re.compile(r"[【\[（(]?(?:作者|诗人|詩人|词人|詞人)[】\])）]?\s*[:：]?\s*")
+_AUTHOR_END = re.compile(r"\s*(?:著|撰)$")
+_BETWEEN = r"\s*[·•‧．.:：/|｜\-—－\s]\s*"
+_BRACKETED_FIRST = re.compile(rf"{_OPEN}\s*({_DYNASTY.pattern})\s*{_CLOSE}\s*(.+)")
+_BRACKETED_LAST = re.compile(rf"(.+?)\s*{_OPEN}\s*({_DYNASTY.pattern})\s*{_CLOSE}")
+_DYNASTY_FIRST = re.compile(rf"({_DYNASTY.pattern}){_BETWEEN}(.+)|({_LONG_DYNASTY.pattern})(.+)")
+_DYNASTY_LAST = re.compile(rf"(.+?){_BETWEEN}({_DYNASTY.pattern})")
+
+# 1. 12、 (3) 三、 第四首
+_NUMBER = re.compile(
+    r"(?:第?\s*\d{1,4}\s*首|第?[一二三四五六七八九十百]{1,5}首|[(（]\s*(?:\d{1,4}|[一二三四五六七八九十百]{1,5})\s*[)）]"
+    r"|(?:\d{1,4}|[一二三四五六七八九十百]{1,5})\s*[.．、)）]|\d{1,4}\s+(?=《)|[①-⑳])\s*"
+)
+_QUOTED = re.compile(r"([^《》]*)《([^《》]{1,60})》(.*)")
+_IN_BRACKETS = re.compile(rf"()[「『【〖]([{HAN}·•\s]{{1,30}})[」』】〗](.*)")
+_TITLE_LABEL = re.compile(
+    r"[【\[]?(?:题目|題目|标题|標題|诗题|詩題|诗名|詩名|篇名|词牌|詞牌)[】\]]?\s*[:：]?\s*(?=\S)"
+)
+_DYNASTY_LABEL = re.compile(r"[【\[]?(?:朝代|年代|时代|時代)[】\]]?\s*[:：]\s*")
+_LABEL = re.compile(
+    "作者|诗人|詩人|词人|詞人|题目|題目|标题|標題|诗题|詩題|诗名|詩名|篇名|词牌|詞牌|朝代|年代|时代|時代|"
+    "正文|原文|内容|內容|诗文|詩文|诗歌|全文|注释|註釋|译文|譯文|赏析|賞析|鉴赏|简析|翻译|注|译|按"
+)
+_BODY_LABEL = re.compile(
+    r"[【\[]?(?:正文|原文|内容|內容|诗文|詩文|诗歌|全文)[】\]]?\s*(?:[:：]|(?<=[】\]])|$)\s*"
+)
+_SEPARATOR = re.compile(r"\s*(?:——|—|－|[·•‧，,、/|｜:：-]|\s)\s*")
+_TITLE_CHARS = re.compile(rf"[{HAN}\d·•‧\s（）()〔〕\[\]“”《》:：，、-]{{1,60}}")
+_PLAIN_TITLE = re.compile(rf"[{HAN}·•‧\s（）()]{{1,40}}")
+_PART = re.compile(
+    rf"{_OPEN}?\s*(其[一二三四五六七八九十百]+|第?[一二三四五六七八九十百]+首?|[IVX]{{1,5}})\s*{_CLOSE}?\s*[.．、]?"
+)
+_CLAUSE_ENDS = re.compile(rf"[{LINE_MARKS}\s]+")
+_DASHES = re.compile(r"(?:——|—|－－|--|–|―)\s*(?=\S)")
+
+
+class Author(NamedTuple):
+    """A name; ``certain`` if a label or a dynasty says that it is one."""
+
+    name: str
+    dynasty: str = ""
+    certain: bool = False
+
+
+class Heading(NamedTuple):
+    """What a line says about the poem below it; ``rest`` is verse that begins on the same line.
+
+    ``certain`` if the line itself says what it is, whatever stands around it.
+    """
+
+    title: str = ""
+    author: str = ""
+    dynasty: str = ""
+    rest: str = ""
+    certain: bool = True
+
+
+def is_name(text: str) -> bool:
+    """Return whether ``text`` looks like the name of a Chinese poet."""
+    return (
+        _NAME.fullmatch(text) is not None
+        or is_famous(text)
+        or _OTHER_NAMES.fullmatch(text) is not None
+    )
+
+
+def is_famous(text: str) -> bool:
+    """Return whether ``text`` is a name that can be nothing else."""
+    return _FAMOUS.fullmatch(text) is not None
+
+
+def is_label(text: str) -> bool:
+    """Return whether ``text`` is the name of a field, such as 作者 or 正文."""
+    return _LABEL.fullmatch(text.strip("【】[] ")) is not None
+
+
+def is_part(line: str) -> str | None:
+    """Return the 其一 of a line that numbers a poem among several of one title, else None."""
+    match = _PART.fullmatch(line.strip())
+    return match[1] if match else None
+
+
+def is_attribution(line: str) -> Heading | None:
+    """Read a line below a poem that says whose it is: ``——李白《静夜思》`` or ``——李白``."""
+    match = _DASHES.match(line)
+    if match is None:
+        return None
+    rest = line[match.end() :].strip("—－- ")
+    author = parse_author(rest)
+    return Heading("", author.name, author.dynasty) if author else parse_heading(rest)
+
+
+def parse_author(text: str) -> Author | None:
+    """Read a name, with a dynasty before or after it, or None.
+
+    >>> parse_author("唐·李白") == parse_author("[唐] 李白") == parse_author("李白〔唐代〕")
+    True
+    """
+    text = _YEARS.sub("", text).strip().strip("，,。、;； ")
+    label = _AUTHOR_LABEL.match(text)
+    if label and label.end() < len(text):
+        found = parse_author(text[label.end() :])
+        return found._replace(certain=True) if found else None
+    text = _AUTHOR_END.sub("", text)
+    for pattern, name_at, dynasty_at in (
+        (_BRACKETED_FIRST, 2, 1),
+        (_BRACKETED_LAST, 1, 2),
+        (_DYNASTY_FIRST, 2, 1),
+        (_DYNASTY_LAST, 1, 2),
+    ):
+        match = pattern.fullmatch(text)
+        if match is None:
+            continue
+        if match[name_at] is None:  # 唐代李白
+            name_at, dynasty_at = 4, 3
+        name, dynasty = match[name_at].strip(), match[dynasty_at]
+        # 唐代李白 and 宋 陆游 are a dynasty and a name; 陳 武帝蚌盤 is a title.
+        is_loose = name_at == 4 or (pattern is _DYNASTY_FIRST and text[len(dynasty)].isspace())
+        if is_name(name) or (_is_some_name(name) and not is_loose):
+            return Author(name, dynasty, certain=True)
+    text = text.strip("()（）[]［］〔〕【】 ")
+    return Author(text) if _is_some_name(text) else None
+
+
+def parse_heading(line: str) -> Heading | None:
+    """Read a title, alone or with an author, from a line that shows what it is; else None.
+
+    >>> parse_heading("1．《春晓》　孟浩然（唐）")
+    Heading(title='春晓', author='孟浩然', dynasty='唐', rest='', certain=True)
+    """
+    line = line.strip()
+    match = _TITLE_LABEL.match(line)
+    if match:
+        return Heading(line[match.end() :].strip(" 《》"))
+    match = _DYNASTY_LABEL.match(line)
+    if match:
+        return Heading(dynasty=line[match.end() :].strip())
+    match = _BODY_LABEL.match(line)
+    if match and match.end():
+        return Heading(rest=line[match.end() :])
+    bare = without_number(line)
+    author = parse_author(bare)
+    if author is not None and author.certain:
+        return Heading("", author.name, author.dynasty)
+    quoted = _QUOTED.fullmatch(bare) or _IN_BRACKETS.fullmatch(bare)
+    if quoted:
+        found = _parse_quoted(*quoted.groups())
+        # 「」 and 【】 hold other things, too.
+        is_title = found is None or "《" in bare or not found.author or is_name(found.author)
+        return found if is_title and (found is None or "《" in bare or not found.rest) else None
+    return _parse_parts(bare)
+
+
+def without_number(line: str) -> str:
+    """Take the number of a poem in a list off the head of a line."""
+    match = _NUMBER.match(line)
+    return line[match.end() :] if match and match.end() < len(line) else line
+
+
+def _parse_quoted(before: str, title: str, after: str) -> Heading | None:
+    """Read ``李白《静夜思》`` and ``《静夜思》李白：床前明月光，…``."""
+    before, after = before.strip(" \t\u3000:：,，-—"), after.strip()
+    if before.count("（") != before.count("）"):
+        return None  # within a note
+    author = parse_author(before) if before else None
+    if before and author is None:
+        return None
+    name, dynasty = (author.name, author.dynasty) if author else ("", "")
+    note = re.match(rf"{_OPEN}([^{END_MARKS}]*?){_CLOSE}", after)
+    part = _PART.match(after)
+    if part:  # 《秋兴》（其一）
+        title, after = title + part[1], after[part.end() :].strip()
+    elif note and parse_author(note[1]) is None and parse_author(after) is None:
+        title, after = title + f"（{note[1]}）", after[note.end() :].strip()
+    after = after.strip("·•‧，,、/|｜-—:： \t\u3000")
+    if not after:
+        return Heading(title, name, dynasty)
+    found = parse_author(after)
+    if found and not author and not is_label(found.name):
+        return Heading(title, found.name, found.dynasty)
+    head, colon, rest = full_width(after).partition("：")
+    found = parse_author(head) if colon else None
+    if found and may_be_verse(rest):
+        return Heading(title, found.name, found.dynasty, rest)
+    return Heading(title, name, dynasty, after) if may_be_verse(after) else None
+
+
+def _parse_parts(line: str) -> Heading | None:
+    """Read ``静夜思 李白``, ``静夜思，唐·李白。``, ``静夜思（李白）``, ``李白：静夜思``."""
+    line = line.rstrip("。.")
+    match = re.fullmatch(rf"(.+?)\s*{_OPEN}([^\])）〕】]+){_CLOSE}", line)
+    if match and _PLAIN_TITLE.fullmatch(match[1]):
+        author = parse_author(match[2])
+        if author and (author.certain or is_name(author.name)):
+            return Heading(match[1].strip(), author.name, author.dynasty, certain=author.certain)
+    match = re.match(rf"(.+?)\s*{_OPEN}([^\])）〕】]+){_CLOSE}\s*[:：]?\s*(?=[{HAN}])", line)
+    if (
+        match
+        and _PLAIN_TITLE.fullmatch(match[1])
+        and _is_verse_below(match[1], line[match.end() :])
+    ):
+        author = parse_author(match[2])
+        if author and (author.certain or is_name(author.name)):  # 静夜思（李白）床前明月光，…
+            return Heading(match[1], author.name, author.dynasty, line[match.end() :])
+    for gap in _SEPARATOR.finditer(line):
+        left, right = line[: gap.start()], line[gap.end() :]
+        if not (left and right):
+            continue
+        if gap[0].strip() in ("", ":", "：") and _is_verse_below(left, right):
+            head = _parse_parts(left) or Heading(left.strip())
+            return head._replace(rest=right, certain=True)
+        author = parse_author(right)
+        if author and _TITLE_CHARS.fullmatch(left) and not any(map(left.__contains__, END_MARKS)):
+            dotted = gap[0].strip() in ("·", "•", "‧")
+            named = is_famous(author.name) if dotted else is_name(author.name)
+            if author.certain or named:
+                return Heading(left.strip(), author.name, author.dynasty, certain=author.certain)
+        author = parse_author(left)
+        is_above = author and (author.certain or is_famous(author.name))
+        if author and is_above and _PLAIN_TITLE.fullmatch(right):
+            return Heading(right.strip(), author.name, author.dynasty, certain=author.certain)
+    return None
+
+
+def _is_some_name(text: str) -> bool:
+    return bool(_ANY_NAME.fullmatch(text) or _FOREIGN_NAME.fullmatch(text))
+
+
+def may_be_verse(text: str) -> bool:
+    """Return whether ``text`` may be verse on the line of its title: clauses of a few lengths."""
+    lengths = [len(part) for part in _CLAUSE_ENDS.split(full_width(text)) if part]
+    if num_modern_words(text) * 12 > len(text):
+        return False
+    return max(lengths, default=99) <= 11 and (
+        len(lengths) >= 4 or len(set(lengths)) < len(lengths)
+    )
+
+
+def _is_verse_below(title: str, text: str) -> bool:
+    """Return whether ``text`` is regular verse whose clauses are not as long as ``title``."""
+    clauses = [len(part) for part in _CLAUSE_ENDS.split(full_width(text)) if part]
+    lengths, num_clauses = set(clauses), len(clauses)
+    return (
+        num_clauses >= 4
+        and len(lengths) == 1
+        and (num_clauses % 2 == 0 or len(title.strip()) not in lengths)
+        and _PLAIN_TITLE.fullmatch(title) is not None
+    )

@@ -1,0 +1,237 @@
+"""From lines to blocks, and from blocks to headings and bodies."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Literal
+
+from poetgen.reading.context import (
+    NEAR,
+    Block,
+    bare_heading,
+    heads_at,
+    is_above_author,
+    is_head_alone,
+    is_old_verse,
+    is_uniform,
+)
+from poetgen.reading.headings import (
+    Heading,
+    is_attribution,
+    is_part,
+    parse_heading,
+    without_number,
+)
+from poetgen.reading.lines import Kind, Line, is_regular, kind_of
+
+# In a text without blank lines, so many whole poems without a title for each one that has one
+# are a poem a line.
+_FEW_TITLES = 12
+
+
+@dataclass
+class Item:
+    """A heading, a body, or the beginning of notes; ``level`` 0 is a heading that is inferred."""
+
+    kind: Literal["heading", "part", "section", "attribution", "notes", "body"]
+    heading: Heading = Heading()
+    lines: list[Line] = field(default_factory=list)
+    level: int = 0
+    begins_block: bool = False
+
+
+def items_of(lines: Iterable[Line], left_out: Counter[str]) -> list[Item]:
+    """Divide lines into headings and bodies, and count in ``left_out`` what is neither."""
+    blocks, spaced = _blocks(lines, left_out)
+    items = list(_items(blocks))
+    if spaced is not None:
+        # Every line has a blank one below it; titles show where the poems begin.
+        closer = list(_items(spaced))
+        if any(item.kind == "heading" for item in closer):
+            return closer
+    return _one_a_line(items) if len(blocks) == 1 else items
+
+
+def _blocks(
+    lines: Iterable[Line], left_out: Counter[str]
+) -> tuple[list[Block], list[Block] | None]:
+    """Divide lines at blank ones; if nearly all lines stand alone, also at wider gaps only."""
+    kinds = [(line, *kind_of(line)) for line in lines]
+    repeated = Counter(line.text for line, kind, _ in kinds if kind == "section")
+    blocks: list[Block] = [[]]
+    gaps = [0]
+    depth = 0  # of brackets: a note in them may go over several lines
+    for line, kind, what in kinds:
+        within, depth = depth > 0, depth + _num_opened(line.text)
+        if kind == "blank":
+            depth = 0
+        elif within:
+            kind, what = "text", ""
+        if kind == "section" and repeated[line.text] >= 3 and line.source == "text":
+            left_out["running headers"] += 1
+        elif kind == "other":
+            if what:
+                left_out[what] += 1
+        elif kind in ("blank", "break"):
+            if blocks[-1]:
+                blocks.append([])
+                gaps.append(0)
+            gaps[-1] += 1 if kind == "blank" else 100
+        else:
+            blocks[-1].append((kind, line))
+    if not blocks[-1]:
+        del blocks[-1], gaps[-1]
+    if len(blocks) < 5 or sum(map(_is_open, blocks)) < 0.8 * len(blocks):
+        return blocks, None
+    widest = max(gaps[1:])
+    narrow = min(gaps[1:])
+    merged: list[Block] = []
+    for block, gap in zip(blocks, gaps, strict=True):
+        if merged and (gap == narrow or gap < widest // 2):
+            merged[-1] += block
+        else:
+            merged.append(list(block))
+    return blocks, merged
+
+
+def _num_opened(text: str) -> int:
+    """Return how many more round brackets open in a line than close."""
+    return sum(map(text.count, "（(")) - sum(map(text.count, "）)"))
+
+
+def _is_open(block: Block) -> bool:
+    """Return whether a block is one line, with too few clauses for a poem."""
+    return len(block) == 1 and (block[0][0] != "text" or len(block[0][1].lengths) <= 2)
+
+
+def _one_a_line(items: list[Item]) -> list[Item]:
+    """Divide a text without blank lines into a poem a line, unless titles divide it."""
+    lines = [line for item in items if item.kind == "body" for line in item.lines]
+    titles = [item for item in items if item.kind in ("heading", "part", "attribution")]
+    if titles:
+        whole = [line for line in lines if line.is_closed and len(line.lengths) >= 4]
+        # A long poem in one metre has one title and many lines, too.
+        is_one = len(titles) <= 2 and is_regular(lines)
+        if is_one or len(whole) < _FEW_TITLES * len(titles):
+            return items
+    elif all(map(_may_be_one_of_several, lines)):
+        return items
+    return [
+        part
+        for item in items
+        for part in (
+            [Item("body", lines=[line], begins_block=True) for line in item.lines]
+            if item.kind == "body"
+            else [item]
+        )
+    ]
+
+
+def _may_be_one_of_several(line: Line) -> bool:
+    """Return whether a line may be one of several of a poem: short, or open at its end."""
+    return len(line.text) < 8 or (not line.is_closed and len(line.text.split()) == 1)
+
+
+def _items(blocks: Sequence[Block]) -> Iterator[Item]:
+    """Yield the headings and bodies of blocks in their order."""
+    titled = in_notes = False
+    for number, block in enumerate(blocks):
+        following = blocks[number + 1 : number + 3]
+        begins = only_heads = True
+        place = 0
+        while place < len(block):
+            kind, line = block[place]
+            if kind == "text":
+                run = [line for _, line in takewhile(lambda one: one[0] == "text", block[place:])]
+                place += len(run)
+                alone = place == len(block) and only_heads
+                title = run.pop() if is_above_author(run, block[place:]) else None
+                divided = list(_divided(run, following if alone else (), titled, in_notes))
+                if title:
+                    divided.append(Item("heading", bare_heading(title, titled=False)))
+                for item in divided:
+                    item.begins_block, begins = begins, False
+                    only_heads = only_heads and item.kind != "body"
+                    titled = item.kind == "heading" and (titled or bool(item.heading.title))
+                    in_notes = in_notes and not titled
+                    yield item
+                continue
+            place += 1
+            item = _marked_item(kind, line)
+            was_titled = titled
+            is_signature = (
+                item.kind == "heading"
+                and not item.heading.title
+                and bool(item.heading.author)
+                and not begins
+                and not titled
+                and place == len(block)
+            )
+            if is_signature:
+                item.kind = "attribution"
+            item.begins_block, begins = begins, False
+            rest = item.heading.rest
+            titled = item.kind in ("heading", "part") and not rest
+            titled = titled and (was_titled or bool(item.heading.title))
+            in_notes = item.kind == "notes" or (in_notes and item.kind == "attribution")
+            yield item
+            if rest:
+                only_heads = False
+                yield Item("body", lines=[Line(rest, line.source)])
+
+
+def _marked_item(kind: Kind, line: Line) -> Item:
+    """Return the item of a line that shows by itself what it is."""
+    if kind == "part":
+        return Item("part", Heading(is_part(line.text) or ""))
+    if kind == "attribution":
+        return Item("attribution", is_attribution(line.text) or Heading())
+    if kind == "note":
+        return Item("notes", lines=[line])
+    if kind == "section":
+        return Item("section", Heading(line.text))
+    if line.source != "heading":
+        return Item("heading", line.heading or Heading())
+    by_text, _ = kind_of(Line(line.text))
+    if by_text in ("part", "note", "section"):
+        item = _marked_item(by_text, Line(line.text))
+        item.level = line.level
+        return item
+    found = parse_heading(line.text) or Heading(without_number(line.text))
+    return Item("heading", found, level=line.level)
+
+
+def _divided(
+    run: list[Line], following: Sequence[Block], titled: bool, in_notes: bool
+) -> Iterator[Item]:
+    """Yield the headings and bodies of lines that only their neighbours explain."""
+    if following and is_head_alone(run, following, titled):
+        for line in run:
+            yield Item("heading", bare_heading(line, titled))
+            titled = True
+        return
+    start, place = 0, 0
+    while place < len(run):
+        fresh = (
+            place == start
+            or run[place - 1].is_closed
+            or (place - start <= NEAR and is_uniform(run[start:place]))
+        )
+        near = run[place : place + NEAR]
+        heads = heads_at(near, titled and place == 0) if fresh else []
+        if heads and in_notes and not is_old_verse(near[len(heads) :]):
+            heads = []
+        if heads:
+            if place > start:
+                yield Item("body", lines=run[start:place])
+            for heading in heads:
+                yield Item("heading", heading)
+            in_notes = False
+            place += len(heads)
+            start = place
+        place += 1
+    if start < len(run):
+        yield Item("body", lines=run[start:])

@@ -1,0 +1,218 @@
+"""What one line of a text is: blank, verse, a heading, pinyin, notes, a page number, a link."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+from poetgen.characters import END_MARKS, HAN, LINE_MARKS, full_width, hanzi_only, num_modern_words
+from poetgen.reading.headings import (
+    Heading,
+    is_attribution,
+    is_part,
+    parse_heading,
+    without_number,
+)
+
+Source = Literal["text", "heading", "quote"]
+Kind = Literal[
+    "blank", "break", "text", "heading", "part", "attribution", "note", "section", "other"
+]
+
+_CLEAN = re.compile(rf"(?:[{HAN}]{{1,16}}[{LINE_MARKS}])+")
+_BREAK = re.compile(r"[-—_=*~＊·•.…#＝－☆★◇◆○●\s]{3,}|[※☆★◇◆]+")
+_BULLET = re.compile(r"[·•●■◆▪▸►★☆※◎▲◇○✦❖→>*+-]+\s*(?=[^\s>*+-])")
+_PAGE_NUMBER = re.compile(
+    r"\W*(?:第\s*)?(?:[0-9０-９]{1,4}|[ivxlc]{1,6}|[一二三四五六七八九十百]+(?=\s*页))\s*"
+    r"(?:(?:页|頁|/|of|,|，|共|\s)\s*(?:共\s*)?(?:[0-9]{1,4}\s*)?(?:页|頁)?)?\W*|page\s+\d+.*",
+    re.IGNORECASE,
+)
+_LINK = re.compile(r"https?://|www\.|[\w.-]+@[\w-]+\.\w|\b[\w-]+\.(?:com|org|net|cn|html?)\b", re.I)
+_COPYRIGHT = re.compile(
+    r"版权|版權|©|\(c\)|copyright|all rights reserved|转载|轉載|未经许可|ISBN|出版社|公众号|扫码"
+    r"|来源[:：]|出处[:：]"
+    r"|整理[:：]|编辑[:：]|責任編輯|责任编辑|点击|上一[篇页]|下一[篇页]|返回目录",
+    re.I,
+)
+_NOTE_WORDS = (
+    "注释|註釋|注釋|注解|註解|译文|譯文|翻译|翻譯|赏析|賞析|鉴赏|鑒賞|简析|簡析|评析|評析|解析|创作背景|写作背景|背景|"
+    "作者简介|作者介绍|白话译文|白话|今译|今譯|释义|釋義|题解|題解|说明|點評|点评|按语|大意|注|註|译|按|简介"
+)
+_NOTE_HEAD = re.compile(
+    rf"(?:\d[.、]|[一二三四五]、|《[^《》]*》)?\s*(?:[【\[（(〔](?:{_NOTE_WORDS})[】\])）〕]"
+    rf"|(?:{_NOTE_WORDS})(?:[及与和](?:{_NOTE_WORDS}))?\s*(?:[:：]|\d*$|(?<=[释釋解文译譯析赏賞鉴鑒])\s+))"
+)
+_NOTE = re.compile(
+    r"[①-⑳⑴-⒇❶-❿]|[\[［〔【(（]\s*\d{1,3}\s*[\]］〕】)）]|注[一二三四五六七八九十\d]+[:：]?"
+)
+_SECTION = re.compile(
+    r"[—\-\s]*(?:第?[一二三四五六七八九十百\d]+[、.．]?\s*)?(?:[五七四六]言(?:绝句|絕句|律诗|律詩|古诗|古詩|古体诗|乐府|排律)"
+    r"|[五七][绝絕律古]|目录|目錄|目次|前言|序言|后记|附录"
+    r"|[卷第][一二三四五六七八九十百\d]+(?:[卷章编部篇回辑]\s*.{0,12})?"
+    r"|.{0,10}(?:诗选|詩選|词选|詞選|诗集|詩集|词集|詞集|三百首|全集|选集|诗抄|诗鈔|全唐诗|全唐詩|全宋词|诗词|诗词选|古诗))[—\-\s]*"
+)
+_TONED = "āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜĀÁǍÀĒÉĚÈŌÓǑÒńňǹḿ"
+_SYLLABLE = rf"(?:[bpmfdtnlgkhjqxzcsryw]|[zcs]h)?[aeiouüv{_TONED}]{{1,4}}(?:ng|n|r)?[1-5]?"
+_PINYIN = re.compile(rf"(?:{_SYLLABLE}[\W]*)+", re.IGNORECASE)
+_HAS_TONE = re.compile(rf"[{_TONED}]|[a-z][1-5]\b", re.IGNORECASE)
+_ASIDE = re.compile(r"（[^（）]*）|\([^()]*\)|[\[［][^\[\]［］]*[\]］]")
+_SPLIT = re.compile(rf"[{LINE_MARKS}\s“”‘’「」『』…—]+")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a source.
+
+    ``source`` says how the source marks it: plain ``text``, a ``heading`` (of ``level``) or a
+    ``quote``.
+    """
+
+    text: str
+    source: Source = "text"
+    level: int = 0
+
+    @cached_property
+    def verse(self) -> str:
+        """The line without notes in brackets, its marks in full width."""
+        return full_width(_ASIDE.sub("", without_number(self.text))).strip()
+
+    @cached_property
+    def lengths(self) -> tuple[int, ...]:
+        """How many characters stand between two marks or blanks."""
+        parts = map(len, map(hanzi_only, _SPLIT.split(self.verse)))
+        return tuple(part for part in parts if part)
+
+    @cached_property
+    def num_hanzi(self) -> int:
+        """How many characters the line has."""
+        return sum(self.lengths)
+
+    @cached_property
+    def heading(self) -> Heading | None:
+        """What the line says about a poem below it, if it may be a heading."""
+        if _CLEAN.fullmatch(self.text) and "：" not in self.text:
+            # A title and an author may have a comma between: 九月九日忆山东兄弟，王维。
+            return parse_heading(self.text) if len(self.lengths) == 2 else None
+        return parse_heading(self.text)
+
+    @property
+    def has_mark(self) -> bool:
+        """Whether any mark of verse stands in the line."""
+        return any(mark in self.verse for mark in LINE_MARKS)
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether a mark ends the line."""
+        return self.verse.rstrip("”’」』\"' ").endswith(tuple(LINE_MARKS)) or not self.verse
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether a sentence ends with the line."""
+        return self.verse.rstrip("”’」』\"' ").endswith(tuple(END_MARKS)) or not self.verse
+
+    @property
+    def is_even(self) -> bool:
+        """Whether all its clauses are of one length."""
+        return len(set(self.lengths)) == 1
+
+
+def tidy(text: str) -> str:
+    """Take the blanks around a line away, and a bullet before it."""
+    if not text or _CLEAN.fullmatch(text):
+        return text
+    text = text.replace("\u200b", "").replace("\ufeff", "").strip()
+    match = _BULLET.match(text)
+    if match and not is_attribution(text):
+        text = text[match.end() :]
+    return text.rstrip("★☆※◆◇*· ")
+
+
+def spread(text: str, source: Source = "text") -> Iterator[Line]:
+    """Yield a paragraph as lines: as a block if it has line breaks or is a whole poem.
+
+    A paragraph of a verse or two is one line among others: so Word and web pages keep poems.
+    """
+    lines = [Line(tidy(line), source) for line in text.split("\n")]
+    whole = len(lines) > 1 or (len(lines[0].lengths) >= 4 and lines[0].is_closed)
+    yield from (Line(""), *lines, Line("")) if whole else lines
+
+
+def kind_of(line: Line) -> tuple[Kind, str]:
+    """Return what a line is, and, if it is left out, the kind of thing that it is."""
+    text = line.text
+    if line.source == "heading":
+        return "heading", ""
+    if not text:
+        return "blank", ""
+    if _CLEAN.fullmatch(text) and "：" not in text:
+        return "text", ""
+    if _BREAK.fullmatch(text):
+        return "break", ""
+    if _LINK.search(text):
+        return "other", "links"
+    if is_part(text):
+        return "part", ""
+    if _PAGE_NUMBER.fullmatch(text):
+        return "other", "page numbers"
+    if not any(map(str.isalnum, text)):
+        return "other", ""
+    if not hanzi_only(text):
+        return "other", "pinyin" if is_pinyin(text) else "lines without Chinese"
+    if _COPYRIGHT.search(text):
+        return "other", "copyright lines"
+    if _NOTE_HEAD.match(text):
+        return "note", "notes"
+    if _NOTE.match(text):
+        return "other", "notes"
+    if _SECTION.fullmatch(text):
+        return "section", "headings"
+    if is_attribution(text):
+        return "attribution", ""
+    return ("heading" if line.heading and line.heading.certain else "text"), ""
+
+
+def is_pinyin(text: str) -> bool:
+    """Return whether ``text`` spells Chinese in letters with tones: chuáng qián míng yuè guāng."""
+    return (
+        _HAS_TONE.search(text) is not None
+        and _PINYIN.fullmatch(text.strip(" ,.!?，。")) is not None
+    )
+
+
+def is_prose(lines: list[Line]) -> bool:
+    """Return whether lines are prose: long sentences of any length, with modern function words.
+
+    Short lines are verse, even modern ones, and so are clauses of equal lengths.
+    """
+    # Notes in brackets may go over several lines.
+    lengths = Line("\n".join(line.text for line in lines)).lengths
+    if not lengths:
+        return False
+    text = _ASIDE.sub("", "".join(line.text for line in lines))
+    if len(set(lengths)) == 1 and lengths[0] <= 11:
+        return False
+    if len(lines) >= 3 and max(line.num_hanzi for line in lines) <= 24:
+        return False
+    share = num_modern_words(text) / sum(lengths)
+    filled = max(line.num_hanzi for line in lines) > 20
+    if re.search(r"\d|[A-Za-z]{2}", text):
+        share += 0.05
+    if max(lengths) > 16:
+        share += 0.03
+    if len(lines) <= 2 and not filled:
+        return (share > 0.1 and lines[-1].is_closed and len(lengths) != 2) or share > 0.25
+    return share > 0.05
+
+
+def is_regular(lines: list[Line]) -> bool:
+    """Return whether lines are whole regular verse: an even number of clauses of one length."""
+    lengths = [length for line in lines for length in line.lengths]
+    return len(lengths) >= 4 and len(lengths) % 2 == 0 and len(set(lengths)) == 1
+
+
+def lines_of(text: str) -> Iterator[Line]:
+    """Return the lines of plain text, tidied."""
+    return (Line(tidy(line)) for line in text.split("\n"))

@@ -1,0 +1,181 @@
+"""Markdown and HTML to lines: headings, quotes and text, without markup, code and menus."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from poetgen.characters import unix_newlines
+from poetgen.limits import split_lines
+from poetgen.reading.blocks import gather_poems
+from poetgen.reading.documents import Reading
+from poetgen.reading.fields import fields_of
+from poetgen.reading.lines import Line, Source, spread, tidy
+
+if TYPE_CHECKING:
+    from bs4 import Tag
+    from markdown_it.token import Token
+
+# Settings of a page before its text: --- … ---
+_FRONT_MATTER = re.compile(r"\s*---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|$)", re.DOTALL)
+_SETTING = re.compile(r"([\w-]+)\s*[:：]\s*['\"]?(.*?)['\"]?\s*")
+_MARKDOWN = re.compile(
+    r"^(?:#{1,6} +\S|> ?\S|```)|\*\*[^*\s][^*\n]*\*\*|\[[^\]\n]+\]\([^)\n]+\)", re.MULTILINE
+)
+_HTML = re.compile(
+    r"\s*(?:<!--.*?-->\s*|<\?xml[^>]*>\s*)*"
+    r"<(?:!doctype html|html|head|body|div|p|h[1-6]|section|article|ul|ol|table)\b",
+    re.IGNORECASE | re.DOTALL,
+)
+_LEFT_OUT_TAGS = ("script", "style", "head", "nav", "header", "footer", "aside", "form", "button")
+_BLOCK_TAGS = re.compile(
+    "address|article|blockquote|body|center|dd|div|dl|dt|figcaption|figure|hr|html|li|main|ol|p|pre|"
+    "section|table|tbody|td|th|tr|ul"
+)
+_HEADINGS = frozenset(f"h{level}" for level in range(1, 7))
+
+
+def is_markdown(text: str) -> bool:
+    """Return whether a text has front matter, or the headings, quotes or links of Markdown."""
+    return _FRONT_MATTER.match(text) is not None or _MARKDOWN.search(text) is not None
+
+
+def is_html(text: str) -> bool:
+    """Return whether a text begins like a page of HTML."""
+    return _HTML.match(text) is not None
+
+
+def read_markdown(text: str, name: str) -> Reading:
+    """Read the poems of a Markdown text: under headings, in quotes, lists or paragraphs.
+
+    Raises:
+        SourceError: a line is too long.
+    """
+    split_lines(text, name)
+    text = unix_newlines(text)
+    front = _FRONT_MATTER.match(text)
+    lines = list(_markdown_lines(text[front.end() :] if front else text))
+    if front and not any(line.source == "heading" for line in lines):
+        # A page of one poem may name it in its settings.
+        lines = [*_settings(front[1]), *lines]
+    found = gather_poems(lines)
+    num_settings = {"front matter": 1} if front else {}
+    return found._replace(left_out={**num_settings, **found.left_out})
+
+
+def read_html(text: str, name: str) -> Reading:
+    """Read the poems of a page of HTML; scripts, menus, headers and footers are left out.
+
+    Raises:
+        SourceError: a line is too long.
+    """
+    split_lines(text, name)
+    # Imported late: most texts are not HTML.
+    from bs4 import BeautifulSoup
+
+    soup = BeautifulSoup(unix_newlines(text), "html.parser")
+    for tag in soup(_LEFT_OUT_TAGS):
+        tag.decompose()
+    spelled = soup(["rt", "rp"])  # the pinyin above characters
+    for tag in spelled:
+        tag.decompose()
+    found = gather_poems(_html_lines(soup))
+    return found._replace(
+        left_out={**({"pinyin": len(spelled)} if spelled else {}), **found.left_out}
+    )
+
+
+def _settings(front: str) -> Iterator[Line]:
+    """Return the title and the author among the settings of a page as headings."""
+    found = map(_SETTING.fullmatch, front.split("\n"))
+    values = {match[1]: match[2] for match in found if match}
+    fields = fields_of(tuple(values))
+    for names, label in ((fields.titles, "题目"), (fields.authors, "作者")):
+        filled = [values[name] for name in names if values[name]]
+        if filled:
+            yield Line(f"{label}：{filled[0]}")
+
+
+def _markdown_lines(text: str) -> Iterator[Line]:
+    # Imported late: most texts are not Markdown.
+    from markdown_it import MarkdownIt
+
+    level = num_quotes = num_lists = 0
+    for token in MarkdownIt("commonmark").parse(text):
+        kind = token.type
+        if kind == "heading_open":
+            level = int(token.tag[1:])
+        elif kind.startswith(("blockquote_", "ordered_list_", "bullet_list_")):
+            num_quotes += token.nesting * kind.startswith("blockquote")
+            num_lists += token.nesting * (not kind.startswith("blockquote"))
+            yield Line("")
+        elif kind in ("fence", "code_block"):
+            yield from (Line(""), *map(Line, map(tidy, token.content.split("\n"))), Line(""))
+        elif kind == "hr":
+            yield Line("---")
+        elif kind == "html_block":
+            from bs4 import BeautifulSoup
+
+            yield from _html_lines(BeautifulSoup(token.content, "html.parser"))
+        elif kind == "inline":
+            content = "".join(map(_inline_text, token.children or []))
+            if level:
+                yield Line(tidy(content), "heading", level)
+            else:
+                source: Source = "quote" if num_quotes else "text"
+                yield from spread(content, source)
+            level = 0
+        elif kind == "paragraph_close" and not token.hidden:
+            yield Line("")
+
+
+def _inline_text(token: Token) -> str:
+    if token.type in ("softbreak", "hardbreak"):
+        return "\n"
+    if token.type == "html_inline":
+        return "\n" if token.content.lower().startswith("<br") else ""
+    return token.content if token.type in ("text", "code_inline") else ""
+
+
+def _html_lines(soup: Tag) -> Iterator[Line]:
+    """Yield the lines of a page, of which blank ones part the blocks."""
+    text, source = "", ""
+    quotes = 0
+    for kind, value in _events(soup):
+        if kind == "text":
+            text += value
+            continue
+        # A block begins or ends: what came before it is a paragraph.
+        content = "\n".join(" ".join(line.split()) for line in text.split("\n")).strip("\n")
+        text = ""
+        if content.strip() and source:
+            yield Line(tidy(content.replace("\n", " ")), "heading", int(source[1]))
+        elif content.strip():
+            yield from spread(content, "quote" if quotes else "text")
+        source = value if kind == "begin" and value in _HEADINGS else ""
+        quotes += (value == "blockquote") * {"begin": 1, "end": -1}[kind]
+        if value not in ("p", "li"):
+            yield Line("")
+
+
+def _events(soup: Tag) -> Iterator[tuple[str, str]]:
+    """Yield the texts of a page, and where its blocks begin and end."""
+    from bs4.element import NavigableString, PreformattedString, Tag
+
+    yield "begin", "page"
+    open_tags: list[Tag] = []
+    for element in soup.descendants:
+        while open_tags and open_tags[-1] not in element.parents:
+            yield "end", open_tags.pop().name
+        if isinstance(element, Tag):
+            if element.name == "br":
+                yield "text", "\n"
+            elif _BLOCK_TAGS.fullmatch(element.name) or element.name in _HEADINGS:
+                yield "begin", element.name
+                open_tags.append(element)
+        elif isinstance(element, NavigableString) and not isinstance(element, PreformattedString):
+            is_kept = element.find_parent("pre") is not None
+            yield "text", str(element) if is_kept else re.sub(r"\s*\n\s*", "", element)
+    yield from (("end", tag.name) for tag in reversed(open_tags))
+    yield "end", "page"

@@ -1,0 +1,78 @@
+"""Poems in Word files (.docx): paragraphs, headings and the cells of tables."""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from poetgen import limits
+from poetgen.errors import SourceError
+from poetgen.reading.blocks import gather_poems
+from poetgen.reading.documents import Reading
+from poetgen.reading.lines import Line, spread, tidy
+
+if TYPE_CHECKING:
+    from docx.document import Document as WordDocument
+    from docx.table import Table
+    from docx.text.paragraph import Paragraph
+
+_HEADING_STYLE = re.compile(r"(?:Heading|标题|標題)\s*(\d)|(Title|Subtitle|标题|副标题)$")
+
+
+def read_docx(data: bytes, name: str) -> Reading:
+    """Read the poems of a Word file; headers, footers, footnotes and text boxes are not read.
+
+    Raises:
+        SourceError: it is damaged or too large, has no text, or the library is not installed.
+    """
+    try:
+        import docx  # late, and an extra: it brings lxml with it
+    except ImportError as error:
+        raise SourceError(
+            f"{name} is a Word file, and the library that reads it is not installed.",
+            "Install it with pip install 'poetgen[office]', or save the file as text (UTF-8).",
+        ) from error
+    with limits.damage_reported(name):
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(info.file_size for info in archive.infolist()) > limits.MAX_BYTES:
+                raise limits.too_large(name)
+        try:
+            lines = list(_lines(docx.Document(io.BytesIO(data))))
+        except (SyntaxError, AttributeError, TypeError) as error:  # of XML that is not Word's
+            raise ValueError(str(error)) from error
+    limits.ensure_few(len(lines), name, "lines")
+    if not any(line.text for line in lines):
+        raise SourceError(f"{name} is empty.", "Give a file with at least a few poems.")
+    return gather_poems(lines)
+
+
+def _lines(holder: WordDocument) -> Iterator[Line]:
+    from docx.table import Table
+
+    for part in holder.iter_inner_content():
+        yield from _table_lines(part) if isinstance(part, Table) else _paragraph_lines(part)
+
+
+def _table_lines(table: Table) -> Iterator[Line]:
+    """Yield a row as a block: title, author and poem may be cells beside each other."""
+    for row in table.rows:
+        yield Line("")
+        # Merged cells are listed more than once.
+        for cell in {cell.text: cell for cell in row.cells}.values():
+            for paragraph in cell.paragraphs:
+                yield from _paragraph_lines(paragraph)
+    yield Line("")
+
+
+def _paragraph_lines(paragraph: Paragraph) -> Iterator[Line]:
+    style = paragraph.style.name if paragraph.style is not None else None
+    heading = _HEADING_STYLE.match(style or "")
+    text = paragraph.text
+    if heading and text.strip():
+        level = int(heading[1]) + 1 if heading[1] else 1
+        yield from (Line(""), Line(tidy(text.replace("\n", " ")), "heading", level), Line(""))
+    else:
+        yield from spread(text)
