@@ -151,11 +151,12 @@ def _texts(columns: Sequence[Sequence[str]], free: Sequence[int]) -> tuple[int, 
         # The longest, for a famous couplet may stand in a column of its own.
         near = [place for place in free if scores[place] >= 0.8 * best]
         return (max(near, key=lambda place: sum(map(len, columns[place]))),)
-    parts = tuple(place for place in free if _share(columns[place], _is_line) >= 0.9)
+    parts = tuple(place for place in free if _share(columns[place], is_line) >= 0.9)
     return parts if len(parts) > 1 else ()
 
 
-def _is_line(text: str) -> bool:
+def is_line(text: str) -> bool:
+    """Return whether a text is one Chinese verse, of four to nine characters."""
     return _LINE.fullmatch(text.strip()) is not None
 
 

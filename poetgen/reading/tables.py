@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from poetgen import limits
-from poetgen.characters import END_MARKS, mostly_han
+from poetgen.characters import END_MARKS, LINE_MARKS, mostly_han
 from poetgen.errors import SourceError
 from poetgen.reading.columns import (
     NUM_ROWS_LOOKED_AT,
     Columns,
     columns_by_content,
     columns_by_name,
+    is_line,
     is_poem,
 )
 from poetgen.reading.documents import RawPoem, Reading
@@ -27,6 +28,7 @@ from poetgen.reading.raw_text import tidied, united
 _LINES_LOOKED_AT = 50
 # What Excel writes above a table: sep=;
 _SEPARATOR_LINE = re.compile(r"sep=.\r?\n?", re.IGNORECASE)
+_MARK = re.compile(f"[{LINE_MARKS}]")
 _MAX_ROWS_ABOVE = 6
 _NAME = re.compile(r"[^\W\d][\w .-]{0,29}")
 
@@ -63,7 +65,8 @@ def layout_of(rows: Sequence[Sequence[str]]) -> Layout | None:
     if not rows:
         return None
     header, *body = rows
-    named = columns_by_name(header)
+    # The first poem of a table without a header may be called 诗.
+    named = Columns() if any(map(is_poem, header)) else columns_by_name(header)
     if named.texts:
         columns = named if named.titles else columns_by_content(body, named) or named
         return Layout(columns, tuple(header), len(header), by_content=columns != named)
@@ -71,10 +74,9 @@ def layout_of(rows: Sequence[Sequence[str]]) -> Layout | None:
     found = columns_by_content(body or rows, named)
     if found is None:
         return None
-    # A header has no verse above the verses.
-    above = [header[place] for place in found.texts if place < len(header)]
-    has_parts = len(found.texts) > 1
-    if body and not any(is_poem(cell) or (has_parts and len(cell) > 3) for cell in above):
+    are_verses = any(is_line(cell) for cell in header) and len(found.texts) > 1
+    are_names = all(len(cell) < 20 and not _MARK.search(cell) for cell in header)
+    if body and are_names and not are_verses:
         return Layout(found, tuple(header), width, by_content=True)
     found = columns_by_content(rows)
     return found and Layout(found, (), width, by_content=True)
@@ -222,6 +224,9 @@ def _is_unknown_table(rows: Sequence[Sequence[str]]) -> bool:
     poems = [columns.poem(row).text for row in (body if layout.header else rows)]
     num_whole = sum("\n" in poem or poem.rstrip()[-1:] in END_MARKS for poem in poems if poem)
     has_labels = any(columns[1:]) or bool(layout.header)
+    if len(columns.texts) > 1:
+        # Verses in columns of their own are sure below a title.
+        has_labels = bool(columns.titles) and columns.titles < columns.texts
     return len(rows) > 1 and has_labels and 2 * num_whole > len(poems)
 
 
