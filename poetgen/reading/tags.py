@@ -11,7 +11,8 @@ _HTML = re.compile(
     r"|sup|sub|ruby|rb|rt|rp|small|blockquote|pre|poem|section|article|script|style)(?:\s[^<>]*)?/?>"
     r"|<!--|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});"
 )
-_BLOCKS = ("p", "div", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "section")
+# Before each tag of a block, the closing one included.
+_BREAK = re.compile(r"(?=</?(?:br|p|div|li|tr|h[1-6]|blockquote|section)\b)", re.IGNORECASE)
 # Notes and readings between the lines, and what is not text at all.
 _LEFT_OUT = ("script", "style", "sup", "rt", "rp")
 _BLANKS = re.compile(r"[^\S\n\u3000]+")
@@ -36,14 +37,10 @@ def _without_tags(text: str) -> str:
     # Imported late: most sources have no HTML.
     from bs4 import BeautifulSoup
 
-    soup = BeautifulSoup(text, "html.parser")
+    # Line breaks are put in before: changing a deeply nested tree takes quadratic time.
+    soup = BeautifulSoup(_BREAK.sub("\n", text), "html.parser")
     for tag in soup.find_all(_LEFT_OUT):
-        tag.decompose()
-    for tag in soup.find_all("br"):
-        tag.insert_before("\n")
-    for tag in soup.find_all(_BLOCKS):
-        tag.insert_before("\n")
-        tag.append("\n")
+        tag.extract()
     return _stripped(soup.get_text())
 
 
