@@ -13,6 +13,8 @@ _HTML = re.compile(
 )
 # Before each tag of a block, the closing one included.
 _BREAK = re.compile(r"(?=</?(?:br|p|div|li|tr|h[1-6]|blockquote|section)\b)", re.IGNORECASE)
+# Broken comments take quadratic time; a poem with so many tags is dropped by cleaning.
+_MAX_TAGS = 10_000
 # Notes and readings between the lines, and what is not text at all.
 _LEFT_OUT = ("script", "style", "sup", "rt", "rp")
 _BLANKS = re.compile(r"[^\S\n\u3000]+")
@@ -25,7 +27,7 @@ def plain(text: str) -> str:
     tags may have been written as entities, ``&lt;br&gt;``.
     """
     for _ in range(2):
-        if _HTML.search(text) is None:
+        if _HTML.search(text) is None or text.count("<") > _MAX_TAGS:
             break
         text = _without_tags(text)
     return text
