@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from poetgen.characters import printable
 from poetgen.reading.documents import RawPoem, Reading
 from poetgen.reading.headings import Heading, is_name, parse_author
 from poetgen.reading.items import Item, items_of
-from poetgen.reading.lines import Line, is_prose, is_regular
+from poetgen.reading.letters import gather_letters
+from poetgen.reading.lines import Line, is_chinese, is_prose, is_regular
 
 # More blocks than this under one heading are poems without titles, not stanzas of one poem.
 _MAX_STANZAS = 12
@@ -41,11 +42,13 @@ class _Draft:
         return RawPoem(text, self.title, self.author, self.dynasty)
 
 
-def gather_poems(lines: Iterable[Line]) -> Reading:
-    """Return the poems in the lines of a source that is mostly Chinese.
+def gather_poems(lines: Sequence[Line]) -> Reading:
+    """Return the poems in the lines of a source.
 
     Nothing is lost: each line is part of a poem or of a heading, or is counted as left out.
     """
+    if not is_chinese(lines):
+        return gather_letters(lines)
     left_out: Counter[str] = Counter()
     return _Assembly(items_of(lines, left_out), left_out).gathered()
 

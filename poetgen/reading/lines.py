@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from poetgen.characters import END_MARKS, HAN, LINE_MARKS, full_width, hanzi_only, num_modern_words
+from poetgen.characters import (
+    END_MARKS,
+    HAN,
+    LINE_MARKS,
+    full_width,
+    hanzi_only,
+    mostly_han,
+    num_modern_words,
+)
 from poetgen.reading.headings import (
     Heading,
     is_attribution,
@@ -58,6 +66,8 @@ _TONED = "āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜĀÁǍÀĒÉĚÈŌÓǑ
 _SYLLABLE = rf"(?:[bpmfdtnlgkhjqxzcsryw]|[zcs]h)?[aeiouüv{_TONED}]{{1,4}}(?:ng|n|r)?[1-5]?"
 _PINYIN = re.compile(rf"(?:{_SYLLABLE}[\W]*)+", re.IGNORECASE)
 _HAS_TONE = re.compile(rf"[{_TONED}]|[a-z][1-5]\b", re.IGNORECASE)
+# In such a part of its lines, a text is Chinese, however long its lines of letters are.
+_CHINESE_LINES = 0.3
 _ASIDE = re.compile(r"（[^（）]*）|\([^()]*\)|[\[［][^\[\]［］]*[\]］]")
 _SPLIT = re.compile(rf"[{LINE_MARKS}\s“”‘’「」『』…—]+")
 
@@ -213,6 +223,10 @@ def is_regular(lines: list[Line]) -> bool:
     return len(lengths) >= 4 and len(lengths) % 2 == 0 and len(set(lengths)) == 1
 
 
-def lines_of(text: str) -> Iterator[Line]:
-    """Return the lines of plain text, tidied."""
-    return (Line(tidy(line)) for line in text.split("\n"))
+def is_chinese(lines: Sequence[Line]) -> bool:
+    """Return whether lines are Chinese, with pinyin or a translation between them or without."""
+    words = [line.text for line in lines if line.text and not is_pinyin(line.text)]
+    if mostly_han("".join(words)):
+        return True
+    num_chinese = sum(mostly_han(line) for line in words if hanzi_only(line))
+    return num_chinese > _CHINESE_LINES * len(words)
