@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from poetgen.reading.documents import RawPoem, Reading
@@ -38,14 +38,27 @@ def gather_letters(lines: Iterable[Line]) -> Reading:
     return Reading(poems, left_out)
 
 
+def signed_all(poems: Iterable[RawPoem]) -> Iterator[RawPoem]:
+    """Take titles and authors off the heads of blocks, or from blocks of their own above them."""
+    head = RawPoem("")
+    for poem in poems:
+        lines = poem.text.split("\n")
+        match = _BY.fullmatch(lines[1]) if len(lines) == 2 else None
+        if match:
+            head = RawPoem("", lines[0].strip(), match[1])
+            continue
+        yield poem._replace(title=head.title, author=head.author) if head.title else signed(poem)
+        head = RawPoem("")
+
+
 def _is_text(line: Line) -> bool:
     return line.source != "heading" and bool(line.text)
 
 
 def signed(poem: RawPoem) -> RawPoem:
-    """Take "by" an author, and a title above it, off the head of a poem.
+    r"""Take "by" an author, and a title above it, off the head of a poem.
 
-    >>> signed(RawPoem("The Tyger\\nby William Blake\\nTyger Tyger, burning bright,")).author
+    >>> signed(RawPoem("The Tyger\nby William Blake\nTyger Tyger, burning bright,")).author
     'William Blake'
     """
     lines = poem.text.split("\n")

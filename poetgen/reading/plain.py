@@ -11,7 +11,7 @@ from poetgen.limits import split_lines
 from poetgen.reading.blocks import gather_poems
 from poetgen.reading.documents import RawPoem, Reading
 from poetgen.reading.headings import is_label
-from poetgen.reading.letters import signed
+from poetgen.reading.letters import signed_all
 from poetgen.reading.lines import Line, is_chinese, tidy
 
 _TITLED = re.compile(r"([^:：，。？！；]{1,80})[:：]\s*(\S.*)")
@@ -71,7 +71,7 @@ def read_plain(text: str, name: str) -> Reading:
     lines = [Line(tidy(line)) for line in split_lines(text, name)]
     if is_chinese(lines):
         return gather_poems(lines)
-    return Reading([signed(poem) for poem in paragraphs(text, name)])
+    return Reading(list(signed_all(paragraphs(text, name))))
 
 
 def paragraphs(text: str, name: str) -> list[RawPoem]:
