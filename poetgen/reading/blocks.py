@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
-from poetgen.characters import printable
+from poetgen.characters import num_modern_words, printable
 from poetgen.reading.documents import RawPoem, Reading
 from poetgen.reading.headings import Heading, is_name, parse_author
 from poetgen.reading.items import Item, items_of
@@ -23,10 +23,12 @@ from poetgen.reading.lines import Line, is_chinese, is_prose, is_regular
 
 # More blocks than this under one heading are poems without titles, not stanzas of one poem.
 _MAX_STANZAS = 12
+# Where so many poems have titles, a line above the first title is not a poem.
+_MANY_TITLES = 3
 # As many times as much prose as verse: a novel with poems in it, to be learned as prose.
 _MOSTLY_PROSE = 20
 # A line of prose among verses is longer than they are.
-_MIN_PARAGRAPH_HANZI = 24
+_MIN_PARAGRAPH_HANZI, _MIN_PARAGRAPH_WORDS = 24, 3
 _CONTENTS = re.compile("目录|目錄|目次")
 _PREFACE = re.compile(
     r"^[（(]?(?:小|原|自|并)?序[)）]?[:：\s]|作此|赋此|因赋|遂赋|为赋|以纪|以记|戏作|兼怀|赋之|用韵|次韵|故作|所作|而作|乃作|赋诗|命曰"
@@ -87,6 +89,7 @@ class _Assembly:
         self._quoted = (
             sum(item.lines[0].source == "quote" for item in verse) * 2 > len(headings) > 0
         )
+        self._num_titles = len(headings)
         few = 3 if len(headings) == 1 else _MAX_STANZAS
         self._has_stanzas = len(verse) <= few * len(headings)
 
@@ -165,7 +168,10 @@ class _Assembly:
             self._left_out["table of contents"] += len(lines)
             return
         self._in_contents = False
-        is_aside = self._quoted and lines[0].source != "quote"
+        num_clauses = sum(len(line.lengths) for line in lines)
+        is_before = self._num_titles >= _MANY_TITLES and not (self._head.title or self._drafts)
+        is_aside = is_before and num_clauses <= 2
+        is_aside = is_aside or (self._quoted and lines[0].source != "quote")
         if not self._is_prose and (is_aside or is_prose(lines)):
             self._left_out["prose"] += len(lines)
             self._prose += lines
@@ -243,7 +249,11 @@ def _without_prose(item: Item) -> list[Item]:
 
 
 def _is_paragraph(line: Line) -> bool:
-    return line.is_closed and line.num_hanzi > _MIN_PARAGRAPH_HANZI and is_prose([line])
+    return (
+        line.num_hanzi > _MIN_PARAGRAPH_HANZI
+        and num_modern_words(line.text) >= _MIN_PARAGRAPH_WORDS
+        and is_prose([line])
+    )
 
 
 def _is_preface(first: Line, rest: Sequence[Line]) -> bool:
