@@ -6,15 +6,15 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from poetgen.characters import HAN, LINE_MARKS, full_width, hanzi_only, mostly_han, printable
+from poetgen.characters import HAN, LINE_MARKS, hanzi_only, mostly_han, printable
 from poetgen.reading.documents import RawPoem
 from poetgen.reading.fields import fields_of, plain_name
+from poetgen.reading.raw_text import verses_of
 from poetgen.reading.tags import plain
 
 # So many rows tell what a column holds.
 NUM_ROWS_LOOKED_AT = 200
 
-_BETWEEN_VERSES = re.compile(rf"[{LINE_MARKS}\s|/]+")
 _LINE = re.compile(rf"[{HAN}]{{4,9}}[{LINE_MARKS}]?")
 # Particles and pronouns that modern prose cannot do without, and classical verse can.
 _PROSE = re.compile("[的了着著们們这這那吗嗎呢]")
@@ -55,7 +55,13 @@ class Columns(NamedTuple):
         cells = [value_of(row[place]) if place < len(row) else "" for place in self.texts]
         first = (
             next(
-                (cell for place in places if place < len(row) if (cell := value_of(row[place]))), ""
+                (
+                    cell
+                    for place in places
+                    if place < len(row)
+                    if (cell := value_of(row[place]).strip())
+                ),
+                "",
             )
             for places in (self.titles, self.authors, self.dynasties)
         )
@@ -138,11 +144,6 @@ def is_poem(text: str) -> bool:
     return "\n" in text.strip() or "|" in text or 25 * len(_PROSE.findall(text)) <= sum(lengths)
 
 
-def verses_of(text: str) -> list[str]:
-    """Split a Chinese text at its marks, blanks and line breaks."""
-    return [verse for verse in _BETWEEN_VERSES.split(full_width(text)) if verse]
-
-
 def _texts(columns: Sequence[Sequence[str]], free: Sequence[int]) -> tuple[int, ...]:
     scores = {place: _share(columns[place], is_poem) for place in free}
     best = max(scores.values(), default=0.0)
@@ -150,11 +151,12 @@ def _texts(columns: Sequence[Sequence[str]], free: Sequence[int]) -> tuple[int, 
         # The longest, for a famous couplet may stand in a column of its own.
         near = [place for place in free if scores[place] >= 0.8 * best]
         return (max(near, key=lambda place: sum(map(len, columns[place]))),)
-    parts = tuple(place for place in free if _share(columns[place], _is_line) >= 0.9)
+    parts = tuple(place for place in free if _share(columns[place], is_line) >= 0.9)
     return parts if len(parts) > 1 else ()
 
 
-def _is_line(text: str) -> bool:
+def is_line(text: str) -> bool:
+    """Return whether a text is one Chinese verse, of four to nine characters."""
     return _LINE.fullmatch(text.strip()) is not None
 
 

@@ -13,6 +13,8 @@ TEXTS = (
     *("paragraphs", "content", "para", "text", "poem", "body", "lines", "verses", "verse"),
     *("正文", "内容", "內容", "原文", "诗文", "詩文", "诗句", "詩句", "诗歌", "詩歌", "诗", "詩"),
     *("poem_text", "poem_content", "poem_body", "contents", "诗词", "詩詞", "诗词内容", "诗歌内容"),
+    *("line", "sentence", "句子", "句"),
+    *("stanzas", "rendered"),  # the latter is WordPress's
 )
 # The first one that is not empty; a 词 without a title goes by the name of its tune.
 _TITLES = (

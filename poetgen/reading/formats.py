@@ -45,7 +45,7 @@ _TEXT_READERS: dict[Format, Callable[[str, str], Reading | list[RawPoem]]] = {
     "chinese-poetry": read_chinese_poetry,
     "ccpc": read_ccpc,
     "jsonl": read_json_lines,
-    "csv": partial(read_table, delimiters=",;"),  # Excel may write semicolons
+    "csv": partial(read_table, delimiters=",;|"),  # Excel may write semicolons
     "tsv": partial(read_table, delimiters="\t"),
     "title-content": partial(read_titled, split=split_title, form="title:content"),
     "title-author-content": partial(
@@ -64,7 +64,6 @@ _PACKED_READERS: dict[str, Callable[[bytes, str], Reading]] = {
 # How much of a text is looked at to detect its format.
 _HEAD_CHARS = 20_000
 _JSON_LIST = re.compile(r'\s*\[\s*(?:[\[\]{"]|$)')
-_LISTS_IN_LINES = re.compile(r"\s*\[[^\r\n]*\][ \t]*[\r\n]+\[")
 _JSON_OBJECT = re.compile(r'\s*\{\s*(?:["}\]]|$)')
 _FIRST_LINE = re.compile(r"\s*([^\r\n]*)\s*")
 
@@ -167,7 +166,7 @@ def detect_format(text: str) -> Format:
     """Return how ``text`` is written: JSON, a table, lines with titles, or plain."""
     head = text[:_HEAD_CHARS]
     if _JSON_LIST.match(head):
-        return "jsonl" if _LISTS_IN_LINES.match(head) else "chinese-poetry"
+        return "chinese-poetry"
     if _JSON_OBJECT.match(head):
         return _detect_json(text)
     head = unix_newlines(head)
@@ -175,7 +174,7 @@ def detect_format(text: str) -> Format:
         return "html"
     if is_markdown(head) and not _most_lines_are(head, is_titled):
         return "markdown"
-    if is_table(head, ",") or is_table(head, ";"):
+    if any(is_table(head, delimiter) for delimiter in ",;|"):
         return "csv"
     if is_table(head, "\t"):
         return "tsv"

@@ -16,6 +16,7 @@ from poetgen.reading.json_search import find_poems, rows_of_columns
 from poetgen.reading.raw_text import tidied
 from poetgen.reading.records import poems_of
 
+_BETWEEN_VALUES = re.compile(r"[\s,]*")
 # A bar in Chinese text is read as a line break, as in any JSON.
 _BARS = re.compile(r"[|\n]")
 # Files of the collection without poems, which are JSON too, by the fields of all their records.
@@ -90,9 +91,26 @@ def _parsed(text: str, place: str) -> Any:
     try:
         return json.loads(text)
     except ValueError as error:
+        values = _parsed_one_by_one(text)
+        if values is not None:
+            return values
         raise SourceError(f"{place} is not valid JSON: {error}.", advice) from error
     except RecursionError as error:
         raise SourceError(f"{place} is not valid JSON: it is nested too deeply.", advice) from error
+
+
+def _parsed_one_by_one(text: str) -> list[Any] | None:
+    """Return the objects, or lists, of a text that has several without brackets around them."""
+    decoder, values, place = json.JSONDecoder(), [], 0
+    while (place := _BETWEEN_VALUES.match(text, place).end()) < len(text):  # type: ignore[union-attr]
+        try:
+            value, place = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(value, dict | list):
+            return None
+        values.append(value)
+    return values
 
 
 def _companion_kind(records: list[Any]) -> str | None:

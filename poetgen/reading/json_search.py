@@ -16,10 +16,10 @@ from poetgen.reading.columns import (
     is_dynasty,
     is_name,
     is_poem,
-    verses_of,
 )
 from poetgen.reading.documents import RawPoem, Reading
 from poetgen.reading.fields import Fields, fields_of
+from poetgen.reading.raw_text import verses_of
 from poetgen.reading.records import ADVICE, MAX_DEPTH, first_value, label_of, poems_of
 from poetgen.reading.tables import layout_of, read_rows
 
@@ -123,7 +123,8 @@ class _Search:
 
     def _fields_by_content(self, records: list[dict[str, Any]]) -> Fields | None:
         names = tuple(records[0])
-        if sum(record.keys() == records[0].keys() for record in records) * 2 < len(records):
+        num_alike = sum(record.keys() == records[0].keys() for record in records)
+        if len(records) > 1 and 2 * num_alike <= len(records):
             return None
         rows = [
             [_in_lines(record.get(name)) for name in names]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 
 from poetgen.characters import (
+    END_MARKS,
     HAN,
     LINE_MARKS,
     full_width,
@@ -18,29 +20,29 @@ from poetgen.reading.tags import plain
 
 # No 。 within a line: where the source has them, a line without one at its end is not finished.
 _VERSES = re.compile(rf"[{HAN}]{{1,16}}(?:[{LINE_MARKS.replace('。', '')}\s]+[{HAN}]{{1,16}})*")
+_BETWEEN_VERSES = re.compile(rf"[{LINE_MARKS}\s|/]+")
 _INNER_MARK = re.compile(f"[{LINE_MARKS}]")
 # Line breaks that a program wrote out, and the separator of verses in corpora.
-_BREAKS = re.compile(r"\s*(?:\\r)?\\n\s*|\s*[|｜]\s*")
+_BREAK = re.compile(r"[\n|]|\\n")
+_BREAKS = re.compile(r"\s*(?:\\r)?\\n\s*|\s*\|\s*")
 
 
-def tidied(poems: list[RawPoem], text: str) -> list[RawPoem]:
-    """Resolve what the fields of ``poems`` have from the format of their source, ``text``.
+def tidied(poems: list[RawPoem], text: str, *, has_lines: bool = False) -> list[RawPoem]:
+    r"""Resolve what the fields of ``poems`` have from the format of their source, ``text``.
 
-    HTML is taken off; half characters, which JSON can spell, become U+FFFD. Looking into the
-    source first is quick; hardly any source has either.
+    HTML is taken off, lines are punctuated, and half characters, which JSON can spell, become
+    U+FFFD. Looking into the source first is quick; hardly any source has these. ``has_lines``
+    says that fields may have line breaks that are not escaped.
     """
-    if "<" in text or "&" in text or "\\u00" in text:
+    has_escapes = "\\" in text
+    has_html = "<" in text or "&" in text or (has_escapes and "\\u00" in text)
+    if has_html:
         poems = [RawPoem(*map(plain, poem)) for poem in poems]
-    if "\\" in text:
+    if has_escapes:
         poems = [RawPoem(*map(without_surrogates, poem)) for poem in poems]
-    if "\n" in text or "\\" in text or "|" in text or "｜" in text:
+    if has_html or has_escapes or has_lines or "|" in text:
         poems = [
-            poem._replace(text=lined(poem.text))
-            if not poem.text.isprintable()
-            or "\\" in poem.text
-            or "|" in poem.text
-            or "｜" in poem.text
-            else poem
+            poem._replace(text=lined(poem.text)) if _BREAK.search(poem.text) else poem
             for poem in poems
         ]
     return poems
@@ -54,7 +56,7 @@ def lined(text: str) -> str:
     in Chinese text end a line.
     """
     # A bar may also describe a character by its parts: {亻|口/工}.
-    has_break = "\\n" in text or (("|" in text or "｜" in text) and "{" not in text)
+    has_break = "\\n" in text or ("|" in text and "{" not in text)
     if has_break and mostly_han(text):
         text = _BREAKS.sub("\n", text)
     lines = text.strip().split("\n") if "\n" in text else []
@@ -84,3 +86,25 @@ def joined(lines: Iterable[str]) -> str:
     if any(line[-1] in LINE_MARKS for line in lines[:-1]):
         return punctuated(lines)
     return "\n".join(lines)
+
+
+def verses_of(text: str) -> list[str]:
+    """Split a Chinese text at its marks, blanks and line breaks."""
+    return [verse for verse in _BETWEEN_VERSES.split(full_width(text)) if verse]
+
+
+def united(poems: Sequence[RawPoem]) -> list[RawPoem] | None:
+    """Return the poems of which ``poems`` has one verse each, in turn, under equal titles.
+
+    None if most are more than a verse, all are sentences, or one has no title.
+    """
+    if all(poem.text[-1:] in END_MARKS for poem in poems):
+        return None
+    num_verses = sum(len(poem.text) <= 17 and len(verses_of(poem.text)) == 1 for poem in poems)
+    if len(poems) < 2 or 10 * num_verses < 9 * len(poems) or not mostly_han(poems[0].text):
+        return None
+    groups = [list(group) for _, group in groupby(poems, key=lambda poem: poem[1:])]
+    if len(groups) == len(poems) or not all(group[0].title for group in groups):
+        return None
+    texts = ("\n".join(poem.text for poem in group) for group in groups)
+    return [group[0]._replace(text=lined(text)) for group, text in zip(groups, texts, strict=True)]

@@ -9,7 +9,7 @@ from poetgen.characters import LINE_MARKS
 from poetgen.errors import SourceError
 from poetgen.reading.documents import RawPoem
 from poetgen.reading.fields import TEXTS, Fields, fields_of, listed
-from poetgen.reading.raw_text import are_verses, joined
+from poetgen.reading.raw_text import are_verses, joined, united
 
 # Book, part, chapter, section, poem; no book is deeper.
 MAX_DEPTH = 12
@@ -45,14 +45,13 @@ def poems_of(
         raise SourceError(f"{place} has no poem in its fields ({listed(tuple(record))}).", ADVICE)
     title = first_value(record, fields.titles) or title
     author = first_value(record, fields.authors) or author
-    dynasty = first_value(record, fields.dynasties) or dynasty_of_author(record, fields) or dynasty
-    content = (
-        record[fields.texts[0]]
-        if len(fields.texts) == 1
-        else [label_of(record[field]) for field in fields.texts if record.get(field)]
-    )
-    if content is None or isinstance(content, str) or content != content:  # NaN
-        return [RawPoem(content if isinstance(content, str) else "", title, author, dynasty)]
+    if fields.dynasties:
+        dynasty = first_value(record, fields.dynasties) or dynasty
+    elif fields.authors and isinstance(inner := record[fields.authors[0]], dict):
+        dynasty = first_value(inner, fields_of(tuple(inner)).dynasties) or dynasty
+    content = record[fields.texts[0]]
+    if len(fields.texts) > 1:
+        content = [label_of(record[field]) for field in fields.texts if record[field]]
     if isinstance(content, dict) and fields_of(tuple(content)).texts:
         content = [content]
     if isinstance(content, list):
@@ -60,20 +59,25 @@ def poems_of(
             # Faster than looking whether all of them are strings.
             text = "".join(content)
         except TypeError:
-            if content and all(isinstance(one, list) for one in content):
+            if all(isinstance(one, list) for one in content):
                 # Stanzas, or verses that are lists themselves.
-                return poems_of(
-                    {**record, fields.texts[0]: list(chain.from_iterable(content))},
-                    *(place, title, author, dynasty, fields, _below(depth, place)),
-                )
-            if all(isinstance(one, dict) for one in content):
+                flat = {**record, fields.texts[0]: list(chain.from_iterable(content))}
                 depth = _below(depth, place)
-                inner = (
-                    poems_of(one, place, title, author, dynasty, depth=depth) for one in content
-                )
-                return list(chain.from_iterable(inner))
+                return poems_of(flat, place, title, author, dynasty, fields, depth)
+            if all(isinstance(one, dict) for one in content):
+                if lines := _lines_of(content):
+                    return [RawPoem(_joined(lines, "".join(lines)), title, author, dynasty)]
+                depth = _below(depth, place)
+                within = [
+                    poem
+                    for one in content
+                    for poem in poems_of(one, place, title, author, dynasty, depth=depth)
+                ]
+                return united(within) or within
         else:
             return [RawPoem(_joined(content, text), title, author, dynasty)]
+    elif content is None or isinstance(content, str) or content != content:  # NaN
+        return [RawPoem(content if isinstance(content, str) else "", title, author, dynasty)]
     raise SourceError(f"{place} has no lines of text under {fields.texts[0]!r}.", ADVICE)
 
 
@@ -86,25 +90,26 @@ def first_value(record: dict[str, Any], names: tuple[str, ...]) -> str:
     return ""
 
 
-def dynasty_of_author(record: dict[str, Any], fields: Fields) -> str:
-    """Return the dynasty of an author who is an object; "" if there is none."""
-    authors = (record[name] for name in fields.authors)
-    known = (author for author in authors if isinstance(author, dict))
-    return next((first_value(one, fields_of(tuple(one)).dynasties) for one in known), "")
-
-
 def label_of(value: Any) -> str:
     """Return what is named: by a text or number, an object with a name, the first of a list."""
     if isinstance(value, str):
         return value
     if isinstance(value, dict):
         fields = fields_of(tuple(value))
-        inner = (value[name] for name in (*fields.titles, *fields.authors, *fields.dynasties))
+        inner = (value[name] for name in chain(*fields[1:], fields.texts))
         return next((one for one in inner if isinstance(one, str) and one), "")
     if isinstance(value, list):
         return label_of(value[0]) if value and not isinstance(value[0], list) else ""
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and value == value
     return str(value) if is_number else ""
+
+
+def _lines_of(records: list[dict[str, Any]]) -> list[str] | None:
+    """Return the lines of records that hold one each, under a name like "line"; else None."""
+    if any(any(fields_of(tuple(record))) for record in records):
+        return None
+    texts = [[one for one in record.values() if isinstance(one, str)] for record in records]
+    return [one[0] for one in texts] if texts and all(len(one) == 1 for one in texts) else None
 
 
 def _below(depth: int, place: str) -> int:
@@ -117,5 +122,6 @@ def _joined(lines: list[str], text: str) -> str:
     """Return the lines of a poem in one; those without marks at their ends stay lines."""
     if text and text[0] < _FIRST_CJK and max(text) < _FIRST_CJK:
         return "\n".join(lines)
-    has_bare = len(lines) > 1 and any(line[-1:] not in LINE_MARKS for line in lines[:2])
-    return joined(lines) if has_bare and are_verses(lines) else text
+    if len(lines) > 1 and (lines[0][-1:] not in LINE_MARKS or lines[1][-1:] not in LINE_MARKS):
+        return joined(lines) if are_verses(lines) else text
+    return text

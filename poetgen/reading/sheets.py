@@ -59,7 +59,7 @@ def read_workbook(data: bytes, name: str) -> Reading:
         raise problems[0]
     if problems:
         left_out["sheets without poems"] += len(problems)
-    return Reading(tidied(poems, "<&\\\n|"), left_out, doubts)
+    return Reading(tidied(poems, "<", has_lines=True), left_out, doubts)
 
 
 def _numbered(rows: Iterable[Sequence[Any]], name: str) -> Iterator[tuple[str, list[str]]]:

@@ -10,23 +10,25 @@ from dataclasses import dataclass
 from itertools import chain, islice
 
 from poetgen import limits
-from poetgen.characters import END_MARKS, mostly_han
+from poetgen.characters import END_MARKS, LINE_MARKS, mostly_han
 from poetgen.errors import SourceError
 from poetgen.reading.columns import (
     NUM_ROWS_LOOKED_AT,
     Columns,
     columns_by_content,
     columns_by_name,
+    is_line,
     is_poem,
 )
 from poetgen.reading.documents import RawPoem, Reading
 from poetgen.reading.fields import fields_of, listed
-from poetgen.reading.raw_text import tidied
+from poetgen.reading.raw_text import tidied, united
 
 # Enough to distinguish a table from a text with commas.
 _LINES_LOOKED_AT = 50
 # What Excel writes above a table: sep=;
 _SEPARATOR_LINE = re.compile(r"sep=.\r?\n?", re.IGNORECASE)
+_MARK = re.compile(f"[{LINE_MARKS}]")
 _MAX_ROWS_ABOVE = 6
 _NAME = re.compile(r"[^\W\d][\w .-]{0,29}")
 
@@ -51,7 +53,8 @@ class Layout:
         """Return a sentence about a table whose columns have no known names."""
         if not self.by_content:
             return []
-        names = self.header or tuple(f"column {place + 1}" for place in range(self.width))
+        unnamed = tuple(f"column {place + 1}" for place in range(self.width))
+        names = self.header + unnamed[len(self.header) :]
         how = "" if self.header else "no header, and "
         return [f"{name} has {how}columns known by content: {self.columns.described(names)}."]
 
@@ -62,7 +65,8 @@ def layout_of(rows: Sequence[Sequence[str]]) -> Layout | None:
     if not rows:
         return None
     header, *body = rows
-    named = columns_by_name(header)
+    # The first poem of a table without a header may be called 诗.
+    named = Columns() if any(map(is_poem, header)) else columns_by_name(header)
     if named.texts:
         columns = named if named.titles else columns_by_content(body, named) or named
         return Layout(columns, tuple(header), len(header), by_content=columns != named)
@@ -70,10 +74,9 @@ def layout_of(rows: Sequence[Sequence[str]]) -> Layout | None:
     found = columns_by_content(body or rows, named)
     if found is None:
         return None
-    # A header has no verse above the verses.
-    above = [header[place] for place in found.texts if place < len(header)]
-    has_parts = len(found.texts) > 1
-    if body and not any(is_poem(cell) or (has_parts and len(cell) > 3) for cell in above):
+    are_verses = any(is_line(cell) for cell in header) and len(found.texts) > 1
+    are_names = all(len(cell) < 20 and not _MARK.search(cell) for cell in header)
+    if body and are_names and not are_verses:
         return Layout(found, tuple(header), width, by_content=True)
     found = columns_by_content(rows)
     return found and Layout(found, (), width, by_content=True)
@@ -101,11 +104,11 @@ def is_table(head: str, delimiter: str) -> bool:
     # One known name may be chance, but names of columns are single words.
     are_words = bool(fields.texts) and not any(re.search(r"\s", cell) for cell in header)
     num_fitting = sum(len(row) == len(header) for row in rows)
-    num_long = sum(len(row) > len(header) for row in rows)
     if (num_known >= 2 or are_words) and 2 * num_fitting >= len(rows) > 0:
         return True
-    if num_known >= 2 and num_fitting + num_long == len(rows) > 0:
-        return True  # commas within the poems
+    # Longer rows have commas within the poems, shorter ones no empty cells at their ends.
+    if num_known >= 2 and fields.texts and rows:
+        return min(map(len, rows)) > header.index(fields.texts[0])
     # The last row may be cut.
     return num_fitting >= len(rows) - 1 and _is_unknown_table([header, *rows])
 
@@ -132,7 +135,7 @@ def read_table(text: str, name: str, delimiters: str) -> Reading:
                 f"Line {rows.line_num} of {name} is not a row of a table: {error}.",
                 'Put quotation marks around such a cell, and "" for each one in it.',
             ) from error
-    return reading._replace(poems=tidied(reading.poems, text))
+    return reading._replace(poems=tidied(reading.poems, text, has_lines=True))
 
 
 def read_rows(places: Iterable[tuple[str, Sequence[str]]], name: str) -> Reading:
@@ -163,10 +166,13 @@ def read_rows(places: Iterable[tuple[str, Sequence[str]]], name: str) -> Reading
             is_below = True
         else:
             if len(row) != layout.width:
+                num_joined += len(row) > layout.width
                 row = _fitted(row, layout, place)
-                num_joined += 1
             poems.append(layout.columns.poem(row))
     doubts = layout.doubts(name)
+    if whole := united(poems):
+        doubts.append(f"{name} has a verse in each row; those of equal titles are read as a poem.")
+        poems = whole
     if num_joined:
         doubts.append(
             f"{num_joined} rows of {name} have more cells than the header: their verses are joined."
@@ -191,8 +197,8 @@ def _fitted(row: Sequence[str], layout: Layout, place: str) -> Sequence[str]:
         SourceError: the cells too many are not verses, or there are too few cells.
     """
     last = layout.width - 1
-    if not layout.header and len(row) < layout.width and len(row) > max(layout.columns.texts):
-        return row
+    if max(layout.columns.texts) < len(row) < layout.width:
+        return row  # empty cells at the end
     if len(row) > layout.width and layout.columns.texts == (last,):
         verses = row[last:]
         if all(map(mostly_han, verses)):
@@ -218,6 +224,9 @@ def _is_unknown_table(rows: Sequence[Sequence[str]]) -> bool:
     poems = [columns.poem(row).text for row in (body if layout.header else rows)]
     num_whole = sum("\n" in poem or poem.rstrip()[-1:] in END_MARKS for poem in poems if poem)
     has_labels = any(columns[1:]) or bool(layout.header)
+    if len(columns.texts) > 1:
+        # Verses in columns of their own are sure below a title.
+        has_labels = bool(columns.titles) and columns.titles < columns.texts
     return len(rows) > 1 and has_labels and 2 * num_whole > len(poems)
 
 

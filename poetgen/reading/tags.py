@@ -20,10 +20,17 @@ _BLANKS = re.compile(r"[^\S\n\u3000]+")
 def plain(text: str) -> str:
     """Return ``text`` without HTML: entities resolved, a line for each block and ``<br>``.
 
-    Notes (``<sup>``) and readings (``<rt>``) are left out. Text without HTML stays as it is.
+    Notes (``<sup>``) and readings (``<rt>``) are left out. Text without HTML stays as it is;
+    tags may have been written as entities, ``&lt;br&gt;``.
     """
-    if _HTML.search(text) is None:
-        return text
+    for _ in range(2):
+        if _HTML.search(text) is None:
+            break
+        text = _without_tags(text)
+    return text
+
+
+def _without_tags(text: str) -> str:
     if "<" not in text:
         return _stripped(html.unescape(text))
     # Imported late: most sources have no HTML.
