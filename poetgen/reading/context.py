@@ -37,7 +37,7 @@ def num_heads_at_end(
         if len(tail) < size or (above and not above[-1].is_closed):
             continue
         if below:
-            is_head = _is_above(tail, *below[0]) and len(below) > 1
+            is_head = _is_above(tail, *below[0]) and bool(below[1:] or following)
         else:
             is_free = not above or (size == 2 and is_prose(above))
             is_head = is_free and _is_head_alone(tail, following, titled and not above)

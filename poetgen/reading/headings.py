@@ -77,7 +77,7 @@ _SEPARATOR = re.compile(r"\s*(?:——|—|－|[·•‧，,、/|｜:：-]|\s)\s
 _TITLE_CHARS = re.compile(rf"[{HAN}\d·•‧\s（）()〔〕\[\]“”《》:：，、-]{{1,60}}")
 _PLAIN_TITLE = re.compile(rf"[{HAN}·•‧\s（）()]{{1,40}}")
 _PART = re.compile(
-    rf"{_OPEN}?\s*(其[一二三四五六七八九十百]+|第?[一二三四五六七八九十百]+首?|[IVX]{{1,5}})\s*{_CLOSE}?\s*[.．、]?"
+    rf"{_OPEN}?\s*(其[一二三四五六七八九十百]+|第?[一二三四五六七八九十百]+首?|[IVX]{{1,5}})\s*{_CLOSE}?\s*[.．、:：]?"
 )
 _CLAUSE_ENDS = re.compile(rf"[{LINE_MARKS}\s]+")
 _BRACKETED_WHOLE = re.compile(r"[（(]([^（）()。]+)[）)]")
