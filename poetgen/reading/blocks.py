@@ -9,19 +9,27 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 
-from poetgen.characters import printable
+from poetgen.characters import num_modern_words, printable
 from poetgen.reading.documents import RawPoem, Reading
 from poetgen.reading.headings import Heading, is_name, parse_author
 from poetgen.reading.items import Item, items_of
-from poetgen.reading.lines import Line, is_prose, is_regular
+from poetgen.reading.letters import gather_letters
+from poetgen.reading.lines import Line, is_chinese, is_prose, is_regular
 
 # More blocks than this under one heading are poems without titles, not stanzas of one poem.
 _MAX_STANZAS = 12
+# Where so many poems have titles, a line above the first title is not a poem.
+_MANY_TITLES = 3
 # As many times as much prose as verse: a novel with poems in it, to be learned as prose.
 _MOSTLY_PROSE = 20
+# A line of prose among verses is longer than they are.
+_MIN_PARAGRAPH_HANZI, _MIN_PARAGRAPH_WORDS = 24, 3
+_CONTENTS = re.compile("目录|目錄|目次")
 _PREFACE = re.compile(
     r"^[（(]?(?:小|原|自|并)?序[)）]?[:：\s]|作此|赋此|因赋|遂赋|为赋|以纪|以记|戏作|兼怀|赋之|用韵|次韵|故作|所作|而作|乃作|赋诗|命曰"
 )
@@ -41,11 +49,13 @@ class _Draft:
         return RawPoem(text, self.title, self.author, self.dynasty)
 
 
-def gather_poems(lines: Iterable[Line]) -> Reading:
-    """Return the poems in the lines of a source that is mostly Chinese.
+def gather_poems(lines: Sequence[Line]) -> Reading:
+    """Return the poems in the lines of a source.
 
     Nothing is lost: each line is part of a poem or of a heading, or is counted as left out.
     """
+    if not is_chinese(lines):
+        return gather_letters(lines)
     left_out: Counter[str] = Counter()
     return _Assembly(items_of(lines, left_out), left_out).gathered()
 
@@ -54,7 +64,7 @@ class _Assembly:
     """Gives each body to the heading above it, item by item."""
 
     def __init__(self, items: Sequence[Item], left_out: Counter[str]) -> None:
-        self._items = items
+        self._items = items = [part for item in items for part in _without_prose(item)]
         self._left_out = left_out
         self._drafts: list[_Draft] = []
         self._head = Heading()
@@ -64,6 +74,7 @@ class _Assembly:
         self._is_signed = False  # whether a line below the poem ended it
         self._is_fresh = False  # whether the heading still has no body
         self._in_notes = False
+        self._in_contents = False
         self._prose: list[Line] = []
         self._without_poem: list[str] = []
         self._num_divided = 0
@@ -78,6 +89,7 @@ class _Assembly:
         self._quoted = (
             sum(item.lines[0].source == "quote" for item in verse) * 2 > len(headings) > 0
         )
+        self._num_titles = len(headings)
         few = 3 if len(headings) == 1 else _MAX_STANZAS
         self._has_stanzas = len(verse) <= few * len(headings)
 
@@ -94,6 +106,7 @@ class _Assembly:
                 self._drop_title()
                 self._head, self._title, self._is_fresh = Heading(), "", False
                 self._left_out["headings"] += 1
+                self._in_contents = _CONTENTS.search(item.heading.title) is not None
             elif item.kind == "attribution":
                 self._attribute(item.heading)
             else:
@@ -151,7 +164,14 @@ class _Assembly:
                 self._left_out["notes"] += len(lines)
                 return
             self._in_notes = False
-        is_aside = self._quoted and lines[0].source != "quote"
+        if self._in_contents and not any(line.has_mark for line in lines):
+            self._left_out["table of contents"] += len(lines)
+            return
+        self._in_contents = False
+        num_clauses = sum(len(line.lengths) for line in lines)
+        is_before = self._num_titles >= _MANY_TITLES and not (self._head.title or self._drafts)
+        is_aside = is_before and num_clauses <= 2
+        is_aside = is_aside or (self._quoted and lines[0].source != "quote")
         if not self._is_prose and (is_aside or is_prose(lines)):
             self._left_out["prose"] += len(lines)
             self._prose += lines
@@ -215,6 +235,25 @@ class _Assembly:
                 "has several whole poems below it."
             )
         return doubts
+
+
+def _without_prose(item: Item) -> list[Item]:
+    """Divide a body at lines that are prose, each for itself, between lines that are not."""
+    is_prose_at = [len(item.lines) > 1 and _is_paragraph(line) for line in item.lines]
+    if not any(is_prose_at) or all(is_prose_at):
+        return [item]
+    groups = groupby(zip(is_prose_at, item.lines, strict=True), key=itemgetter(0))
+    parts = [Item("body", lines=[line for _, line in group]) for _, group in groups]
+    parts[0].begins_block = item.begins_block
+    return parts
+
+
+def _is_paragraph(line: Line) -> bool:
+    return (
+        line.num_hanzi > _MIN_PARAGRAPH_HANZI
+        and num_modern_words(line.text) >= _MIN_PARAGRAPH_WORDS
+        and is_prose([line])
+    )
 
 
 def _is_preface(first: Line, rest: Sequence[Line]) -> bool:

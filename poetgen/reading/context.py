@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import takewhile
 
+from poetgen.characters import LINE_MARKS
 from poetgen.reading.headings import Heading, is_name, parse_author, without_number
-from poetgen.reading.lines import Kind, Line, is_regular
+from poetgen.reading.lines import Kind, Line, is_prose, is_regular
 
 # How many lines below a heading are looked at, and how many in one metre are a poem.
 NEAR = 100
@@ -15,23 +16,65 @@ _MAX_TITLE_HANZI = 30
 Block = list[tuple[Kind, Line]]
 
 
-def is_above_author(run: list[Line], below: Block) -> bool:
-    """Return whether the last of some lines is a title, because a sure author stands below it."""
-    if not below or below[0][0] != "heading":
-        return False
-    heading = below[0][1].heading
-    is_author = heading is not None and bool(heading.author) and not heading.title
-    is_fresh = len(run) == 1 or run[-2].is_closed
-    return is_author and len(below) > 1 and is_fresh and not run[-1].is_closed
-
-
-def is_head_alone(run: list[Line], following: Sequence[Block], titled: bool) -> bool:
-    """Return whether a whole block is the heading of the blocks below it."""
-    kind, below = following[0][0]
-    if len(run) > 2 or not all(map(_may_be_title, run)) or kind not in ("text", "heading"):
+def is_signed(run: Sequence[Line]) -> bool:
+    """Return whether the last of some lines is the name of the author, below regular verse."""
+    if len(run) < 2 or not run[-2].is_closed or not is_regular(run[:-1]):
         return False
     author = parse_author(run[-1].text)
-    if len(run) == 2 and (author is None or not (author.certain or is_name(author.name))):
+    return author is not None and (author.certain or is_name(author.name))
+
+
+def num_heads_at_end(
+    run: Sequence[Line], below: Block, following: Sequence[Block], titled: bool
+) -> int:
+    """Return how many of the last lines, 0 to 2, are the heading of what comes after them.
+
+    ``below`` are the lines below them in their block, which do not begin with text;
+    ``following`` the next blocks.
+    """
+    for size in (2, 1):
+        above, tail = run[:-size], run[-size:]
+        if len(tail) < size or (above and not above[-1].is_closed):
+            continue
+        if below:
+            is_head = _is_above(tail, *below[0]) and bool(below[1:] or following)
+        else:
+            is_free = not above or (size == 2 and is_prose(above))
+            is_head = is_free and _is_head_alone(tail, following, titled and not above)
+        if is_head:
+            return size
+    return 0
+
+
+def _is_above(tail: Sequence[Line], kind: Kind, below: Line) -> bool:
+    """Return whether lines are a title above a sure author, or above the number of a part."""
+    if kind == "part":
+        return all(map(_may_be_title, tail)) and (len(tail) == 1 or _is_author(tail[1]))
+    heading = below.heading if kind == "heading" else None
+    is_author = heading is not None and bool(heading.author) and not heading.title
+    return is_author and len(tail) == 1 and not tail[0].is_closed
+
+
+def _is_author(line: Line) -> bool:
+    author = parse_author(line.text)
+    return author is not None and (author.certain or is_name(author.name))
+
+
+def _is_head_alone(run: Sequence[Line], following: Sequence[Block], titled: bool) -> bool:
+    """Return whether a whole block, or its end, is the heading of the blocks below it."""
+    if not following:
+        return False
+    kind, below = following[0][0]
+    author = parse_author(run[-1].text)
+    if len(run) == 2 and not _is_author(run[1]):
+        return False
+    # The author below it shows that a line with marks is a title.
+    is_short = not run[0].is_closed and run[0].num_hanzi <= _MAX_TITLE_HANZI
+    if not (_may_be_title(run[-1]) and (_may_be_title(run[0]) or is_short)):
+        return False
+    if kind == "part":
+        return not titled or author is not None
+    if kind not in ("text", "heading"):
         return False
     lines = [line for _, line in following[0]]
     if titled:
@@ -52,12 +95,13 @@ def bare_heading(line: Line, titled: bool) -> Heading:
     author = parse_author(line.text)
     if author and (author.certain or titled):
         return Heading("", author.name, author.dynasty)
-    return line.heading or Heading(without_number(line.text))
+    return line.heading or Heading(without_number(line.text).rstrip(":："))
 
 
 def _may_be_title(line: Line) -> bool:
     """Return whether a line is short, has no mark, and is not verses with blanks between."""
-    if line.has_mark or not 1 <= line.num_hanzi <= _MAX_TITLE_HANZI:
+    has_mark = any(mark in line.verse.rstrip("：") for mark in LINE_MARKS)
+    if has_mark or not 1 <= line.num_hanzi <= _MAX_TITLE_HANZI:
         return False
     has_author = line.heading is not None and bool(line.heading.author)
     return len(line.lengths) == 1 or not line.is_even or has_author
@@ -88,7 +132,7 @@ def heads_at(lines: list[Line], titled: bool) -> list[Heading]:
     if titled:
         return []
     if _may_be_title(first) and _fits([first], rest):
-        return [Heading(without_number(first.text))]
+        return [Heading(without_number(first.text).rstrip(":："))]
     return []
 
 

@@ -61,11 +61,11 @@ _NUMBER = re.compile(
     r"|(?:\d{1,4}|[一二三四五六七八九十百]{1,5})\s*[.．、)）]|\d{1,4}\s+(?=《)|[①-⑳])\s*"
 )
 _QUOTED = re.compile(r"([^《》]*)《([^《》]{1,60})》(.*)")
-_IN_BRACKETS = re.compile(rf"()[「『【〖]([{HAN}·•\s]{{1,30}})[」』】〗](.*)")
+_IN_BRACKETS = re.compile(rf"()[「『【〖“\"]([{HAN}·•\s]{{1,30}})[」』】〗”\"](.*)")
 _TITLE_LABEL = re.compile(
     r"[【\[]?(?:题目|題目|标题|標題|诗题|詩題|诗名|詩名|篇名|词牌|詞牌)[】\]]?\s*[:：]?\s*(?=\S)"
 )
-_DYNASTY_LABEL = re.compile(r"[【\[]?(?:朝代|年代|时代|時代)[】\]]?\s*[:：]\s*")
+_DYNASTY_LABEL = re.compile(r"[【\[]?(?:朝代|年代|时代|時代)\s*(?:[】\]]\s*[:：]?|[:：])\s*")
 _LABEL = re.compile(
     "作者|诗人|詩人|词人|詞人|题目|題目|标题|標題|诗题|詩題|诗名|詩名|篇名|词牌|詞牌|朝代|年代|时代|時代|"
     "正文|原文|内容|內容|诗文|詩文|诗歌|全文|注释|註釋|译文|譯文|赏析|賞析|鉴赏|简析|翻译|注|译|按"
@@ -77,9 +77,10 @@ _SEPARATOR = re.compile(r"\s*(?:——|—|－|[·•‧，,、/|｜:：-]|\s)\s
 _TITLE_CHARS = re.compile(rf"[{HAN}\d·•‧\s（）()〔〕\[\]“”《》:：，、-]{{1,60}}")
 _PLAIN_TITLE = re.compile(rf"[{HAN}·•‧\s（）()]{{1,40}}")
 _PART = re.compile(
-    rf"{_OPEN}?\s*(其[一二三四五六七八九十百]+|第?[一二三四五六七八九十百]+首?|[IVX]{{1,5}})\s*{_CLOSE}?\s*[.．、]?"
+    rf"{_OPEN}?\s*(其[一二三四五六七八九十百]+|第?[一二三四五六七八九十百]+首?|[IVX]{{1,5}})\s*{_CLOSE}?\s*[.．、:：]?"
 )
 _CLAUSE_ENDS = re.compile(rf"[{LINE_MARKS}\s]+")
+_BRACKETED_WHOLE = re.compile(r"[（(]([^（）()。]+)[）)]")
 _DASHES = re.compile(r"(?:——|—|－－|--|–|―)\s*(?=\S)")
 
 
@@ -132,9 +133,12 @@ def is_part(line: str) -> str | None:
 def is_attribution(line: str) -> Heading | None:
     """Read a line below a poem that says whose it is: ``——李白《静夜思》`` or ``——李白``."""
     match = _DASHES.match(line)
-    if match is None:
+    bracketed = _BRACKETED_WHOLE.fullmatch(line)
+    if bracketed and not (is_name(bracketed[1]) or "《" in line):
         return None
-    rest = line[match.end() :].strip("—－- ")
+    if match is None and bracketed is None:
+        return None
+    rest = bracketed[1] if bracketed else line[match.end() :].strip("—－- ") if match else ""
     author = parse_author(rest)
     return Heading("", author.name, author.dynasty) if author else parse_heading(rest)
 
@@ -183,7 +187,9 @@ def parse_heading(line: str) -> Heading | None:
         return Heading(line[match.end() :].strip(" 《》"))
     match = _DYNASTY_LABEL.match(line)
     if match:
-        return Heading(dynasty=line[match.end() :].strip())
+        dynasty, _, rest = line[match.end() :].strip().partition("作者")
+        author = parse_author(f"作者{rest}") if rest else None
+        return Heading("", author.name if author else "", dynasty.strip(" \t|｜/,，;；"))
     match = _BODY_LABEL.match(line)
     if match and match.end():
         return Heading(rest=line[match.end() :])

@@ -40,6 +40,8 @@ SUFFIXES = (
     ".zip",
 )
 
+# Files about a collection, in nearly every folder of one.
+_ABOUT = re.compile(r"(?:readme|licen[sc]e|changelog|contributing)\b", re.IGNORECASE)
 _ADVICE = "Give a file with poems, a folder or an archive of such files, or - for standard input."
 _NONE_FOUND = f"holds no {', '.join(SUFFIXES[:-1])} or {SUFFIXES[-1]} file."
 
@@ -116,7 +118,8 @@ def _may_hold_poems(name: str) -> bool:
     parts = name.split("/")
     # macOS puts files of its own into archives, by names that promise text.
     is_of_macos = "__MACOSX" in parts or parts[-1].startswith("._")
-    return parts[-1].lower().endswith(SUFFIXES) and not is_of_macos
+    is_about = _ABOUT.match(parts[-1]) is not None
+    return parts[-1].lower().endswith(SUFFIXES) and not (is_of_macos or is_about)
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:

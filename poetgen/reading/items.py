@@ -13,10 +13,10 @@ from poetgen.reading.context import (
     Block,
     bare_heading,
     heads_at,
-    is_above_author,
-    is_head_alone,
     is_old_verse,
+    is_signed,
     is_uniform,
+    num_heads_at_end,
 )
 from poetgen.reading.headings import (
     Heading,
@@ -140,21 +140,15 @@ def _items(blocks: Sequence[Block]) -> Iterator[Item]:
     titled = in_notes = False
     for number, block in enumerate(blocks):
         following = blocks[number + 1 : number + 3]
-        begins = only_heads = True
+        begins = True
         place = 0
         while place < len(block):
             kind, line = block[place]
             if kind == "text":
                 run = [line for _, line in takewhile(lambda one: one[0] == "text", block[place:])]
                 place += len(run)
-                alone = place == len(block) and only_heads
-                title = run.pop() if is_above_author(run, block[place:]) else None
-                divided = list(_divided(run, following if alone else (), titled, in_notes))
-                if title:
-                    divided.append(Item("heading", bare_heading(title, titled=False)))
-                for item in divided:
+                for item in _text_items(run, block[place:], following, titled, in_notes):
                     item.begins_block, begins = begins, False
-                    only_heads = only_heads and item.kind != "body"
                     titled = item.kind == "heading" and (titled or bool(item.heading.title))
                     in_notes = in_notes and not titled
                     yield item
@@ -179,7 +173,6 @@ def _items(blocks: Sequence[Block]) -> Iterator[Item]:
             in_notes = item.kind == "notes" or (in_notes and item.kind == "attribution")
             yield item
             if rest:
-                only_heads = False
                 yield Item("body", lines=[Line(rest, line.source)])
 
 
@@ -204,15 +197,26 @@ def _marked_item(kind: Kind, line: Line) -> Item:
     return Item("heading", found, level=line.level)
 
 
-def _divided(
-    run: list[Line], following: Sequence[Block], titled: bool, in_notes: bool
+def _text_items(
+    run: list[Line], below: Block, following: Sequence[Block], titled: bool, in_notes: bool
 ) -> Iterator[Item]:
-    """Yield the headings and bodies of lines that only their neighbours explain."""
-    if following and is_head_alone(run, following, titled):
-        for line in run:
-            yield Item("heading", bare_heading(line, titled))
-            titled = True
+    """Yield the items of lines that only their neighbours explain, ``below`` in their block."""
+    if not below and is_signed(run):
+        yield from _divided(run[:-1], titled, in_notes)
+        yield Item("attribution", bare_heading(run[-1], titled=True))
         return
+    num_heads = num_heads_at_end(run, below, following, titled)
+    body, heads = run[: len(run) - num_heads], run[len(run) - num_heads :]
+    for item in _divided(body, titled, in_notes):
+        titled = item.kind == "heading"
+        yield item
+    for line in heads:
+        yield Item("heading", bare_heading(line, titled))
+        titled = True
+
+
+def _divided(run: list[Line], titled: bool, in_notes: bool) -> Iterator[Item]:
+    """Yield the headings and bodies of lines, by the lines below each."""
     start, place = 0, 0
     while place < len(run):
         fresh = (

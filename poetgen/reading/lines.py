@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from poetgen.characters import END_MARKS, HAN, LINE_MARKS, full_width, hanzi_only, num_modern_words
+from poetgen.characters import (
+    END_MARKS,
+    HAN,
+    LINE_MARKS,
+    full_width,
+    hanzi_only,
+    mostly_han,
+    num_modern_words,
+)
 from poetgen.reading.headings import (
     Heading,
     is_attribution,
@@ -24,10 +32,13 @@ Kind = Literal[
 
 _CLEAN = re.compile(rf"(?:[{HAN}]{{1,16}}[{LINE_MARKS}])+")
 _BREAK = re.compile(r"[-—_=*~＊·•.…#＝－☆★◇◆○●\s]{3,}|[※☆★◇◆]+")
-_BULLET = re.compile(r"[·•●■◆▪▸►★☆※◎▲◇○✦❖→>*+-]+\s*(?=[^\s>*+-])")
+# • and the like, and pictures.
+_BULLET = re.compile(
+    r"[\u2600-\u2767\u2794-\u27bf\ufe0f\U0001f000-\U0001faff·•●■◆▪▸►※◎▲◇○→>*+-]+\s*(?=[^\s>*+-])"
+)
 _PAGE_NUMBER = re.compile(
-    r"\W*(?:第\s*)?(?:[0-9０-９]{1,4}|[ivxlc]{1,6}|[一二三四五六七八九十百]+(?=\s*页))\s*"
-    r"(?:(?:页|頁|/|of|,|，|共|\s)\s*(?:共\s*)?(?:[0-9]{1,4}\s*)?(?:页|頁)?)?\W*|page\s+\d+.*",
+    r"\W*(?:第\s*)?(?:[0-9０-９]{1,4}|[ivxlc]{1,6}|[一二三四五六七八九十百]+(?=\s*[页頁]))\s*[页頁]?"
+    r"(?:\s*(?:/|of|,|，|共|\s)[/共第\s]*[0-9０-９]{0,4}\s*[页頁]?)?\W*|page\s+\d+.*",
     re.IGNORECASE,
 )
 _LINK = re.compile(r"https?://|www\.|[\w.-]+@[\w-]+\.\w|\b[\w-]+\.(?:com|org|net|cn|html?)\b", re.I)
@@ -45,8 +56,10 @@ _NOTE_HEAD = re.compile(
     rf"(?:\d[.、]|[一二三四五]、|《[^《》]*》)?\s*(?:[【\[（(〔](?:{_NOTE_WORDS})[】\])）〕]"
     rf"|(?:{_NOTE_WORDS})(?:[及与和](?:{_NOTE_WORDS}))?\s*(?:[:：]|\d*$|(?<=[释釋解文译譯析赏賞鉴鑒])\s+))"
 )
+# ①举：抬起。 A number alone may be that of a poem.
 _NOTE = re.compile(
-    r"[①-⑳⑴-⒇❶-❿]|[\[［〔【(（]\s*\d{1,3}\s*[\]］〕】)）]|注[一二三四五六七八九十\d]+[:：]?"
+    r"[①-⑳⑴-⒇❶-❿].*[:：，。；]|[\[［〔【(（]\s*\d{1,3}\s*[\]］〕】)）]\s*[^:：，。]{1,12}[:：]"
+    r"|注[一二三四五六七八九十\d]+[:：]"
 )
 _SECTION = re.compile(
     r"[—\-\s]*(?:第?[一二三四五六七八九十百\d]+[、.．]?\s*)?(?:[五七四六]言(?:绝句|絕句|律诗|律詩|古诗|古詩|古体诗|乐府|排律)"
@@ -58,6 +71,8 @@ _TONED = "āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜĀÁǍÀĒÉĚÈŌÓǑ
 _SYLLABLE = rf"(?:[bpmfdtnlgkhjqxzcsryw]|[zcs]h)?[aeiouüv{_TONED}]{{1,4}}(?:ng|n|r)?[1-5]?"
 _PINYIN = re.compile(rf"(?:{_SYLLABLE}[\W]*)+", re.IGNORECASE)
 _HAS_TONE = re.compile(rf"[{_TONED}]|[a-z][1-5]\b", re.IGNORECASE)
+# In such a part of its lines, a text is Chinese, however long its lines of letters are.
+_CHINESE_LINES = 0.3
 _ASIDE = re.compile(r"（[^（）]*）|\([^()]*\)|[\[［][^\[\]［］]*[\]］]")
 _SPLIT = re.compile(rf"[{LINE_MARKS}\s“”‘’「」『』…—]+")
 
@@ -182,7 +197,7 @@ def is_pinyin(text: str) -> bool:
     )
 
 
-def is_prose(lines: list[Line]) -> bool:
+def is_prose(lines: Sequence[Line]) -> bool:
     """Return whether lines are prose: long sentences of any length, with modern function words.
 
     Short lines are verse, even modern ones, and so are clauses of equal lengths.
@@ -194,7 +209,9 @@ def is_prose(lines: list[Line]) -> bool:
     text = _ASIDE.sub("", "".join(line.text for line in lines))
     if len(set(lengths)) == 1 and lengths[0] <= 11:
         return False
-    if len(lines) >= 3 and max(line.num_hanzi for line in lines) <= 24:
+    if max(line.num_hanzi for line in lines) <= 24 and (
+        len(lines) >= 3 or (len(lines) == 2 and not any(line.is_closed for line in lines))
+    ):
         return False
     share = num_modern_words(text) / sum(lengths)
     filled = max(line.num_hanzi for line in lines) > 20
@@ -207,12 +224,16 @@ def is_prose(lines: list[Line]) -> bool:
     return share > 0.05
 
 
-def is_regular(lines: list[Line]) -> bool:
+def is_regular(lines: Sequence[Line]) -> bool:
     """Return whether lines are whole regular verse: an even number of clauses of one length."""
     lengths = [length for line in lines for length in line.lengths]
     return len(lengths) >= 4 and len(lengths) % 2 == 0 and len(set(lengths)) == 1
 
 
-def lines_of(text: str) -> Iterator[Line]:
-    """Return the lines of plain text, tidied."""
-    return (Line(tidy(line)) for line in text.split("\n"))
+def is_chinese(lines: Sequence[Line]) -> bool:
+    """Return whether lines are Chinese, with pinyin or a translation between them or without."""
+    words = [line.text for line in lines if line.text and not is_pinyin(line.text)]
+    if mostly_han("".join(words)):
+        return True
+    num_chinese = sum(mostly_han(line) for line in words if hanzi_only(line))
+    return num_chinese > _CHINESE_LINES * len(words)

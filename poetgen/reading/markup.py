@@ -80,7 +80,7 @@ def read_html(text: str, name: str) -> Reading:
     spelled = soup(["rt", "rp"])  # the pinyin above characters
     for tag in spelled:
         tag.decompose()
-    found = gather_poems(_html_lines(soup))
+    found = gather_poems(list(_html_lines(soup)))
     return found._replace(
         left_out={**({"pinyin": len(spelled)} if spelled else {}), **found.left_out}
     )

@@ -5,22 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from poetgen.characters import hanzi_only, mostly_han, unix_newlines
+from poetgen.characters import mostly_han, unix_newlines
 from poetgen.errors import SourceError
 from poetgen.limits import split_lines
 from poetgen.reading.blocks import gather_poems
 from poetgen.reading.documents import RawPoem, Reading
 from poetgen.reading.headings import is_label
-from poetgen.reading.lines import Line, is_pinyin, tidy
+from poetgen.reading.letters import signed_all
+from poetgen.reading.lines import Line, is_chinese, tidy
 
 _TITLED = re.compile(r"([^:：，。？！；]{1,80})[:：]\s*(\S.*)")
 _DOUBLE_COLON = re.compile(r"::|：：")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
-# Lower case: a verse may begin "By Jupiter".
-_BY = re.compile(r"\s*(?:by|—|--)\s*([A-Z][\w.'’-]*(?: [A-Z][\w.'’-]*){0,3})\s*")
 _SPEECH = re.compile(r"[^:：]*[:：]\s")
-# In such a part of its lines, a text is Chinese, however long the lines of letters are.
-_CHINESE_LINES = 0.3
 
 
 def split_title(line: str) -> RawPoem | None:
@@ -71,10 +68,10 @@ def read_plain(text: str, name: str) -> Reading:
     Raises:
         SourceError: a line is too long.
     """
-    lines = [tidy(line) for line in split_lines(text, name)]
+    lines = [Line(tidy(line)) for line in split_lines(text, name)]
     if is_chinese(lines):
-        return gather_poems(map(Line, lines))
-    return Reading([_signed(poem) for poem in paragraphs(text, name)])
+        return gather_poems(lines)
+    return Reading(list(signed_all(paragraphs(text, name))))
 
 
 def paragraphs(text: str, name: str) -> list[RawPoem]:
@@ -88,24 +85,6 @@ def paragraphs(text: str, name: str) -> list[RawPoem]:
     if _BLANK_LINE.search(text):
         poems = _BLANK_LINE.split(text)
     return [RawPoem(poem.strip("\n")) for poem in poems if poem.strip()]
-
-
-def is_chinese(lines: Sequence[str]) -> bool:
-    """Return whether lines are Chinese, with pinyin or a translation between them or without."""
-    words = [line for line in lines if line and not is_pinyin(line)]
-    if mostly_han("".join(words)):
-        return True
-    num_chinese = sum(mostly_han(line) for line in words if hanzi_only(line))
-    return num_chinese > _CHINESE_LINES * len(words)
-
-
-def _signed(poem: RawPoem) -> RawPoem:
-    """Take a title, and "by" its author below it, off the head of a poem in letters."""
-    lines = poem.text.split("\n")
-    match = _BY.fullmatch(lines[1]) if len(lines) > 2 else None
-    if match is None:
-        return poem
-    return RawPoem("\n".join(lines[2:]).strip("\n"), lines[0].strip(), match[1].strip())
 
 
 def is_prose(poems: Sequence[RawPoem]) -> bool:

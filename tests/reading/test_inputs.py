@@ -88,7 +88,8 @@ def test_a_file_is_its_own_only_input_whatever_its_name(tmp_path):
 
 def test_a_folder_gives_the_files_with_poems_at_any_depth_by_their_numbers(tmp_path):
     in_folder(
-        tmp_path, [*NAMES, "poet.10000.json", "poet.2000.json", "POET.TXT", "x.md", "LICENSE"]
+        tmp_path,
+        [*NAMES, "poet.10000.json", "poet.2000.json", "POET.TXT", "x.xml", "LICENSE", "README.md"],
     )
     (tmp_path / "folder.json").mkdir()
     expected = ["POET.TXT", *IN_ORDER, "poet.2000.json", "poet.10000.json"]
@@ -110,7 +111,7 @@ def test_a_source_that_is_missing_or_without_poems_is_refused(tmp_path):
     for name in ("nothing", "x" * 5_000, "nul\0"):
         with pytest.raises(SourceError, match=r"no file or folder|cannot be read"):
             find_inputs([tmp_path / name])
-    in_folder(tmp_path, ["poem.md"])
+    in_folder(tmp_path, ["poem.xml"])
     with pytest.raises(SourceError, match=r"holds no \.json, .* or \.zip file"):
         find_inputs([tmp_path])
 
