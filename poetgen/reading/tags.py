@@ -14,7 +14,7 @@ _HTML = re.compile(
 # Before each tag of a block, the closing one included.
 _BREAK = re.compile(r"(?=</?(?:br|p|div|li|tr|h[1-6]|blockquote|section)\b)", re.IGNORECASE)
 # Broken comments take quadratic time; a poem with so many tags is dropped by cleaning.
-_MAX_TAGS = 10_000
+_MAX_TAGS = 5_000
 # Notes and readings between the lines, and what is not text at all.
 _LEFT_OUT = ("script", "style", "sup", "rt", "rp")
 _BLANKS = re.compile(r"[^\S\n\u3000]+")

@@ -510,7 +510,7 @@ def test_any_tags_can_be_taken_off(text):
 
 @pytest.mark.parametrize("tag", ["<p>", "<!--", "<p ", "<a b="])
 def test_many_tags_take_little_time(tag):
-    plain(f"<br>{tag * 9_000}")
+    plain(f"<br>{tag * 4_900}")
     plain(f"<br>{tag * 900_000}")
 
 
