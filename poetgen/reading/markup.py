@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from poetgen.reading.blocks import gather_poems
 from poetgen.reading.documents import Reading
 from poetgen.reading.fields import fields_of
 from poetgen.reading.lines import Line, Source, spread, tidy
+from poetgen.reading.tables import take_tables
 
 if TYPE_CHECKING:
     from bs4 import Tag
@@ -80,10 +82,12 @@ def read_html(text: str, name: str) -> Reading:
     spelled = soup(["rt", "rp"])  # the pinyin above characters
     for tag in spelled:
         tag.decompose()
+    tables = take_tables(soup, name)
     found = gather_poems(list(_html_lines(soup)))
-    return found._replace(
-        left_out={**({"pinyin": len(spelled)} if spelled else {}), **found.left_out}
-    )
+    left_out = Counter({"pinyin": len(spelled)} if spelled else {})
+    left_out.update(tables.left_out)
+    left_out.update(found.left_out)
+    return Reading(tables.poems + found.poems, left_out, [*tables.doubts, *found.doubts])
 
 
 def _settings(front: str) -> Iterator[Line]:

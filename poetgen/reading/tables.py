@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, islice
+from typing import TYPE_CHECKING
 
 from poetgen import limits
 from poetgen.characters import END_MARKS, LINE_MARKS, mostly_han
@@ -23,6 +25,10 @@ from poetgen.reading.columns import (
 from poetgen.reading.documents import RawPoem, Reading
 from poetgen.reading.fields import fields_of, listed
 from poetgen.reading.raw_text import tidied, united
+from poetgen.reading.tags import plain
+
+if TYPE_CHECKING:
+    from bs4 import Tag
 
 # Enough to distinguish a table from a text with commas.
 _LINES_LOOKED_AT = 50
@@ -179,6 +185,32 @@ def read_rows(places: Iterable[tuple[str, Sequence[str]]], name: str) -> Reading
         )
     left_out = {"empty rows": num_empty, "rows above the header": num_above}
     return Reading(poems, {kind: num for kind, num in left_out.items() if num}, doubts)
+
+
+def take_tables(page: Tag, name: str) -> Reading:
+    """Read the tables of a page of HTML that hold poems, and take them out of the page.
+
+    Raises:
+        SourceError: a row has another width than the header.
+    """
+    poems: list[RawPoem] = []
+    left_out: Counter[str] = Counter()
+    doubts: list[str] = []
+    for number, table in enumerate(page.find_all("table"), start=1):
+        rows = [
+            [plain(f"<br>{cell.decode_contents()}") for cell in row.find_all(["td", "th"])]
+            for row in table.find_all("tr")
+        ]
+        layout = None if table.find("table") else layout_of(rows[:NUM_ROWS_LOOKED_AT])
+        if layout is not None and (layout.header or any(layout.columns[1:])):
+            place = f"table {number} of {name}"
+            places = ((f"Row {line} of {place}", row) for line, row in enumerate(rows, start=1))
+            found = read_rows(places, place)
+            poems += tidied(found.poems, "", has_lines=True)
+            left_out.update(found.left_out)
+            doubts += found.doubts
+            table.extract()
+    return Reading(poems, left_out, doubts)
 
 
 def _num_rows_above(rows: Sequence[Sequence[str]]) -> int:

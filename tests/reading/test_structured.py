@@ -514,6 +514,14 @@ def test_many_tags_take_little_time(tag):
     plain(f"<br>{tag * 900_000}")
 
 
+def test_a_table_of_a_page_is_read_like_any_table():
+    rows = [f"<tr><td>{t}</td><td>{a}</td><td>{html(x)}</td></tr>" for t, a, d, x in POEMS]
+    head = "<tr><th>标题</th><th>作者</th><th>内容</th></tr>"
+    for start in (head, ""):
+        ensure_read(f"<table>\n{start}\n" + "\n".join(rows) + "\n</table>", "ta")
+        ensure_read(f"<html><body><table>{start}{''.join(rows)}</table></body></html>", "ta")
+
+
 # --- workbooks ------------------------------------------------------------------------------
 
 HEADER = ("标题", "作者", "朝代", "内容")
