@@ -288,8 +288,8 @@ class Trainer:
         if failed.num_setbacks >= _MOST_SETBACKS:
             raise DivergedError(
                 f"The loss or its gradient is NaN or infinite at step {failed.step}, and "
-                f"{_MOST_SETBACKS} times half the rate did not help.",
-                "Lower --learning-rate or --grad-clip"
+                f"halving the rate {_MOST_SETBACKS} times did not help.",
+                "Lower --learning-rate"
                 + ("." if self.best is None else "; the best model so far is kept."),
             )
         good = self._processes.from_first(lambda: load_checkpoint(self.files.checkpoint))
