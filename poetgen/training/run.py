@@ -53,7 +53,7 @@ def train(
         force: replace a model or a run of this name.
         tensorboard: also write ``folder/NAME.tensorboard``.
         on_event: called with each event, the result last.
-        should_stop: asked before each step; True saves the run and ends it.
+        should_stop: asked every few steps; True saves the run and ends it.
 
     Raises:
         CorpusError: there is no such corpus, or it is damaged.
