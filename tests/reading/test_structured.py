@@ -508,6 +508,12 @@ def test_any_tags_can_be_taken_off(text):
     plain(f"<br>{text}")
 
 
+@pytest.mark.parametrize("tag", ["<p>", "<!--", "<p ", "<a b="])
+def test_many_tags_take_little_time(tag):
+    plain(f"<br>{tag * 9_000}")
+    plain(f"<br>{tag * 900_000}")
+
+
 # --- workbooks ------------------------------------------------------------------------------
 
 HEADER = ("标题", "作者", "朝代", "内容")
