@@ -24,7 +24,6 @@ from poetgen.corpus.sieve import Dropped, Sieve, beginning_of
 from poetgen.corpus.split import SPLITS, identity
 from poetgen.corpus.vocabulary import build_vocabulary, count_tokens
 from poetgen.errors import InputError, SettingError, SourceError
-from poetgen.fetching.named import NAMES, fetch_corpus
 from poetgen.limits import ensure_few
 from poetgen.places import check_name, plain_name
 from poetgen.reading import describe_ignored, find_inputs, read_document
@@ -96,6 +95,8 @@ def prepare(
     paths: list[Path] = []
     for source in map(str, sources):
         if is_named(source):
+            from poetgen.fetching.named import fetch_corpus
+
             on_progress = partial(on_fetch, source)
             paths += fetch_corpus(source, mirror=mirror, on_progress=on_progress, on_note=on_note)
         else:
@@ -125,7 +126,12 @@ def build_corpus(
 
 def is_named(source: str) -> bool:
     """Return whether ``source`` is the name of a corpus to fetch, and not a path that exists."""
-    return source in NAMES and not Path(source).exists()
+    if Path(source).exists():
+        return False
+    # Imported late: http and pools of threads take longer than to prepare a small file.
+    from poetgen.fetching.named import NAMES
+
+    return source in NAMES
 
 
 def corpus_name(sources: Sequence[str | Path], name: str | None = None) -> str:
