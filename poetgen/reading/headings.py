@@ -47,7 +47,8 @@ _ANY_NAME = re.compile(rf"[{HAN}]{{2,4}}")
 
 _OPEN, _CLOSE = r"[\[［(（〔【〖]", r"[\]］)）〕】〗]"
 _MAX_AUTHOR_CHARS = 40
-_YEARS = re.compile(rf"{_OPEN}[^{HAN}]*\d{{2,4}}[^\])）〕】]*{_CLOSE}")
+# （701年—762年）, (Li Bai)
+_YEARS = re.compile(rf"{_OPEN}[^{HAN}]*(?:\d{{2,4}}[^\])）〕】]*|[A-Za-z][^{HAN}]*){_CLOSE}")
 _AUTHOR_LABEL = re.compile(r"[【\[（(]?(?:作者|诗人|詩人|词人|詞人)[】\])）]?\s*[:：]?\s*")
 _AUTHOR_END = re.compile(r"\s*(?:著|撰)$")
 _BETWEEN = r"\s*[·•‧．.:：/|｜\-—－\s]\s*"
