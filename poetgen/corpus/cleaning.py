@@ -95,12 +95,12 @@ def clean(text: str, *, words: bool = False) -> Cleaned:
     """Return ``text`` without the editor's work, or the reason why no whole poem is left.
 
     Chinese text becomes characters and the marks ，。？！；：、 and nothing else; with
-    ``words``, also the blanks between its words. Other text keeps its letters, punctuation
-    and line breaks.
+    ``words``, also the blanks between its words; modern verse whose lines have no marks keeps
+    its line breaks. Other text keeps its letters, punctuation and line breaks.
     """
     if _is_clean_verse(text):
         return Cleaned(text, None)  # the slow way would leave it as it is
-    text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    text = unicodedata.normalize("NFC", without_invisible(text))
     return _clean_verse(text, words) if mostly_han(text) else _clean_plain(text)
 
 
@@ -112,6 +112,23 @@ def letters_only(text: str) -> str:
     """
     lines = _NOT_LETTERS.sub(" ", text.lower()).split("\n")
     return "\n".join(line.strip() for line in lines)
+
+
+def without_invisible(text: str) -> str:
+    """Remove control characters, direction marks, soft hyphens and the like, not line breaks."""
+    return _INVISIBLE.sub("", text)
+
+
+def without_notes(text: str) -> str:
+    """Remove notes in brackets, nested ones too; a character that was restored, [溪], stays."""
+    text = _NOTE_NUMBER.sub("", text)
+    text = _RESTORED.sub(r"\1", text)
+    # Notes contain notes: remove the innermost until none is left.
+    for _ in range(_MAX_NOTE_DEPTH):
+        text, num_notes = _NOTE.subn("", text)
+        if num_notes == 0:
+            break
+    return text
 
 
 def _is_clean_verse(text: str) -> bool:
@@ -144,7 +161,7 @@ def _clean_verse(text: str, words: bool) -> Cleaned:
     elif not words and len(verses) > 1:
         text = _with_commas(text)
     text = _SPACES.sub(" " if words else "", _NUMBER.sub("", text))
-    text = full_width(_without_notes(text) if _BRACKET.search(text) else text)
+    text = full_width(without_notes(text) if _BRACKET.search(text) else text)
     text = _SIGNS.sub("", text)
     if words:
         text = _BESIDE_MARK.sub(r"\1", _SPACES.sub(" ", text)).strip()
@@ -181,7 +198,7 @@ def _modern_lines(text: str) -> list[str] | None:
     """
     if "\n" not in text.strip() or not num_modern_words(text):
         return None
-    text = _without_notes(text) if _BRACKET.search(text) else text
+    text = without_notes(text) if _BRACKET.search(text) else text
     lines = [_clean_line(line) for line in text.splitlines()]
     lines = [line for line in lines if hanzi_only(line)]
     num_bare = sum(line[-1] not in LINE_MARKS for line in lines)
@@ -222,17 +239,6 @@ def _divided_clause(clause: str, usual: int) -> str:
     are_lines = len(clause.strip().splitlines()) == len(parts) and min(lengths) >= 3
     divides = are_equal or (are_lines and sum(lengths) != usual)
     return ("，" if divides else "").join(parts)
-
-
-def _without_notes(text: str) -> str:
-    text = _NOTE_NUMBER.sub("", text)
-    text = _RESTORED.sub(r"\1", text)
-    # Notes contain notes: remove the innermost until none is left.
-    for _ in range(_MAX_NOTE_DEPTH):
-        text, num_notes = _NOTE.subn("", text)
-        if num_notes == 0:
-            break
-    return text
 
 
 def _one_mark(run: re.Match[str]) -> str:

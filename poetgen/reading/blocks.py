@@ -25,6 +25,8 @@ from poetgen.reading.lines import Line, is_chinese, is_prose, is_regular
 _MAX_STANZAS = 12
 # Where so many poems have titles, a line above the first title is not a poem.
 _MANY_TITLES = 3
+# No stanza is shorter; it may be the text of a button, or the name of a chapter.
+_SCRAP_HANZI = 8
 # As many times as much prose as verse: a novel with poems in it, to be learned as prose.
 _MOSTLY_PROSE = 20
 # A line of prose among verses is longer than they are.
@@ -170,8 +172,8 @@ class _Assembly:
         self._in_contents = False
         num_clauses = sum(len(line.lengths) for line in lines)
         is_before = self._num_titles >= _MANY_TITLES and not (self._head.title or self._drafts)
-        is_aside = is_before and num_clauses <= 2
-        is_aside = is_aside or (self._quoted and lines[0].source != "quote")
+        is_unquoted = self._quoted and lines[0].source != "quote"
+        is_aside = is_unquoted or self._is_scrap(item) or (is_before and num_clauses <= 2)
         if not self._is_prose and (is_aside or is_prose(lines)):
             self._left_out["prose"] += len(lines)
             self._prose += lines
@@ -193,6 +195,14 @@ class _Assembly:
             self._num_divided += not self._is_fresh and bool(head.title)
             self._drafts.append(_Draft(head.title, head.author, head.dynasty, [lines]))
         self._is_fresh = self._is_signed = False
+
+    def _is_scrap(self, item: Item) -> bool:
+        """Return whether a few characters stand alone below a poem that ended with a mark."""
+        if self._is_fresh or not (item.begins_block and self._drafts and self._head.title):
+            return False
+        [first, *others] = item.lines
+        is_ended = self._drafts[-1].stanzas[-1][-1].is_closed
+        return is_ended and not others and not first.has_mark and first.num_hanzi <= _SCRAP_HANZI
 
     def _is_stanza(self, lines: list[Line]) -> bool:
         """Return whether a block goes on with the poem above it, which has a title."""

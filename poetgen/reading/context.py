@@ -112,6 +112,8 @@ def heads_at(lines: list[Line], titled: bool) -> list[Heading]:
     first, rest = lines[0], lines[1:]
     if not rest:
         return []
+    if first.is_closed and first.heading is None:
+        return []
     author = parse_author(first.text)
     pair = _title_and_author(lines)
     if pair:

@@ -46,7 +46,9 @@ _FOREIGN_NAME = re.compile(rf"[{HAN}]{{1,6}}[·•‧][{HAN}]{{1,8}}")
 _ANY_NAME = re.compile(rf"[{HAN}]{{2,4}}")
 
 _OPEN, _CLOSE = r"[\[［(（〔【〖]", r"[\]］)）〕】〗]"
-_YEARS = re.compile(rf"{_OPEN}[^{HAN}]*\d{{2,4}}[^\])）〕】]*{_CLOSE}")
+_MAX_AUTHOR_CHARS = 40
+# （701年—762年）, (Li Bai)
+_YEARS = re.compile(rf"{_OPEN}[^{HAN}]*(?:\d{{2,4}}[^\])）〕】]*|[A-Za-z][^{HAN}]*){_CLOSE}")
 _AUTHOR_LABEL = re.compile(r"[【\[（(]?(?:作者|诗人|詩人|词人|詞人)[】\])）]?\s*[:：]?\s*")
 _AUTHOR_END = re.compile(r"\s*(?:著|撰)$")
 _BETWEEN = r"\s*[·•‧．.:：/|｜\-—－\s]\s*"
@@ -149,6 +151,8 @@ def parse_author(text: str) -> Author | None:
     >>> parse_author("唐·李白") == parse_author("[唐] 李白") == parse_author("李白〔唐代〕")
     True
     """
+    if len(text) > _MAX_AUTHOR_CHARS:
+        return None
     text = _YEARS.sub("", text).strip().strip("，,。、;； ")
     label = _AUTHOR_LABEL.match(text)
     if label and label.end() < len(text):

@@ -74,6 +74,7 @@ _HAS_TONE = re.compile(rf"[{_TONED}]|[a-z][1-5]\b", re.IGNORECASE)
 # In such a part of its lines, a text is Chinese, however long its lines of letters are.
 _CHINESE_LINES = 0.3
 _ASIDE = re.compile(r"（[^（）]*）|\([^()]*\)|[\[［][^\[\]［］]*[\]］]")
+_MAX_NAME_HANZI = 4
 _SPLIT = re.compile(rf"[{LINE_MARKS}\s“”‘’「」『』…—]+")
 
 
@@ -90,13 +91,22 @@ class Line:
     level: int = 0
 
     @cached_property
+    def is_clean(self) -> bool:
+        """Whether the line is clauses of verse with a mark after each, and nothing else."""
+        return _CLEAN.fullmatch(self.text) is not None
+
+    @cached_property
     def verse(self) -> str:
         """The line without notes in brackets, its marks in full width."""
+        if self.is_clean:
+            return self.text
         return full_width(_ASIDE.sub("", without_number(self.text))).strip()
 
     @cached_property
     def lengths(self) -> tuple[int, ...]:
         """How many characters stand between two marks or blanks."""
+        if self.is_clean:
+            return tuple(map(len, _SPLIT.split(self.text)[:-1]))
         parts = map(len, map(hanzi_only, _SPLIT.split(self.verse)))
         return tuple(part for part in parts if part)
 
@@ -108,9 +118,10 @@ class Line:
     @cached_property
     def heading(self) -> Heading | None:
         """What the line says about a poem below it, if it may be a heading."""
-        if _CLEAN.fullmatch(self.text) and "：" not in self.text:
+        if self.is_clean and "：" not in self.text:
             # A title and an author may have a comma between: 九月九日忆山东兄弟，王维。
-            return parse_heading(self.text) if len(self.lengths) == 2 else None
+            may_name = len(self.lengths) == 2 and self.lengths[1] <= _MAX_NAME_HANZI
+            return parse_heading(self.text) if may_name else None
         return parse_heading(self.text)
 
     @property
@@ -162,7 +173,7 @@ def kind_of(line: Line) -> tuple[Kind, str]:
         return "heading", ""
     if not text:
         return "blank", ""
-    if _CLEAN.fullmatch(text) and "：" not in text:
+    if line.is_clean and "：" not in text:
         return "text", ""
     if _BREAK.fullmatch(text):
         return "break", ""

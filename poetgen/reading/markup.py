@@ -27,7 +27,8 @@ _MARKDOWN = re.compile(
 )
 _HTML = re.compile(
     r"\s*(?:<!--.*?-->\s*|<\?xml[^>]*>\s*)*"
-    r"<(?:!doctype html|html|head|body|div|p|h[1-6]|section|article|ul|ol|table)\b",
+    r"<(?:!doctype html|html|head|body|div|p|h[1-6]|section|article|ul|ol|li|table|tr|span|center"
+    r"|blockquote)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _LEFT_OUT_TAGS = ("script", "style", "head", "nav", "header", "footer", "aside", "form", "button")

@@ -172,6 +172,47 @@ def test_spaces_and_line_breaks_do_not_count_in_verse():
     assert clean("　床前 明月光，\n疑是地上霜。\r\n举头望明月，\t低头思故乡。 ").text == POEM
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "床前明月光 疑是地上霜。\n举头望明月 低头思故乡。",
+        "床前明月光\n疑是地上霜。\n举头望明月\n低头思故乡。",
+        "床前明月光\u3000疑是地上霜。举头望明月\u3000低头思故乡。",
+        "床前明月光，疑是地\n上霜。举头望明月，低头思\n故乡。",
+        "床前 明月光，疑是 地上霜。举头 望明月，低头 思故乡。",
+    ],
+)
+def test_a_blank_or_a_line_end_stands_for_a_comma_between_verses_but_not_inside_one(page):
+    assert clean(page).text == POEM
+
+
+MODERN = "天边的云慢慢地走了\n河水还在唱着它的歌\n我们坐在旧的木船上，什么也不说"
+
+
+@pytest.mark.parametrize("gap", ["\n", "\r\n", "\n\n", " \n\u3000\n"])
+@pytest.mark.parametrize("note", ["", "（一作风）", "[1]", "“"])
+def test_modern_verse_without_marks_keeps_its_lines(gap, note):
+    assert clean(MODERN.replace("云", "云" + note).replace("\n", gap)).text == MODERN
+    assert clean(MODERN) == clean(clean(MODERN).text)
+
+
+def test_old_verse_without_marks_gets_them_and_so_does_modern_verse_of_one_length():
+    assert clean("\n".join(LINES)).text == "，".join(LINES) + "。"
+    assert clean("春天的风吹过\n我们的小村庄").text == "春天的风吹过，我们的小村庄。"
+
+
+@pytest.mark.parametrize(("hole", "reason"), [("□", "lacuna"), ("x", "debris"), ("（", None)])
+def test_a_page_of_modern_verse_is_refused_for_the_same_reasons(hole, reason):
+    assert clean(MODERN.replace("云", hole)).reason == (reason or "unbalanced note")
+
+
+@settings(max_examples=300)
+@given(st.lists(st.text("的了我们这里日月，。 \n（）“", max_size=12), max_size=6).map("\n".join))
+def test_a_clean_modern_poem_is_left_as_it_is(page):
+    text = clean(page).text
+    assert text is None or clean(text).text == text
+
+
 def test_compatibility_ideographs_become_the_characters_they_stand_for():
     assert clean("床前明月\uf9e9，疑是地上霜。").text == "床前明月里，疑是地上霜。"
 
