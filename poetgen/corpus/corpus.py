@@ -66,7 +66,9 @@ class Report:
     ``examples`` holds the beginnings of a few dropped poems for each reason, ``targets`` the
     tokens to predict in each split, ``unknown_share`` the part of them, 0 to 1, that is not
     in the vocabulary. ``distinct_tokens`` are those of the training poems, before the rare
-    ones are left out. ``num_chars`` does not count line breaks.
+    ones are left out. ``num_chars`` does not count line breaks. ``left_out`` counts what the
+    sources hold beside poems, by kind; of the poems kept, ``num_titled`` have a title,
+    ``num_authored`` an author and ``num_dated`` a dynasty.
     """
 
     read: int
@@ -78,6 +80,10 @@ class Report:
     num_chars: int = 0
     num_lines: int = 0
     examples: dict[str, list[str]] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
+    num_titled: int = 0
+    num_authored: int = 0
+    num_dated: int = 0
 
 
 @dataclass(frozen=True, slots=True)

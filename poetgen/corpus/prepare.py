@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,8 +21,8 @@ from poetgen.corpus.corpus import (
     unknown_share,
 )
 from poetgen.corpus.folder import ensure_free, save_corpus
-from poetgen.corpus.sieve import Dropped, Sieve, beginning_of
-from poetgen.corpus.split import SPLITS, identity
+from poetgen.corpus.sieve import Dropped, KeptPoem, Sieve, beginning_of
+from poetgen.corpus.split import SPLITS, Split, identity
 from poetgen.corpus.vocabulary import build_vocabulary, count_tokens
 from poetgen.errors import InputError, SettingError, SourceError
 from poetgen.fetching.named import NAMES, fetch_corpus
@@ -39,14 +40,18 @@ OnFile = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A corpus, the poems dropped from it, a sentence about each file skipped, and its folder.
+    """A corpus, the poems kept and dropped, a sentence about each file skipped, and its folder.
 
-    ``folder`` is None if the corpus is only in memory.
+    ``kept`` has the poems of each split in the order of the corpus; ``doubts`` are sentences
+    about what was uncertain when the sources were read. ``folder`` is None if the corpus is
+    only in memory.
     """
 
     corpus: Corpus
+    kept: Mapping[Split, Sequence[KeptPoem]]
     dropped: Sequence[Dropped]
     skipped: Sequence[str]
+    doubts: Sequence[str] = ()
     folder: Path | None = None
 
 
@@ -118,9 +123,10 @@ def build_corpus(
 ) -> Prepared:
     """Build a corpus in memory, from files alone; otherwise like ``prepare``."""
     sieve = Sieve(settings, dropped)
-    provenance, skipped = _read(paths, sieve, skip_bad, on_file)
-    _ensure_held_out(sieve, skipped)
-    return Prepared(_encode(name, sieve, provenance), sieve.dropped, skipped)
+    sources = _read(paths, sieve, skip_bad, on_file)
+    _ensure_held_out(sieve, sources.skipped)
+    corpus = _encode(name, sieve, sources)
+    return Prepared(corpus, sieve.kept, sieve.dropped, sources.skipped, sources.doubts)
 
 
 def is_named(source: str) -> bool:
@@ -143,13 +149,21 @@ def corpus_name(sources: Sequence[str | Path], name: str | None = None) -> str:
     return check_name(name)
 
 
-def _read(
-    paths: Sequence[Path], sieve: Sieve, skip_bad: bool, on_file: OnFile
-) -> tuple[list[Provenance], list[str]]:
-    """Read and sift all files; return what was read, and a sentence about each file skipped."""
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """What the files were: those read, a sentence about each one skipped, what else they held."""
+
+    provenance: list[Provenance] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    doubts: list[str] = field(default_factory=list)
+
+
+def _read(paths: Sequence[Path], sieve: Sieve, skip_bad: bool, on_file: OnFile) -> _Sources:
+    """Read and sift all files."""
     inputs = find_inputs(paths)
-    provenance: list[Provenance] = []
-    ignored, skipped = [], []
+    sources = _Sources()
+    ignored = []
     num_read = 0
     for done, input in enumerate(inputs, start=1):
         try:
@@ -157,7 +171,7 @@ def _read(
         except SourceError as error:
             if not skip_bad:
                 raise
-            skipped.append(error.problem)
+            sources.skipped.append(error.problem)
         else:
             if document.ignored_as is not None:
                 ignored.append(document)
@@ -165,7 +179,9 @@ def _read(
                 num_read += len(document.poems)
                 ensure_few(num_read, "This collection")
                 sieve.add_all(document.poems, prose=document.prose)
-                provenance.append(
+                sources.left_out.update(document.left_out)
+                sources.doubts.extend(document.doubts)
+                sources.provenance.append(
                     Provenance(
                         file=document.name.rpartition("/")[2],
                         sha256=document.sha256,
@@ -176,7 +192,8 @@ def _read(
                     )
                 )
         on_file(done, len(inputs))
-    return provenance, skipped + describe_ignored(ignored)
+    sources.skipped.extend(describe_ignored(ignored))
+    return sources
 
 
 def _ensure_held_out(sieve: Sieve, skipped: Sequence[str]) -> None:
@@ -202,9 +219,8 @@ def _ensure_held_out(sieve: Sieve, skipped: Sequence[str]) -> None:
         if not sieve.kept[needy]:
             richest = max(SPLITS, key=lambda split: len(sieve.kept[split]))
             # Chosen by hash, so that the choice does not depend on the order of files.
-            chosen = max(sieve.kept[richest], key=_order_by_hash)
-            sieve.kept[richest].remove(chosen)
-            sieve.kept[needy].append(chosen)
+            texts = sieve.kept[richest].texts
+            sieve.kept[richest].move(texts.index(max(texts, key=_order_by_hash)), sieve.kept[needy])
 
 
 def _order_by_hash(text: str) -> str:
@@ -225,8 +241,10 @@ def _ensure_words(texts: Sequence[str]) -> None:
         )
 
 
-def _encode(name: str, sieve: Sieve, provenance: Sequence[Provenance]) -> Corpus:
-    settings, kept = sieve.settings, sieve.kept
+def _encode(name: str, sieve: Sieve, sources: _Sources) -> Corpus:
+    settings, provenance = sieve.settings, sources.provenance
+    kept = {split: poems.texts for split, poems in sieve.kept.items()}
+    abouts = [poems.abouts for poems in sieve.kept.values()]
     # Textbooks count the characters of the lines, without what stands between them.
     num_chars = sum(len(text) - text.count("\n") for texts in kept.values() for text in texts)
     if settings.letters_only:
@@ -259,6 +277,10 @@ def _encode(name: str, sieve: Sieve, provenance: Sequence[Provenance]) -> Corpus
             reason: [beginning_of(poem) for poem in poems[:_NUM_EXAMPLES]]
             for reason, poems in dropped.items()
         },
+        left_out=dict(sources.left_out),
+        num_titled=sum(about.num_titled for about in abouts),
+        num_authored=sum(about.num_authored for about in abouts),
+        num_dated=sum(about.num_dated for about in abouts),
     )
     return Corpus(
         name=name,

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, overload
 
 from poetgen.config import PrepareConfig
+from poetgen.corpus.about import About, Abouts
 from poetgen.corpus.cleaning import Reason, clean, letters_only
 from poetgen.corpus.duplicates import SeenPoems
 from poetgen.corpus.script import convert_all, to_simplified
-from poetgen.corpus.split import SPLITS, Split, identities, split_of
+from poetgen.corpus.split import SPLITS, identities, split_of
 from poetgen.errors import SettingError
 from poetgen.reading import RawPoem
 from poetgen.verse.forms import form_of, parse_forms
@@ -26,11 +28,53 @@ class Dropped:
     poem: RawPoem
 
 
+class KeptPoem(NamedTuple):
+    """A poem as it entered the corpus: clean, in the script of the corpus."""
+
+    text: str
+    title: str = ""
+    author: str = ""
+    dynasty: str = ""
+
+
+class KeptPoems(Sequence[KeptPoem]):
+    """The kept poems of one split: their ``texts``, and what is known ``abouts`` each."""
+
+    def __init__(self, texts: Sequence[str] = (), abouts: Sequence[str] = ()) -> None:
+        """Hold poems; ``abouts`` are the lines of ``Abouts``."""
+        self.texts = list(texts)
+        self.abouts = Abouts(abouts)
+
+    def __len__(self) -> int:
+        """Return the number of poems."""
+        return len(self.texts)
+
+    @overload
+    def __getitem__(self, index: int) -> KeptPoem: ...
+    @overload
+    def __getitem__(self, index: slice) -> KeptPoems: ...
+    def __getitem__(self, index: int | slice) -> KeptPoem | KeptPoems:
+        """Return one poem, or several."""
+        if isinstance(index, slice):
+            return KeptPoems(self.texts[index], self.abouts.lines[index])
+        return KeptPoem(self.texts[index], *self.abouts[index])
+
+    def add(self, text: str, about: About) -> None:
+        """Add a poem at the end."""
+        self.texts.append(text)
+        self.abouts.lines.append(about.as_line())
+
+    def move(self, index: int, other: KeptPoems) -> None:
+        """Move one poem to the end of ``other``."""
+        other.texts.append(self.texts.pop(index))
+        other.abouts.lines.append(self.abouts.lines.pop(index))
+
+
 class Sieve:
     """Cleans and sorts the poems of one file after another.
 
-    ``kept`` holds the texts by split, ``dropped`` the other poems; ``is_prose`` says whether
-    any file was running prose.
+    ``kept`` holds the poems by split, ``dropped`` the others; ``is_prose`` says whether any
+    file was running prose.
     """
 
     def __init__(self, settings: PrepareConfig, dropped: list[Dropped] | None = None) -> None:
@@ -46,7 +90,7 @@ class Sieve:
                 "Leave one of the two out.",
             )
         self.settings = settings
-        self.kept: dict[Split, list[str]] = {split: [] for split in SPLITS}
+        self.kept = {split: KeptPoems() for split in SPLITS}
         self.dropped: list[Dropped] = [] if dropped is None else dropped
         self.is_prose = False
         self._seen = SeenPoems(near=settings.near_duplicates == "drop")
@@ -62,7 +106,7 @@ class Sieve:
         for poem, text, key in zip(wanted, written, keys, strict=True):
             reason = self._refusal(text, key, prose=prose)
             if reason is None:
-                self.kept[split_of(key)].append(text)
+                self.kept[split_of(key)].add(text, _about(poem))
             else:
                 self.dropped.append(Dropped(reason, poem))
 
@@ -102,6 +146,10 @@ class Sieve:
         for dropped in self.dropped:
             by_reason.setdefault(dropped.reason, []).append(dropped.poem)
         return by_reason
+
+
+def _about(poem: RawPoem) -> About:
+    return About(*(" ".join(name.split()) for name in poem[1:]))
 
 
 def beginning_of(poem: RawPoem) -> str:
