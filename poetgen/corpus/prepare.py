@@ -25,9 +25,9 @@ from poetgen.corpus.sieve import Dropped, KeptPoem, Sieve, beginning_of
 from poetgen.corpus.split import SPLITS, Split, identity
 from poetgen.corpus.vocabulary import build_vocabulary, count_tokens
 from poetgen.errors import InputError, SettingError, SourceError
-from poetgen.fetching.named import NAMES, fetch_corpus
+from poetgen.fetching.named import fetch_corpus
 from poetgen.limits import ensure_few
-from poetgen.places import check_name, plain_name
+from poetgen.places import NAMED_CORPORA, check_name, did_you_mean, plain_name
 from poetgen.reading import describe_ignored, find_inputs, read_document
 
 # From this many training tokens on, one seen once or twice teaches nothing.
@@ -62,6 +62,7 @@ def prepare(
     settings: PrepareConfig = PrepareConfig(),
     folder: Path | None = None,
     force: bool = False,
+    dry_run: bool = False,
     skip_bad: bool = False,
     mirror: str | None = None,
     dropped: list[Dropped] | None = None,
@@ -73,11 +74,12 @@ def prepare(
 
     Args:
         sources: files, folders and archives; ``-`` for standard input; or names of corpora to
-            fetch (``poetgen.fetching.named.NAMES``), where no such file or folder exists.
+            fetch (``poetgen.places.NAMED_CORPORA``), where no such file or folder exists.
         name: name of the corpus; that of the first source by default.
         settings: how texts become a corpus.
         folder: where to write it; ``corpora/NAME`` by default.
         force: replace an existing corpus.
+        dry_run: write no corpus; what is fetched is still kept for the next time.
         skip_bad: leave out files that cannot be read, instead of failing.
         mirror: where to look first for the files of a named corpus: URL, folder or .tgz.
         dropped: filled with the dropped poems as the work goes on, also if it fails.
@@ -96,7 +98,10 @@ def prepare(
     name = corpus_name(sources, name)
     folder = Path("corpora") / name if folder is None else folder
     # What can be refused is refused before anything is fetched.
-    ensure_free(folder, force=force)
+    for source in map(str, sources):
+        _ensure_spelled(source)
+    if not dry_run:
+        ensure_free(folder, force=force)
     Sieve(settings)
     paths: list[Path] = []
     for source in map(str, sources):
@@ -108,6 +113,8 @@ def prepare(
     prepared = build_corpus(
         paths, name, settings, skip_bad=skip_bad, dropped=dropped, on_file=on_file
     )
+    if dry_run:
+        return prepared
     save_corpus(prepared.corpus, folder, force=force)
     return replace(prepared, folder=folder)
 
@@ -131,7 +138,21 @@ def build_corpus(
 
 def is_named(source: str) -> bool:
     """Return whether ``source`` is the name of a corpus to fetch, and not a path that exists."""
-    return source in NAMES and not Path(source).exists()
+    return source in NAMED_CORPORA and not Path(source).exists()
+
+
+def _ensure_spelled(source: str) -> None:
+    """Ensure that a source is not the name of a corpus, mistyped.
+
+    Raises:
+        SourceError: it nearly is one, and there is no such file or folder.
+    """
+    hint = "" if source in NAMED_CORPORA else did_you_mean(source, NAMED_CORPORA)
+    if hint and not Path(source).exists():
+        raise SourceError(
+            f"There is no file or folder {source}.",
+            f"{hint}To see all corpora that have a name: poetgen prepare --list",
+        )
 
 
 def corpus_name(sources: Sequence[str | Path], name: str | None = None) -> str:

