@@ -24,8 +24,6 @@ SHIPPED_MODEL = "tang"
 NAMED_CORPORA = ("tang", "song", "ci", "time-machine", "shakespeare")
 _MODEL_SUFFIXES = (MODEL_SUFFIX, *SNAPSHOT_SUFFIXES)
 _HEAD_BYTES = 4096
-# How much of two names is the same (of 1) if one may be the other, mistyped.
-_NEAR = 0.7
 
 
 def shipped_models() -> Path:
@@ -125,7 +123,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     spelled = {one.casefold(): one for one in known}
-    near = get_close_matches(name.casefold(), spelled, n=1, cutoff=_NEAR)
+    near = get_close_matches(name.casefold(), spelled, n=1)
     return f"Did you mean {spelled[near[0]]}? " if near else ""
 
 

@@ -23,26 +23,31 @@ MIRROR_VARIABLE = "POETGEN_MIRROR"
 _EXAMPLE_WIDTH = 24
 
 
-def find_or_offer(corpus: str, console: Console) -> Path:
+def find_or_offer(corpus: str, console: Console, choose: str) -> Path:
     """Find a prepared corpus; offer to fetch and prepare one that is known by name.
+
+    ``choose`` is what a user writes to choose another one.
 
     Raises:
         CorpusError: there is none, and nobody said yes.
     """
-    from poetgen.places import find_corpus
+    from poetgen.places import corpora_here, find_corpus
 
     try:
         return find_corpus(corpus)
     except CorpusError as error:
         from poetgen.corpus.prepare import is_named
 
+        here = sorted(corpora_here())
         if not is_named(corpus):
+            error.advice += f"; or take another: {choose}" if here else ""
             raise
         is_dialogue = sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
         question = f"{error.problem} Fetch and prepare it now?"
         if not is_dialogue or not typer.confirm(question, default=True, err=True):
+            other = f"; or take one that is prepared ({', '.join(here)}): {choose}" if here else ""
             raise CorpusError(
-                error.problem, f"To fetch and prepare it: poetgen prepare {corpus}"
+                error.problem, f"To fetch and prepare it: poetgen prepare {corpus}{other}"
             ) from error
     prepared = prepare_with_bars([corpus], console, mirror=os.environ.get(MIRROR_VARIABLE))
     show_prepared(prepared, console)

@@ -176,6 +176,19 @@ def load_corpus(name_or_path: str | Path) -> Corpus:
         ShortageError: the machine cannot open or map it.
     """
     folder = name_or_path if isinstance(name_or_path, Path) else find_corpus(name_or_path)
+    return _open(folder)
+
+
+def load_corpus_header(folder: Path) -> Corpus:
+    """Open a corpus without its poems: ``splits`` is empty, and only ``corpus.json`` is read.
+
+    Raises:
+        CorpusError, ShortageError: as ``load_corpus``.
+    """
+    return _open(folder, with_poems=False)
+
+
+def _open(folder: Path, *, with_poems: bool = True) -> Corpus:
     advice = f"Prepare it again: poetgen prepare SOURCE --name {folder.name} --force"
     try:
         values = _read_json(folder)
@@ -184,7 +197,7 @@ def load_corpus(name_or_path: str | Path) -> Corpus:
             raise CorpusError(
                 f"{folder} has format version {version!r:.40}, not {FORMAT_VERSION}.", advice
             )
-        return _load(folder, values)
+        return _load(folder, values, with_poems)
     # Of the system's errors, only those that say what is in the folder.
     except (
         *(FileNotFoundError, NotADirectoryError, IsADirectoryError),
@@ -223,7 +236,7 @@ def _as_json(values: dict[str, Any]) -> bytes:
     return json.dumps(values, ensure_ascii=False, indent=1, sort_keys=True).encode("utf-8")
 
 
-def _load(folder: Path, values: dict[str, Any]) -> Corpus:
+def _load(folder: Path, values: dict[str, Any], with_poems: bool) -> Corpus:
     # The first corpora had no checksum.
     checksum = values.pop("checksum", None)
     if checksum is not None and checksum != _checksum_of(values):
@@ -239,8 +252,9 @@ def _load(folder: Path, values: dict[str, Any]) -> Corpus:
         raise ValueError("its vocabulary is empty")
     if vocabulary.kind == "char" and any(len(token) != 1 for token in vocabulary.tokens):
         raise ValueError("its vocabulary has characters of more than one letter")
-    splits = {split: _load_poems(folder, split, vocabulary) for split in SPLITS}
-    if about.fingerprint != fingerprint_of(vocabulary, splits, changed):
+    loaded = SPLITS if with_poems else ()
+    splits = {split: _load_poems(folder, split, vocabulary) for split in loaded}
+    if with_poems and about.fingerprint != fingerprint_of(vocabulary, splits, changed):
         raise ValueError("its contents do not match its fingerprint")
     return Corpus(
         name=folder.name,
