@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from poetgen.cli.overview import show_doubts, show_forms, show_samples
 from poetgen.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -69,9 +70,14 @@ def prepare_with_bars(sources: Sequence[str], console: Console, **options: Any) 
         )
 
 
-def show_prepared(prepared: Prepared, console: Console, list_dropped: Path | None = None) -> None:
+def show_prepared(
+    prepared: Prepared, console: Console, *, num_samples: int = 0, list_dropped: Path | None = None
+) -> None:
     """Print what became of the poems, and where those that were dropped are listed."""
+    if console.quiet:
+        return
     corpus, report = prepared.corpus, prepared.corpus.report
+    show_samples(prepared, console, num_samples)
     for problem in prepared.skipped:
         console.print(f"Skipped: {problem}")
     # How files were read, so that a wrong guess can be seen.
@@ -85,20 +91,37 @@ def show_prepared(prepared: Prepared, console: Console, list_dropped: Path | Non
     for split, count in report.kept.items():
         tokens, unknown = report.targets[split], report.unknown_share[split]
         console.print(f"  {split:<11}{count:>8,} poems {tokens:>10,} tokens  {unknown:.2%} unknown")
-    if report.dropped:
-        console.print(f"Dropped {len(prepared.dropped):,}:")
-        for reason, count in sorted(report.dropped.items(), key=lambda item: -item[1]):
-            example = " ".join(report.examples[reason][0].split())
-            console.print(f"  {reason:<16}{count:>7,}  {example[:_EXAMPLE_WIDTH]}")
+    texts = [poem for poems in prepared.kept.values() for poem in poems.texts]
+    if not corpus.is_prose:
         console.print(
-            f"All of them are in {list_dropped}."
-            if list_dropped
-            else "To see them all: --list-dropped FILE"
+            f"{report.num_titled:,} have a title, {report.num_authored:,} an author, "
+            f"{report.num_dated:,} a dynasty. Forms, with lengths in characters:"
         )
+        show_forms(texts, console)
+    _show_dropped(prepared, console, list_dropped)
     num_tokens = len(corpus.vocabulary.tokens)
     rare = f" of {report.distinct_tokens:,}, each seen at least {corpus.min_count} times"
     console.print(
         f"Vocabulary: {num_tokens:,} tokens{rare * (num_tokens < report.distinct_tokens)}. "
         f"Fingerprint {corpus.fingerprint}."
     )
-    console.print(f"Wrote {prepared.folder}. Next: poetgen train {shlex.quote(corpus.name)}")
+    show_doubts(prepared, texts, console)
+    if prepared.folder is None:
+        console.print("Nothing was written. To write the corpus, leave --dry-run out.")
+    else:
+        console.print(f"Wrote {prepared.folder}. Next: poetgen train {shlex.quote(corpus.name)}")
+
+
+def _show_dropped(prepared: Prepared, console: Console, list_dropped: Path | None) -> None:
+    report = prepared.corpus.report
+    if not report.dropped:
+        return
+    console.print(f"Dropped {len(prepared.dropped):,}:")
+    for reason, count in sorted(report.dropped.items(), key=lambda item: -item[1]):
+        example = " ".join(report.examples[reason][0].split())
+        console.print(f"  {reason:<16}{count:>7,}  {example[:_EXAMPLE_WIDTH]}")
+    console.print(
+        f"All of them are in {list_dropped}."
+        if list_dropped
+        else "To see them all: --list-dropped FILE"
+    )

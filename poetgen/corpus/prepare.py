@@ -21,7 +21,8 @@ from poetgen.corpus.corpus import (
     unknown_share,
 )
 from poetgen.corpus.folder import ensure_free, save_corpus
-from poetgen.corpus.sieve import Dropped, KeptPoem, Sieve, beginning_of
+from poetgen.corpus.overview import Sample, sample_places
+from poetgen.corpus.sieve import Dropped, KeptPoems, Sieve, beginning_of
 from poetgen.corpus.split import SPLITS, Split, identity
 from poetgen.corpus.vocabulary import build_vocabulary, count_tokens
 from poetgen.errors import InputError, SettingError, SourceError
@@ -43,15 +44,16 @@ class Prepared:
     """A corpus, the poems kept and dropped, a sentence about each file skipped, and its folder.
 
     ``kept`` has the poems of each split in the order of the corpus; ``doubts`` are sentences
-    about what was uncertain when the sources were read. ``folder`` is None if the corpus is
-    only in memory.
+    about what was uncertain when the sources were read; ``samples`` has the first and some
+    random poems of each file. ``folder`` is None if the corpus is only in memory.
     """
 
     corpus: Corpus
-    kept: Mapping[Split, Sequence[KeptPoem]]
+    kept: Mapping[Split, KeptPoems]
     dropped: Sequence[Dropped]
     skipped: Sequence[str]
     doubts: Sequence[str] = ()
+    samples: Sequence[Sample] = ()
     folder: Path | None = None
 
 
@@ -65,6 +67,7 @@ def prepare(
     dry_run: bool = False,
     skip_bad: bool = False,
     mirror: str | None = None,
+    num_samples: int = 0,
     dropped: list[Dropped] | None = None,
     on_file: OnFile = lambda done, total: None,
     on_fetch: Callable[[str, int, int], None] = lambda source, done_bytes, total_bytes: None,
@@ -82,6 +85,8 @@ def prepare(
         dry_run: write no corpus; what is fetched is still kept for the next time.
         skip_bad: leave out files that cannot be read, instead of failing.
         mirror: where to look first for the files of a named corpus: URL, folder or .tgz.
+        num_samples: of each file, the first kept poem and random ones, so many in all, are
+            returned as samples.
         dropped: filled with the dropped poems as the work goes on, also if it fails.
         on_file: called after each file with the number of files done and of all.
         on_fetch: called during a fetch with its name, and the bytes done and of all.
@@ -111,7 +116,13 @@ def prepare(
         else:
             paths.append(Path(source))
     prepared = build_corpus(
-        paths, name, settings, skip_bad=skip_bad, dropped=dropped, on_file=on_file
+        paths,
+        name,
+        settings,
+        skip_bad=skip_bad,
+        num_samples=num_samples,
+        dropped=dropped,
+        on_file=on_file,
     )
     if dry_run:
         return prepared
@@ -125,15 +136,22 @@ def build_corpus(
     settings: PrepareConfig = PrepareConfig(),
     *,
     skip_bad: bool = False,
+    num_samples: int = 0,
     dropped: list[Dropped] | None = None,
     on_file: OnFile = lambda done, total: None,
 ) -> Prepared:
     """Build a corpus in memory, from files alone; otherwise like ``prepare``."""
     sieve = Sieve(settings, dropped)
-    sources = _read(paths, sieve, skip_bad, on_file)
+    sources = _read(paths, sieve, skip_bad, num_samples, on_file)
     _ensure_held_out(sieve, sources.skipped)
-    corpus = _encode(name, sieve, sources)
-    return Prepared(corpus, sieve.kept, sieve.dropped, sources.skipped, sources.doubts)
+    return Prepared(
+        corpus=_encode(name, sieve, sources),
+        kept=sieve.kept,
+        dropped=sieve.dropped,
+        skipped=sources.skipped,
+        doubts=sources.doubts,
+        samples=sources.samples,
+    )
 
 
 def is_named(source: str) -> bool:
@@ -178,9 +196,12 @@ class _Sources:
     skipped: list[str] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     doubts: list[str] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
 
 
-def _read(paths: Sequence[Path], sieve: Sieve, skip_bad: bool, on_file: OnFile) -> _Sources:
+def _read(
+    paths: Sequence[Path], sieve: Sieve, skip_bad: bool, num_samples: int, on_file: OnFile
+) -> _Sources:
     """Read and sift all files."""
     inputs = find_inputs(paths)
     sources = _Sources()
@@ -199,7 +220,19 @@ def _read(paths: Sequence[Path], sieve: Sieve, skip_bad: bool, on_file: OnFile) 
             else:
                 num_read += len(document.poems)
                 ensure_few(num_read, "This collection")
-                sieve.add_all(document.poems, prose=document.prose)
+                places = sieve.add_all(document.poems, prose=document.prose)
+                sources.samples.append(
+                    Sample(
+                        document.name,
+                        document.format,
+                        document.encoding,
+                        num_poems=len(places),
+                        poems=[
+                            places[number][0][places[number][1]]
+                            for number in sample_places(len(places), num_samples)
+                        ],
+                    )
+                )
                 sources.left_out.update(document.left_out)
                 sources.doubts.extend(document.doubts)
                 sources.provenance.append(

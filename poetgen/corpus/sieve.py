@@ -70,6 +70,10 @@ class KeptPoems(Sequence[KeptPoem]):
         other.abouts.lines.append(self.abouts.lines.pop(index))
 
 
+# Where a kept poem is: among those of its split, at an index.
+Place = tuple[KeptPoems, int]
+
+
 class Sieve:
     """Cleans and sorts the poems of one file after another.
 
@@ -97,8 +101,12 @@ class Sieve:
         self._forms = None if settings.forms is None else parse_forms(settings.forms)
         self._authors = None if settings.authors is None else _parse_authors(settings.authors)
 
-    def add_all(self, poems: Sequence[RawPoem], *, prose: bool) -> None:
-        """Sift the poems of one file, which are converted together."""
+    def add_all(self, poems: Sequence[RawPoem], *, prose: bool) -> list[Place]:
+        """Sift the poems of one file, which are converted together.
+
+        Return the places of those that are kept, in the order of the file.
+        """
+        places: list[Place] = []
         self.is_prose = self.is_prose or prose
         wanted, texts = self._clean(poems)
         written = convert_all(texts, self.settings.script)
@@ -106,9 +114,12 @@ class Sieve:
         for poem, text, key in zip(wanted, written, keys, strict=True):
             reason = self._refusal(text, key, prose=prose)
             if reason is None:
-                self.kept[split_of(key)].add(text, _about(poem))
+                kept = self.kept[split_of(key)]
+                places.append((kept, len(kept)))
+                kept.add(text, _about(poem))
             else:
                 self.dropped.append(Dropped(reason, poem))
+        return places
 
     def _clean(self, poems: Sequence[RawPoem]) -> tuple[list[RawPoem], list[str]]:
         """Return the poems that can be used, and their clean texts."""
