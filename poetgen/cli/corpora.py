@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from poetgen.cli.overview import show_doubts, show_forms, show_samples
 from poetgen.errors import CorpusError
 
 if TYPE_CHECKING:
@@ -76,6 +75,8 @@ def show_prepared(
     """Print what became of the poems, and where those that were dropped are listed."""
     if console.quiet:
         return
+    from poetgen.cli.overview import show_doubts, show_forms, show_samples
+
     corpus, report = prepared.corpus, prepared.corpus.report
     show_samples(prepared, console, num_samples)
     for problem in prepared.skipped:

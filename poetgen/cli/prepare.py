@@ -21,24 +21,16 @@ if TYPE_CHECKING:
     from poetgen.corpus.split import Split
 
 
-def _list_named(context: typer.Context, wanted: bool) -> None:
-    if wanted and not context.resilient_parsing:  # as while a shell completes the line
-        from poetgen.cli.catalogue import print_corpora_by_name
-
-        print_corpora_by_name()
-        raise typer.Exit
-
-
 def prepare(
     sources: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
-            metavar="SOURCE...",
+            metavar="SOURCE",
             help="tang, song, ci, time-machine or shakespeare, which are fetched; or files, "
             "archives and folders; or - for standard input.",
             autocompletion=complete_source,
         ),
-    ],
+    ] = None,
     name: Annotated[
         str | None,
         typer.Option("--name", show_default="the source's", help="Name of the corpus."),
@@ -75,8 +67,6 @@ def prepare(
         bool,
         typer.Option(
             "--list",
-            callback=_list_named,
-            is_eager=True,
             help="List the corpora that have a name, and those that are prepared here.",
         ),
     ] = False,
@@ -101,9 +91,15 @@ def prepare(
 
     [bold]poetgen prepare poems.txt --name mine[/bold]
     """
+    if list_named:
+        from poetgen.cli.catalogue import print_corpora_by_name
+
+        print_corpora_by_name()
+        return
     from poetgen.cli.display import make_console
     from poetgen.corpus.prepare import corpus_name
 
+    sources = sources or []
     name = corpus_name(sources, name)
     folder = Path("corpora") / name
     if list_dropped is not None:
