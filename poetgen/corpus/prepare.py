@@ -165,7 +165,7 @@ def _ensure_spelled(source: str) -> None:
     Raises:
         SourceError: it nearly is one, and there is no such file or folder.
     """
-    hint = "" if source in NAMED_CORPORA else did_you_mean(source, NAMED_CORPORA)
+    hint = did_you_mean(source, NAMED_CORPORA)
     if hint and not Path(source).exists():
         raise SourceError(
             f"There is no file or folder {source}.",
