@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from poetgen.corpus.folder import load_corpus, save_corpus
+from poetgen.corpus.folder import load_corpus, load_corpus_header, save_corpus
 from poetgen.errors import CorpusError, ExistsError
 from poetgen.places import find_corpus
 
@@ -187,3 +187,19 @@ def test_of_two_that_prepare_one_new_name_at_once_one_is_told(small_corpus, tmp_
         thread.join()
     assert sorted(outcomes, key=str) == ["Give --force to replace it, or another --name.", None]
     assert [path.name for path in (tmp_path / "corpora").iterdir()] == ["x"]
+
+
+def test_a_header_is_the_corpus_without_its_poems(small_corpus, tmp_path):
+    folder = tmp_path / "x"
+    save_corpus(small_corpus, folder)
+    whole = load_corpus(folder)
+    for path in folder.glob("*.npy"):
+        path.unlink()
+    header = load_corpus_header(folder)
+    for field in ("name", "fingerprint", "settings", "min_count", "provenance", "report"):
+        assert getattr(header, field) == getattr(whole, field)
+    assert header.vocabulary.tokens == whole.vocabulary.tokens
+    assert not header.splits
+    (folder / "corpus.json").write_text("{}")
+    with pytest.raises(CorpusError, match="format version"):
+        load_corpus_header(folder)

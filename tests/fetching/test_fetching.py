@@ -409,6 +409,21 @@ def test_the_shipped_manifest_has_all_the_facts():
     assert json.loads(MANIFEST.read_text("utf-8")) == json.loads(FACTS.read_text("utf-8"))
 
 
+def test_named_corpora_are_listed_with_what_the_cache_has(tmp_path):
+    facts = json.loads(MANIFEST.read_text(encoding="utf-8"))["corpora"]
+    for listed in named.list_named(cache=tmp_path):
+        assert listed.num_poems == facts[listed.name].get("poems")
+        assert listed.num_bytes == sum(file["bytes"] for file in facts[listed.name]["files"])
+        assert listed.num_cached_bytes == 0
+    (first, second, *_) = load_pinned("song").files
+    (tmp_path / "song").mkdir()
+    (tmp_path / "song" / first.name).write_bytes(bytes(first.num_bytes))
+    # One that is cut will be fetched again.
+    (tmp_path / "song" / second.name).write_bytes(bytes(second.num_bytes - 1))
+    (song,) = [one for one in named.list_named(cache=tmp_path) if one.name == "song"]
+    assert song.num_cached_bytes == first.num_bytes
+
+
 def test_an_unknown_name_lists_the_known_ones(tmp_path):
     with pytest.raises(SourceError) as caught:
         named.fetch_corpus("yuan", cache=tmp_path)
