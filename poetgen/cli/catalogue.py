@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.filesize import decimal
 
 from poetgen.cli.display import Columns, make_answer_console, print_table
@@ -30,7 +28,7 @@ _MODEL_COLUMNS: Columns = {
     "per token": "right",
     "per hanzi": "right",
     "corpus": "left",
-    "file": "left",
+    "folder": "left",
 }
 _CORPUS_COLUMNS: Columns = {
     "corpus": "left",
@@ -104,12 +102,8 @@ def _model_row(found: Found[Model]) -> list[str]:
         _UNKNOWN if validation is None else f"{validation.perplexity_per_token:.2f}",
         _UNKNOWN if per_hanzi is None else f"{per_hanzi:.1f}",
         _UNKNOWN if model.corpus is None else model.corpus.name,
-        _place_of(found.path),
+        "shipped" if found.path.parent == shipped_models() else str(found.path.parent),
     ]
-
-
-def _place_of(model: Path) -> str:
-    return "ships with poetgen" if model.parent == shipped_models() else str(model)
 
 
 def _corpus_row(found: Found[Corpus]) -> list[str]:
