@@ -26,7 +26,6 @@ from poetgen.corpus.sieve import Dropped, KeptPoems, Sieve, beginning_of
 from poetgen.corpus.split import SPLITS, Split, identity
 from poetgen.corpus.vocabulary import build_vocabulary, count_tokens
 from poetgen.errors import InputError, SettingError, SourceError
-from poetgen.fetching.named import fetch_corpus
 from poetgen.limits import ensure_few
 from poetgen.places import NAMED_CORPORA, check_name, did_you_mean, plain_name
 from poetgen.reading import describe_ignored, find_inputs, read_document
@@ -111,6 +110,9 @@ def prepare(
     paths: list[Path] = []
     for source in map(str, sources):
         if is_named(source):
+            # Imported late: http and pools of threads take longer than to prepare a small file.
+            from poetgen.fetching.named import fetch_corpus
+
             on_progress = partial(on_fetch, source)
             paths += fetch_corpus(source, mirror=mirror, on_progress=on_progress, on_note=on_note)
         else:
@@ -165,8 +167,7 @@ def _ensure_spelled(source: str) -> None:
     Raises:
         SourceError: it nearly is one, and there is no such file or folder.
     """
-    hint = did_you_mean(source, NAMED_CORPORA)
-    if hint and not Path(source).exists():
+    if not Path(source).exists() and (hint := did_you_mean(source, NAMED_CORPORA)):
         raise SourceError(
             f"There is no file or folder {source}.",
             f"{hint}To see all corpora that have a name: poetgen prepare --list",
