@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from poetgen.arrays import IntArray
 from poetgen.config import PrepareConfig, Script
+from poetgen.corpus.about import About
 from poetgen.corpus.split import SPLITS, Split
 from poetgen.corpus.vocabulary import END, START, UNK, Vocabulary
 
@@ -92,6 +93,7 @@ class Corpus:
 
     ``settings`` are those given to ``prepare``, ``min_count`` the one that was applied.
     ``is_prose`` says that this is running prose, whose parts follow one another.
+    ``read_about`` returns what ``about`` does; of a corpus folder it reads a file.
     """
 
     name: str
@@ -103,6 +105,15 @@ class Corpus:
     is_prose: bool
     provenance: Sequence[Provenance]
     report: Report
+    read_about: Callable[[Split], Sequence[About]]
+
+    def about(self, split: Split) -> Sequence[About]:
+        """Return title, author and dynasty of each poem of a split, in the order of the poems.
+
+        Raises:
+            CorpusError: the file of the corpus folder is damaged or missing.
+        """
+        return self.read_about(split)
 
     @property
     def script(self) -> Script:

@@ -26,6 +26,7 @@ from poetgen.corpus.split import SPLITS, Split, identity
 from poetgen.corpus.vocabulary import build_vocabulary, count_tokens
 from poetgen.errors import InputError, SettingError, SourceError
 from poetgen.fetching.named import NAMES, fetch_corpus
+from poetgen.fetching.pinned import dynasty_of
 from poetgen.limits import ensure_few
 from poetgen.places import check_name, plain_name
 from poetgen.reading import describe_ignored, find_inputs, read_document
@@ -178,7 +179,8 @@ def _read(paths: Sequence[Path], sieve: Sieve, skip_bad: bool, on_file: OnFile) 
             else:
                 num_read += len(document.poems)
                 ensure_few(num_read, "This collection")
-                sieve.add_all(document.poems, prose=document.prose)
+                dynasty = dynasty_of(document.sha256)
+                sieve.add_all(document.poems, prose=document.prose, dynasty=dynasty)
                 sources.left_out.update(document.left_out)
                 sources.doubts.extend(document.doubts)
                 sources.provenance.append(
@@ -244,7 +246,7 @@ def _ensure_words(texts: Sequence[str]) -> None:
 def _encode(name: str, sieve: Sieve, sources: _Sources) -> Corpus:
     settings, provenance = sieve.settings, sources.provenance
     kept = {split: poems.texts for split, poems in sieve.kept.items()}
-    abouts = [poems.abouts for poems in sieve.kept.values()]
+    abouts = {split: poems.abouts for split, poems in sieve.kept.items()}
     # Textbooks count the characters of the lines, without what stands between them.
     num_chars = sum(len(text) - text.count("\n") for texts in kept.values() for text in texts)
     if settings.letters_only:
@@ -278,9 +280,9 @@ def _encode(name: str, sieve: Sieve, sources: _Sources) -> Corpus:
             for reason, poems in dropped.items()
         },
         left_out=dict(sources.left_out),
-        num_titled=sum(about.num_titled for about in abouts),
-        num_authored=sum(about.num_authored for about in abouts),
-        num_dated=sum(about.num_dated for about in abouts),
+        num_titled=sum(about.num_titled for about in abouts.values()),
+        num_authored=sum(about.num_authored for about in abouts.values()),
+        num_dated=sum(about.num_dated for about in abouts.values()),
     )
     return Corpus(
         name=name,
@@ -292,4 +294,5 @@ def _encode(name: str, sieve: Sieve, sources: _Sources) -> Corpus:
         is_prose=sieve.is_prose,
         provenance=provenance,
         report=report,
+        read_about=abouts.__getitem__,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from poetgen.corpus.cleaning import Reason, clean, letters_only
 from poetgen.corpus.duplicates import SeenPoems
 from poetgen.corpus.script import convert_all, to_simplified
 from poetgen.corpus.split import SPLITS, identities, split_of
+from poetgen.corpus.titles import clean_about, clean_author
 from poetgen.errors import SettingError
 from poetgen.reading import RawPoem
 from poetgen.verse.forms import form_of, parse_forms
@@ -93,22 +95,43 @@ class Sieve:
         self.kept = {split: KeptPoems() for split in SPLITS}
         self.dropped: list[Dropped] = [] if dropped is None else dropped
         self.is_prose = False
+        # The kept poems without a title or an author, which a duplicate of theirs may have.
+        self._unnamed: dict[str, tuple[KeptPoems, int]] = {}
         self._seen = SeenPoems(near=settings.near_duplicates == "drop")
         self._forms = None if settings.forms is None else parse_forms(settings.forms)
         self._authors = None if settings.authors is None else _parse_authors(settings.authors)
 
-    def add_all(self, poems: Sequence[RawPoem], *, prose: bool) -> None:
-        """Sift the poems of one file, which are converted together."""
+    def add_all(self, poems: Sequence[RawPoem], *, prose: bool, dynasty: str = "") -> None:
+        """Sift the poems of one file, which are converted together; ``dynasty`` is theirs."""
         self.is_prose = self.is_prose or prose
         wanted, texts = self._clean(poems)
-        written = convert_all(texts, self.settings.script)
+        abouts = [clean_about(*poem[1:], of_source=dynasty) for poem in wanted]
+        names = list(dict.fromkeys(itertools.chain.from_iterable(abouts)))
+        converted = convert_all([*texts, *names], self.settings.script)
+        written = dict(zip(names, converted[len(texts) :], strict=True))
         keys = identities(texts)
-        for poem, text, key in zip(wanted, written, keys, strict=True):
+        for poem, text, about, key in zip(wanted, converted, abouts, keys, strict=False):
+            about = About(*(written[name] for name in about))
             reason = self._refusal(text, key, prose=prose)
             if reason is None:
-                self.kept[split_of(key)].add(text, _about(poem))
+                kept = self.kept[split_of(key)]
+                if not (prose or (about.title and about.author)):
+                    self._unnamed[key] = kept, len(kept)
+                kept.add(text, about)
             else:
                 self.dropped.append(Dropped(reason, poem))
+                if reason == "duplicate" and key in self._unnamed:
+                    self._name(key, about)
+
+    def _name(self, key: str, about: About) -> None:
+        """Give a kept poem the title and the author of its duplicate, if it has none."""
+        kept, index = self._unnamed[key]
+        own = kept.abouts[index]
+        title = own.title or about.title
+        source = own if own.author or not about.author else about
+        kept.abouts.lines[index] = source._replace(title=title).as_line()
+        if title and source.author:
+            del self._unnamed[key]
 
     def _clean(self, poems: Sequence[RawPoem]) -> tuple[list[RawPoem], list[str]]:
         """Return the poems that can be used, and their clean texts."""
@@ -138,7 +161,10 @@ class Sieve:
         return None if prose else self._seen.add(key)
 
     def _has_author(self, poem: RawPoem) -> bool:
-        return self._authors is None or to_simplified(poem.author.strip()) in self._authors
+        if self._authors is None:
+            return True
+        names = (poem.author.strip(), clean_author(poem.author)[0])
+        return any(to_simplified(name) in self._authors for name in names)
 
     def dropped_by_reason(self) -> dict[Reason, list[RawPoem]]:
         """Return the poems that were dropped, in their order, for each reason."""
@@ -146,10 +172,6 @@ class Sieve:
         for dropped in self.dropped:
             by_reason.setdefault(dropped.reason, []).append(dropped.poem)
         return by_reason
-
-
-def _about(poem: RawPoem) -> About:
-    return About(*(" ".join(name.split()) for name in poem[1:]))
 
 
 def beginning_of(poem: RawPoem) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from dataclasses import dataclass
@@ -61,3 +62,19 @@ def load_pinned(name: str, manifest: Path = MANIFEST) -> PinnedCorpus:
             paths += [f"{root}{corpus['npm_folder']}/{file}" for root in ("", "package/")]
         files.append(PinnedFile(file, entry["bytes"], entry["sha256"], (*paths, file)))
     return PinnedCorpus(tuple(files), repository, source["commit"], source.get("npm"))
+
+
+def dynasty_of(sha256: str) -> str:
+    """Return the dynasty of the poems in a file of a named corpus; empty for any other file."""
+    return _dynasties().get(sha256, "")
+
+
+@functools.cache
+def _dynasties() -> dict[str, str]:
+    corpora = json.loads(MANIFEST.read_text(encoding="utf-8"))["corpora"].values()
+    return {
+        file["sha256"]: corpus["dynasty"]
+        for corpus in corpora
+        if "dynasty" in corpus
+        for file in corpus["files"]
+    }
