@@ -17,6 +17,16 @@ class About(NamedTuple):
         """Return the three with tabs between them, which no clean one contains."""
         return "\t".join(self)
 
+    @classmethod
+    def from_line(cls, line: str) -> About:
+        """Return what ``as_line`` wrote."""
+        return cls(*line.split("\t"))
+
+
+def is_named(line: str) -> bool:
+    """Return whether a line of ``Abouts`` has a title and an author."""
+    return line[0] != "\t" and "\t\t" not in line
+
 
 class Abouts(Sequence[About]):
     """What is known about the poems of one split, in their order.
@@ -41,19 +51,10 @@ class Abouts(Sequence[About]):
         """Return what is known about one poem, or about several."""
         if isinstance(index, slice):
             return Abouts(self.lines[index])
-        return About(*self.lines[index].split("\t"))
+        return About.from_line(self.lines[index])
 
-    @property
-    def num_titled(self) -> int:
-        """Poems that have a title."""
-        return sum(not line.startswith("\t") for line in self.lines)
-
-    @property
-    def num_authored(self) -> int:
-        """Poems whose author is known."""
-        return sum("\t\t" not in line for line in self.lines)
-
-    @property
-    def num_dated(self) -> int:
-        """Poems whose dynasty is known."""
-        return sum(not line.endswith("\t") for line in self.lines)
+    def num_known(self) -> tuple[int, int, int]:
+        """Return how many poems have a title, how many an author, how many a dynasty."""
+        text = "\n".join(["", *self.lines, ""])  # each line has two tabs
+        untitled, unauthored, undated = map(text.count, ("\n\t", "\t\t", "\t\n"))
+        return len(self) - untitled, len(self) - unauthored, len(self) - undated

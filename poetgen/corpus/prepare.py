@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from poetgen.characters import mostly_han
 from poetgen.config import PrepareConfig
 from poetgen.corpus.corpus import (
@@ -266,6 +268,9 @@ def _encode(name: str, sieve: Sieve, sources: _Sources) -> Corpus:
         )
     splits = {split: encode_poems(kept[split], vocabulary) for split in SPLITS}
     dropped = dict(sorted(sieve.dropped_by_reason().items()))
+    num_titled, num_authored, num_dated = np.sum(
+        [about.num_known() for about in abouts.values()], axis=0
+    ).tolist()
     report = Report(
         read=sum(source.poems for source in provenance),
         kept={split: len(splits[split]) for split in SPLITS},
@@ -280,9 +285,9 @@ def _encode(name: str, sieve: Sieve, sources: _Sources) -> Corpus:
             for reason, poems in dropped.items()
         },
         left_out=dict(sources.left_out),
-        num_titled=sum(about.num_titled for about in abouts.values()),
-        num_authored=sum(about.num_authored for about in abouts.values()),
-        num_dated=sum(about.num_dated for about in abouts.values()),
+        num_titled=num_titled,
+        num_authored=num_authored,
+        num_dated=num_dated,
     )
     return Corpus(
         name=name,

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import NamedTuple, overload
 
 from poetgen.config import PrepareConfig
-from poetgen.corpus.about import About, Abouts
+from poetgen.corpus.about import About, Abouts, is_named
 from poetgen.corpus.cleaning import Reason, clean, letters_only
 from poetgen.corpus.duplicates import SeenPoems
 from poetgen.corpus.script import convert_all, to_simplified
 from poetgen.corpus.split import SPLITS, identities, split_of
-from poetgen.corpus.titles import clean_about, clean_author
+from poetgen.corpus.titles import clean_origin, clean_title
 from poetgen.errors import SettingError
 from poetgen.reading import RawPoem
 from poetgen.verse.forms import form_of, parse_forms
@@ -61,10 +61,10 @@ class KeptPoems(Sequence[KeptPoem]):
             return KeptPoems(self.texts[index], self.abouts.lines[index])
         return KeptPoem(self.texts[index], *self.abouts[index])
 
-    def add(self, text: str, about: About) -> None:
-        """Add a poem at the end."""
+    def add(self, text: str, about: str) -> None:
+        """Add a poem at the end; ``about`` is a line of ``Abouts``."""
         self.texts.append(text)
-        self.abouts.lines.append(about.as_line())
+        self.abouts.lines.append(about)
 
     def move(self, index: int, other: KeptPoems) -> None:
         """Move one poem to the end of ``other``."""
@@ -105,17 +105,13 @@ class Sieve:
         """Sift the poems of one file, which are converted together; ``dynasty`` is theirs."""
         self.is_prose = self.is_prose or prose
         wanted, texts = self._clean(poems)
-        abouts = [clean_about(*poem[1:], of_source=dynasty) for poem in wanted]
-        names = list(dict.fromkeys(itertools.chain.from_iterable(abouts)))
-        converted = convert_all([*texts, *names], self.settings.script)
-        written = dict(zip(names, converted[len(texts) :], strict=True))
+        written, abouts = self._convert(wanted, texts, dynasty)
         keys = identities(texts)
-        for poem, text, about, key in zip(wanted, converted, abouts, keys, strict=False):
-            about = About(*(written[name] for name in about))
+        for poem, text, about, key in zip(wanted, written, abouts, keys, strict=True):
             reason = self._refusal(text, key, prose=prose)
             if reason is None:
                 kept = self.kept[split_of(key)]
-                if not (prose or (about.title and about.author)):
+                if not (prose or is_named(about)):
                     self._unnamed[key] = kept, len(kept)
                 kept.add(text, about)
             else:
@@ -123,14 +119,38 @@ class Sieve:
                 if reason == "duplicate" and key in self._unnamed:
                     self._name(key, about)
 
-    def _name(self, key: str, about: About) -> None:
+    def _convert(
+        self, poems: Sequence[RawPoem], texts: Sequence[str], dynasty: str
+    ) -> tuple[list[str], list[str]]:
+        """Return the texts in the script of the corpus, and the lines about the poems.
+
+        A name that several poems have is cleaned and converted once.
+        """
+        # Of the parts of a series, only what follows the last blank differs: 秋兴八首 其一.
+        titles = [clean_title(poem.title).rpartition(" ") for poem in poems]
+        raw = [(poem.author, poem.dynasty) for poem in poems]
+        origins = {origin: clean_origin(*origin) for origin in set(raw)}
+        names = dict.fromkeys(itertools.chain.from_iterable([*titles, *origins.values()]))
+        converted = convert_all([*texts, *names], self.settings.script)
+        written = dict(zip(names, converted[len(texts) :], strict=True))
+        ends = {
+            origin: f"\t{written[author]}\t{written[own_dynasty] or dynasty}"
+            for origin, (author, own_dynasty) in origins.items()
+        }
+        lines = [
+            written[start] + blank + written[last] + ends[origin]
+            for (start, blank, last), origin in zip(titles, raw, strict=True)
+        ]
+        return converted[: len(texts)], lines
+
+    def _name(self, key: str, line: str) -> None:
         """Give a kept poem the title and the author of its duplicate, if it has none."""
         kept, index = self._unnamed[key]
-        own = kept.abouts[index]
-        title = own.title or about.title
+        own, about = kept.abouts[index], About.from_line(line)
         source = own if own.author or not about.author else about
-        kept.abouts.lines[index] = source._replace(title=title).as_line()
-        if title and source.author:
+        named = source._replace(title=own.title or about.title).as_line()
+        kept.abouts.lines[index] = named
+        if is_named(named):
             del self._unnamed[key]
 
     def _clean(self, poems: Sequence[RawPoem]) -> tuple[list[RawPoem], list[str]]:
@@ -163,7 +183,7 @@ class Sieve:
     def _has_author(self, poem: RawPoem) -> bool:
         if self._authors is None:
             return True
-        names = (poem.author.strip(), clean_author(poem.author)[0])
+        names = (poem.author.strip(), clean_origin(poem.author)[0])
         return any(to_simplified(name) in self._authors for name in names)
 
     def dropped_by_reason(self) -> dict[Reason, list[RawPoem]]:

@@ -12,7 +12,6 @@ import re
 import unicodedata
 
 from poetgen.characters import full_width, hanzi_only, without_surrogates
-from poetgen.corpus.about import About
 from poetgen.corpus.cleaning import without_invisible, without_notes
 
 _BASIC_HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff"
@@ -95,15 +94,6 @@ _NO_AUTHOR = _NOTHING | {
 }
 
 
-def clean_about(title: str, author: str, dynasty: str = "", *, of_source: str = "") -> About:
-    """Return what is known about a poem, from what its source says.
-
-    ``of_source`` is the dynasty of the whole source, if it has one.
-    """
-    author, beside_author = clean_author(author)
-    return About(clean_title(title), author, clean_dynasty(dynasty) or beside_author or of_source)
-
-
 def clean_title(title: str) -> str:
     """Return a title without notes, numbers of a list and marks around it.
 
@@ -125,17 +115,18 @@ def clean_title(title: str) -> str:
     return "" if title in _NO_TITLE or not title.strip("□ ") else title
 
 
+# Of whole collections, so many; each file of one has the same poets again.
 @functools.lru_cache(maxsize=1 << 14)
-def clean_author(author: str) -> tuple[str, str]:
-    """Return an author, and the dynasty that is written beside the name: [唐] 李白."""
+def clean_origin(author: str, dynasty: str = "") -> tuple[str, str]:
+    """Return an author and a dynasty, which may be written beside the name: [唐] 李白."""
     author = _AUTHOR_LABEL.sub("", _tidy(author), count=1)
-    dynasty = ""
+    beside = ""
     if match := _DYNASTY_FIRST.fullmatch(author):
         *dynasties, author = match.groups()
-        dynasty = next(filter(None, dynasties))
+        beside = next(filter(None, dynasties))
     elif match := _DYNASTY_LAST.fullmatch(author):
         author, *dynasties = match.groups()
-        dynasty = next(filter(None, dynasties))
+        beside = next(filter(None, dynasties))
     if hanzi_only(author):
         author = _without_brackets(author)
         # 王炎2: the second of two poets of one name.
@@ -145,10 +136,9 @@ def clean_author(author: str) -> tuple[str, str]:
         # 李 白 is one name, 道镜 善导 are two.
         author = ("" if all(len(part) == 1 for part in parts) else "、").join(parts)
     is_known = author.casefold() not in _NO_AUTHOR and author.strip("□、…")
-    return (author if is_known else ""), clean_dynasty(dynasty)
+    return (author if is_known else ""), clean_dynasty(dynasty) or clean_dynasty(beside)
 
 
-@functools.lru_cache(maxsize=1 << 10)
 def clean_dynasty(dynasty: str) -> str:
     """Return the short name of a dynasty: 唐 for 唐代, 唐朝, [唐] and Tang dynasty."""
     dynasty = _DYNASTY_LABEL.sub("", _tidy(dynasty), count=1).strip("（）()[]［］【】〖〗〈〉《》 ")
