@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from poetgen.arrays import IntArray
 from poetgen.config import PrepareConfig, Script
-from poetgen.corpus.about import About
+from poetgen.corpus.about import Abouts
 from poetgen.corpus.split import SPLITS, Split
 from poetgen.corpus.vocabulary import END, START, UNK, Vocabulary
 
@@ -110,9 +110,9 @@ class Corpus:
     is_prose: bool
     provenance: Sequence[Provenance]
     report: Report
-    read_about: Callable[[Split], Sequence[About]]
+    read_about: Callable[[Split], Abouts]
 
-    def about(self, split: Split) -> Sequence[About]:
+    def about(self, split: Split) -> Abouts:
         """Return title, author and dynasty of each poem of a split, in the order of the poems.
 
         Raises:

@@ -156,7 +156,7 @@ def _write(corpus: Corpus, folder: Path) -> None:
 
 
 def _as_lines(corpus: Corpus, split: Split) -> bytes:
-    return "".join(f"{about.as_line()}\n" for about in corpus.about(split)).encode()
+    return "\n".join([*corpus.about(split).lines, ""]).encode()
 
 
 def _move_into_place(folder: Path) -> None:
