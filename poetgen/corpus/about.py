@@ -23,7 +23,7 @@ class About(NamedTuple):
         return cls(*line.split("\t"))
 
 
-def is_named(line: str) -> bool:
+def has_title_and_author(line: str) -> bool:
     """Return whether a line of ``Abouts`` has a title and an author."""
     return line[0] != "\t" and "\t\t" not in line
 

@@ -28,7 +28,7 @@ from poetgen.corpus.split import SPLITS, Split, identity
 from poetgen.corpus.vocabulary import build_vocabulary, count_tokens
 from poetgen.errors import InputError, SettingError, SourceError
 from poetgen.fetching.named import NAMES, fetch_corpus
-from poetgen.fetching.pinned import dynasty_of
+from poetgen.fetching.pinned import dynasties
 from poetgen.limits import ensure_few
 from poetgen.places import check_name, plain_name
 from poetgen.reading import describe_ignored, find_inputs, read_document
@@ -181,7 +181,7 @@ def _read(paths: Sequence[Path], sieve: Sieve, skip_bad: bool, on_file: OnFile) 
             else:
                 num_read += len(document.poems)
                 ensure_few(num_read, "This collection")
-                dynasty = dynasty_of(document.sha256)
+                dynasty = dynasties().get(document.sha256, "")
                 sieve.add_all(document.poems, prose=document.prose, dynasty=dynasty)
                 sources.left_out.update(document.left_out)
                 sources.doubts.extend(document.doubts)

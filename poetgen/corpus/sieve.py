@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, overload
 
 from poetgen.config import PrepareConfig
-from poetgen.corpus.about import About, Abouts, is_named
+from poetgen.corpus.about import About, Abouts, has_title_and_author
 from poetgen.corpus.cleaning import Reason, clean, letters_only
 from poetgen.corpus.duplicates import SeenPoems
 from poetgen.corpus.script import convert_all, to_simplified
@@ -111,7 +111,7 @@ class Sieve:
             reason = self._refusal(text, key, prose=prose)
             if reason is None:
                 kept = self.kept[split_of(key)]
-                if not (prose or is_named(about)):
+                if not (prose or has_title_and_author(about)):
                     self._unnamed[key] = kept, len(kept)
                 kept.add(text, about)
             else:
@@ -150,7 +150,7 @@ class Sieve:
         source = own if own.author or not about.author else about
         named = source._replace(title=own.title or about.title).as_line()
         kept.abouts.lines[index] = named
-        if is_named(named):
+        if has_title_and_author(named):
             del self._unnamed[key]
 
     def _clean(self, poems: Sequence[RawPoem]) -> tuple[list[RawPoem], list[str]]:

@@ -19,7 +19,7 @@ _BASIC_HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff"
 _NUMERALS = "一二三四五六七八九十百千廿卅零〇○"
 
 # Most titles, which the rules below would leave as they are; and most of the others.
-_PLAIN = re.compile(f"[{_BASIC_HAN}]++(?<![{_NUMERALS}序引叙敘无無题題知])")
+_PLAIN = re.compile(f"[{_BASIC_HAN}]++(?<![{_NUMERALS}序引叙敘无無题題知详詳考])")
 _PLAIN_PART = re.compile(
     f"([{_BASIC_HAN}]+(?: [{_BASIC_HAN}]+)*)(?<![序引叙敘]) +其?([{_NUMERALS}]+)"
 )
@@ -105,7 +105,7 @@ def clean_title(title: str) -> str:
         return _part_of(part)
     title = _tidy(title)
     if not hanzi_only(title):
-        return "" if title.casefold() in _NO_TITLE else title
+        return "" if title.casefold() in _NO_TITLE or not title.strip("□ ") else title
     title = _LIST_NUMBER.sub("", _LABEL.sub("", title, count=1), count=1)
     title = _without_brackets(_unmarked(title))
     title = _WITH_PREFACE.sub("", full_width(_FOOTNOTE.sub("", title)))

@@ -10,6 +10,9 @@ from pathlib import Path
 
 MANIFEST = Path(__file__).parent / "manifest.json"
 
+# Of the named corpora that have poems of one dynasty, whose files do not say so.
+DYNASTIES = {"tang": "唐", "song": "宋", "ci": "宋"}
+
 
 @dataclass(frozen=True, slots=True)
 class PinnedFile:
@@ -64,17 +67,12 @@ def load_pinned(name: str, manifest: Path = MANIFEST) -> PinnedCorpus:
     return PinnedCorpus(tuple(files), repository, source["commit"], source.get("npm"))
 
 
-def dynasty_of(sha256: str) -> str:
-    """Return the dynasty of the poems in a file of a named corpus; empty for any other file."""
-    return _dynasties().get(sha256, "")
-
-
 @functools.cache
-def _dynasties() -> dict[str, str]:
-    corpora = json.loads(MANIFEST.read_text(encoding="utf-8"))["corpora"].values()
+def dynasties() -> dict[str, str]:
+    """Return the dynasty of each file of the named corpora that have one, by its SHA-256."""
+    corpora = json.loads(MANIFEST.read_text(encoding="utf-8"))["corpora"]
     return {
-        file["sha256"]: corpus["dynasty"]
-        for corpus in corpora
-        if "dynasty" in corpus
-        for file in corpus["files"]
+        file["sha256"]: dynasty
+        for name, dynasty in DYNASTIES.items()
+        for file in corpora[name]["files"]
     }
