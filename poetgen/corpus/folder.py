@@ -133,9 +133,9 @@ def _write(corpus: Corpus, folder: Path) -> None:
     for split, poems in corpus.splits.items():
         np.save(folder / f"{split}.tokens.npy", poems.tokens)
         np.save(folder / f"{split}.offsets.npy", poems.offsets)
-    abouts = {split: _as_lines(corpus, split) for split in corpus.splits}
-    for split, lines in abouts.items():
-        (folder / f"{split}.about.tsv").write_bytes(lines)
+    abouts = {split: corpus.about(split).text.encode() for split in corpus.splits}
+    for split, content in abouts.items():
+        (folder / f"{split}.about.tsv").write_bytes(content)
     meta = _Meta(
         format_version=FORMAT_VERSION,
         name=corpus.name,
@@ -146,17 +146,13 @@ def _write(corpus: Corpus, folder: Path) -> None:
         provenance=list(corpus.provenance),
         report=corpus.report,
         vocabulary=list(corpus.vocabulary.tokens),
-        about_checksums={split: _hash(lines) for split, lines in abouts.items()},
+        about_checksums={split: _hash(content) for split, content in abouts.items()},
     )
     values = asdict(meta)
     values["checksum"] = _hash(_as_json(values))
     (folder / "corpus.json").write_bytes(_as_json(values) + b"\n")
     for path in (*folder.iterdir(), folder):
         sync(path)
-
-
-def _as_lines(corpus: Corpus, split: Split) -> bytes:
-    return "\n".join([*corpus.about(split).lines, ""]).encode()
 
 
 def _move_into_place(folder: Path) -> None:
@@ -297,10 +293,11 @@ def _read_about(
         content = _file(folder, name).read_bytes()
         if _hash(content) != checksums[split]:
             raise ValueError(f"{name} does not match its checksum")
-        *lines, _ = content.decode().split("\n")
+        abouts = Abouts(content.decode())
+        lines = abouts.lines
         if len(lines) != num_poems[split] or any(line.count("\t") != 2 for line in lines):
             raise ValueError(f"{name} does not have a line for each poem")
-        return Abouts(lines)
+        return abouts
 
 
 def _load_poems(folder: Path, split: Split, vocabulary: Vocabulary) -> Poems:

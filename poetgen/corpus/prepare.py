@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -23,8 +22,8 @@ from poetgen.corpus.corpus import (
     unknown_share,
 )
 from poetgen.corpus.folder import ensure_free, save_corpus
-from poetgen.corpus.sieve import Dropped, KeptPoem, Sieve, beginning_of
-from poetgen.corpus.split import SPLITS, Split, identity
+from poetgen.corpus.sieve import Dropped, KeptPoem, KeptPoems, Sieve, beginning_of
+from poetgen.corpus.split import SPLITS, Split
 from poetgen.corpus.vocabulary import build_vocabulary, count_tokens
 from poetgen.errors import InputError, SettingError, SourceError
 from poetgen.fetching.named import NAMES, fetch_corpus
@@ -128,8 +127,9 @@ def build_corpus(
     sieve = Sieve(settings, dropped)
     sources = _read(paths, sieve, skip_bad, on_file)
     _ensure_held_out(sieve, sources.skipped)
-    corpus = _encode(name, sieve, sources)
-    return Prepared(corpus, sieve.kept, sieve.dropped, sources.skipped, sources.doubts)
+    kept = sieve.kept()
+    corpus = _encode(name, sieve, kept, sources)
+    return Prepared(corpus, kept, sieve.dropped, sources.skipped, sources.doubts)
 
 
 def is_named(source: str) -> bool:
@@ -206,7 +206,7 @@ def _ensure_held_out(sieve: Sieve, skipped: Sequence[str]) -> None:
     Raises:
         SourceError: there are fewer than two poems.
     """
-    num_kept = sum(map(len, sieve.kept.values()))
+    num_kept = sum(sieve.num_kept.values())
     if num_kept < 2:
         why = "; ".join(
             f"{len(poems)} {reason}, for example {beginning_of(poems[0])!r}"
@@ -220,15 +220,8 @@ def _ensure_held_out(sieve: Sieve, skipped: Sequence[str]) -> None:
         )
     # By chance a small collection may hold out nothing, or everything.
     for needy in ("train", "validation"):
-        if not sieve.kept[needy]:
-            richest = max(SPLITS, key=lambda split: len(sieve.kept[split]))
-            # Chosen by hash, so that the choice does not depend on the order of files.
-            texts = sieve.kept[richest].texts
-            sieve.kept[richest].move(texts.index(max(texts, key=_order_by_hash)), sieve.kept[needy])
-
-
-def _order_by_hash(text: str) -> str:
-    return hashlib.blake2b(identity(text).encode("utf-8")).hexdigest() + text
+        if not sieve.num_kept[needy]:
+            sieve.move_one(max(SPLITS, key=sieve.num_kept.__getitem__), needy)
 
 
 def _ensure_words(texts: Sequence[str]) -> None:
@@ -245,10 +238,10 @@ def _ensure_words(texts: Sequence[str]) -> None:
         )
 
 
-def _encode(name: str, sieve: Sieve, sources: _Sources) -> Corpus:
+def _encode(name: str, sieve: Sieve, poems: Mapping[Split, KeptPoems], sources: _Sources) -> Corpus:
     settings, provenance = sieve.settings, sources.provenance
-    kept = {split: poems.texts for split, poems in sieve.kept.items()}
-    abouts = {split: poems.abouts for split, poems in sieve.kept.items()}
+    kept = {split: poems[split].texts for split in SPLITS}
+    abouts = {split: poems[split].abouts for split in SPLITS}
     # Textbooks count the characters of the lines, without what stands between them.
     num_chars = sum(len(text) - text.count("\n") for texts in kept.values() for text in texts)
     if settings.letters_only:

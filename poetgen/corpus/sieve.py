@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import re
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from poetgen.corpus.about import About, Abouts, has_title_and_author
 from poetgen.corpus.cleaning import Reason, clean, letters_only
 from poetgen.corpus.duplicates import SeenPoems
 from poetgen.corpus.script import convert_all, to_simplified
-from poetgen.corpus.split import SPLITS, identities, split_of
+from poetgen.corpus.split import SPLITS, Split, identities, identity, split_of
 from poetgen.corpus.titles import clean_origin, clean_title
 from poetgen.errors import SettingError
 from poetgen.reading import RawPoem
@@ -42,10 +43,10 @@ class KeptPoem(NamedTuple):
 class KeptPoems(Sequence[KeptPoem]):
     """The kept poems of one split: their ``texts``, and what is known ``abouts`` each."""
 
-    def __init__(self, texts: Sequence[str] = (), abouts: Sequence[str] = ()) -> None:
-        """Hold poems; ``abouts`` are the lines of ``Abouts``."""
-        self.texts = list(texts)
-        self.abouts = Abouts(abouts)
+    def __init__(self, texts: list[str], abouts: Abouts) -> None:
+        """Hold poems."""
+        self.texts = texts
+        self.abouts = abouts
 
     def __len__(self) -> int:
         """Return the number of poems."""
@@ -58,25 +59,57 @@ class KeptPoems(Sequence[KeptPoem]):
     def __getitem__(self, index: int | slice) -> KeptPoem | KeptPoems:
         """Return one poem, or several."""
         if isinstance(index, slice):
-            return KeptPoems(self.texts[index], self.abouts.lines[index])
+            return KeptPoems(self.texts[index], self.abouts[index])
         return KeptPoem(self.texts[index], *self.abouts[index])
 
-    def add(self, text: str, about: str) -> None:
-        """Add a poem at the end; ``about`` is a line of ``Abouts``."""
-        self.texts.append(text)
-        self.abouts.lines.append(about)
 
-    def move(self, index: int, other: KeptPoems) -> None:
+class _Growing:
+    """The kept poems of one split, to which those of one file after another are added.
+
+    The lines about the poems of each file are packed into one string. Small strings that stay,
+    among the many that go with a file, would scatter the memory that the next file is read to.
+    """
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._lines: list[str] = []
+        self._packed: list[str] = []
+        self._renamed: dict[int, str] = {}
+
+    def add(self, text: str, line: str) -> None:
+        self.texts.append(text)
+        self._lines.append(line)
+
+    def pack(self) -> None:
+        self._packed.append(Abouts.of_lines(self._lines).text)
+        self._lines.clear()
+
+    def rename(self, index: int, line: str) -> None:
+        self._renamed[index] = line
+
+    def move(self, index: int, other: _Growing) -> None:
         """Move one poem to the end of ``other``."""
-        other.texts.append(self.texts.pop(index))
-        other.abouts.lines.append(self.abouts.lines.pop(index))
+        lines = self.poems().abouts.lines
+        other.add(self.texts.pop(index), lines.pop(index))
+        other.pack()
+        self._packed = [Abouts.of_lines(lines).text]
+        self._renamed.clear()
+
+    def poems(self) -> KeptPoems:
+        abouts = Abouts("".join(self._packed))
+        if self._renamed:
+            lines = abouts.lines
+            for index, line in self._renamed.items():
+                lines[index] = line
+            abouts = Abouts.of_lines(lines)
+        return KeptPoems(self.texts, abouts)
 
 
 class Sieve:
     """Cleans and sorts the poems of one file after another.
 
-    ``kept`` holds the poems by split, ``dropped`` the others; ``is_prose`` says whether any
-    file was running prose.
+    ``dropped`` holds the poems that are not kept; ``is_prose`` says whether any file was
+    running prose.
     """
 
     def __init__(self, settings: PrepareConfig, dropped: list[Dropped] | None = None) -> None:
@@ -92,11 +125,11 @@ class Sieve:
                 "Leave one of the two out.",
             )
         self.settings = settings
-        self.kept = {split: KeptPoems() for split in SPLITS}
+        self._kept = {split: _Growing() for split in SPLITS}
         self.dropped: list[Dropped] = [] if dropped is None else dropped
         self.is_prose = False
         # The kept poems without a title or an author, which a duplicate of theirs may have.
-        self._unnamed: dict[str, tuple[KeptPoems, int]] = {}
+        self._unnamed: dict[str, tuple[_Growing, int, str]] = {}
         self._seen = SeenPoems(near=settings.near_duplicates == "drop")
         self._forms = None if settings.forms is None else parse_forms(settings.forms)
         self._authors = None if settings.authors is None else _parse_authors(settings.authors)
@@ -110,14 +143,31 @@ class Sieve:
         for poem, text, about, key in zip(wanted, written, abouts, keys, strict=True):
             reason = self._refusal(text, key, prose=prose)
             if reason is None:
-                kept = self.kept[split_of(key)]
+                kept = self._kept[split_of(key)]
                 if not (prose or has_title_and_author(about)):
-                    self._unnamed[key] = kept, len(kept)
+                    self._unnamed[key] = kept, len(kept.texts), about
                 kept.add(text, about)
             else:
                 self.dropped.append(Dropped(reason, poem))
                 if reason == "duplicate" and key in self._unnamed:
                     self._name(key, about)
+        for kept in self._kept.values():
+            kept.pack()
+
+    @property
+    def num_kept(self) -> dict[Split, int]:
+        """How many poems are kept in each split."""
+        return {split: len(kept.texts) for split, kept in self._kept.items()}
+
+    def kept(self) -> dict[Split, KeptPoems]:
+        """Return the poems that are kept, by split."""
+        return {split: kept.poems() for split, kept in self._kept.items()}
+
+    def move_one(self, source: Split, target: Split) -> None:
+        """Move a poem to another split: chosen by its hash, not by the order of the files."""
+        texts = self._kept[source].texts
+        chosen = max(range(len(texts)), key=lambda index: _order_by_hash(texts[index]))
+        self._kept[source].move(chosen, self._kept[target])
 
     def _convert(
         self, poems: Sequence[RawPoem], texts: Sequence[str], dynasty: str
@@ -145,13 +195,13 @@ class Sieve:
 
     def _name(self, key: str, line: str) -> None:
         """Give a kept poem the title and the author of its duplicate, if it has none."""
-        kept, index = self._unnamed[key]
-        own, about = kept.abouts[index], About.from_line(line)
+        kept, index, own_line = self._unnamed.pop(key)
+        own, about = About.from_line(own_line), About.from_line(line)
         source = own if own.author or not about.author else about
         named = source._replace(title=own.title or about.title).as_line()
-        kept.abouts.lines[index] = named
-        if has_title_and_author(named):
-            del self._unnamed[key]
+        kept.rename(index, named)
+        if not has_title_and_author(named):
+            self._unnamed[key] = kept, index, named
 
     def _clean(self, poems: Sequence[RawPoem]) -> tuple[list[RawPoem], list[str]]:
         """Return the poems that can be used, and their clean texts."""
@@ -197,6 +247,10 @@ class Sieve:
 def beginning_of(poem: RawPoem) -> str:
     """Return the title of a poem and its first characters, as an example of it."""
     return f"{poem.title} {poem.text[:_EXAMPLE_CHARS]}".strip()
+
+
+def _order_by_hash(text: str) -> str:
+    return hashlib.blake2b(identity(text).encode("utf-8")).hexdigest() + text
 
 
 def _parse_authors(authors: str) -> frozenset[str]:
