@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from poetgen.characters import mostly_han
 from poetgen.config import PrepareConfig
+from poetgen.corpus.about import About
 from poetgen.corpus.corpus import (
     Corpus,
     Provenance,
@@ -22,10 +24,11 @@ from poetgen.corpus.corpus import (
 )
 from poetgen.corpus.folder import ensure_free, save_corpus
 from poetgen.corpus.overview import Sample, sample_places
-from poetgen.corpus.sieve import Dropped, KeptPoems, Sieve, beginning_of
-from poetgen.corpus.split import SPLITS, Split, identity
+from poetgen.corpus.sieve import Dropped, KeptPoem, KeptPoems, Sieve, beginning_of
+from poetgen.corpus.split import SPLITS, Split
 from poetgen.corpus.vocabulary import build_vocabulary, count_tokens
 from poetgen.errors import InputError, SettingError, SourceError
+from poetgen.fetching.pinned import dynasties
 from poetgen.limits import ensure_few
 from poetgen.places import NAMED_CORPORA, check_name, did_you_mean, plain_name
 from poetgen.reading import describe_ignored, find_inputs, read_document
@@ -146,9 +149,10 @@ def build_corpus(
     sieve = Sieve(settings, dropped)
     sources = _read(paths, sieve, skip_bad, num_samples, on_file)
     _ensure_held_out(sieve, sources.skipped)
+    kept = sieve.kept()
     return Prepared(
-        corpus=_encode(name, sieve, sources),
-        kept=sieve.kept,
+        corpus=_encode(name, sieve, kept, sources),
+        kept=kept,
         dropped=sieve.dropped,
         skipped=sources.skipped,
         doubts=sources.doubts,
@@ -221,16 +225,17 @@ def _read(
             else:
                 num_read += len(document.poems)
                 ensure_few(num_read, "This collection")
-                places = sieve.add_all(document.poems, prose=document.prose)
+                dynasty = dynasties().get(document.sha256, "")
+                kept = sieve.add_all(document.poems, prose=document.prose, dynasty=dynasty)
                 sources.samples.append(
                     Sample(
                         document.name,
                         document.format,
                         document.encoding,
-                        num_poems=len(places),
+                        num_poems=len(kept),
                         poems=[
-                            places[number][0][places[number][1]]
-                            for number in sample_places(len(places), num_samples)
+                            KeptPoem(kept[place][0], *About.from_line(kept[place][1]))
+                            for place in sample_places(len(kept), num_samples)
                         ],
                     )
                 )
@@ -257,7 +262,7 @@ def _ensure_held_out(sieve: Sieve, skipped: Sequence[str]) -> None:
     Raises:
         SourceError: there are fewer than two poems.
     """
-    num_kept = sum(map(len, sieve.kept.values()))
+    num_kept = sum(sieve.num_kept.values())
     if num_kept < 2:
         why = "; ".join(
             f"{len(poems)} {reason}, for example {beginning_of(poems[0])!r}"
@@ -271,15 +276,8 @@ def _ensure_held_out(sieve: Sieve, skipped: Sequence[str]) -> None:
         )
     # By chance a small collection may hold out nothing, or everything.
     for needy in ("train", "validation"):
-        if not sieve.kept[needy]:
-            richest = max(SPLITS, key=lambda split: len(sieve.kept[split]))
-            # Chosen by hash, so that the choice does not depend on the order of files.
-            texts = sieve.kept[richest].texts
-            sieve.kept[richest].move(texts.index(max(texts, key=_order_by_hash)), sieve.kept[needy])
-
-
-def _order_by_hash(text: str) -> str:
-    return hashlib.blake2b(identity(text).encode("utf-8")).hexdigest() + text
+        if not sieve.num_kept[needy]:
+            sieve.move_one(max(SPLITS, key=sieve.num_kept.__getitem__), needy)
 
 
 def _ensure_words(texts: Sequence[str]) -> None:
@@ -296,10 +294,10 @@ def _ensure_words(texts: Sequence[str]) -> None:
         )
 
 
-def _encode(name: str, sieve: Sieve, sources: _Sources) -> Corpus:
+def _encode(name: str, sieve: Sieve, poems: Mapping[Split, KeptPoems], sources: _Sources) -> Corpus:
     settings, provenance = sieve.settings, sources.provenance
-    kept = {split: poems.texts for split, poems in sieve.kept.items()}
-    abouts = [poems.abouts for poems in sieve.kept.values()]
+    kept = {split: poems[split].texts for split in SPLITS}
+    abouts = {split: poems[split].abouts for split in SPLITS}
     # Textbooks count the characters of the lines, without what stands between them.
     num_chars = sum(len(text) - text.count("\n") for texts in kept.values() for text in texts)
     if settings.letters_only:
@@ -319,6 +317,9 @@ def _encode(name: str, sieve: Sieve, sources: _Sources) -> Corpus:
         )
     splits = {split: encode_poems(kept[split], vocabulary) for split in SPLITS}
     dropped = dict(sorted(sieve.dropped_by_reason().items()))
+    num_titled, num_authored, num_dated = np.sum(
+        [about.num_known() for about in abouts.values()], axis=0
+    ).tolist()
     report = Report(
         read=sum(source.poems for source in provenance),
         kept={split: len(splits[split]) for split in SPLITS},
@@ -333,9 +334,9 @@ def _encode(name: str, sieve: Sieve, sources: _Sources) -> Corpus:
             for reason, poems in dropped.items()
         },
         left_out=dict(sources.left_out),
-        num_titled=sum(about.num_titled for about in abouts),
-        num_authored=sum(about.num_authored for about in abouts),
-        num_dated=sum(about.num_dated for about in abouts),
+        num_titled=num_titled,
+        num_authored=num_authored,
+        num_dated=num_dated,
     )
     return Corpus(
         name=name,
@@ -347,4 +348,5 @@ def _encode(name: str, sieve: Sieve, sources: _Sources) -> Corpus:
         is_prose=sieve.is_prose,
         provenance=provenance,
         report=report,
+        read_about=abouts.__getitem__,
     )

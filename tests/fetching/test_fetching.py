@@ -17,7 +17,7 @@ import pytest
 
 from poetgen.errors import SourceError
 from poetgen.fetching import named, sources
-from poetgen.fetching.pinned import MANIFEST, load_pinned
+from poetgen.fetching.pinned import MANIFEST, dynasties, load_pinned
 from poetgen.places import NAMED_CORPORA
 from poetgen.reading import read_poems
 from tests.fetching.server import running_server
@@ -422,6 +422,13 @@ def test_named_corpora_are_listed_with_what_the_cache_has(tmp_path):
     (tmp_path / "song" / second.name).write_bytes(bytes(second.num_bytes - 1))
     (song,) = [one for one in named.list_named(cache=tmp_path) if one.name == "song"]
     assert song.num_cached_bytes == first.num_bytes
+
+
+def test_the_files_of_tang_song_and_ci_have_a_dynasty_and_no_others():
+    of_file = dynasties()
+    for name in NAMED_CORPORA:
+        found = {of_file.get(file.sha256) for file in load_pinned(name).files}
+        assert found == {{"tang": "唐", "song": "宋", "ci": "宋"}.get(name)}
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path):
