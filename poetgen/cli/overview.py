@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # Of a poem in the preview; a novel may have thousands of lines.
 _MAX_LINES, _MAX_LINE_CHARS = 8, 120
-_MAX_FORMS = 9
+_MAX_FORMS, _MAX_DOUBTS = 9, 10
 _COLUMNS: Columns = {
     "form": "left",
     "poems": "right",
@@ -31,13 +31,12 @@ _COLUMNS: Columns = {
 
 def show_samples(prepared: Prepared, console: Console, num_samples: int) -> None:
     """Print the first and some random poems of each source, as they will be learned."""
+    if num_samples == 0:
+        return
     for sample in merge_samples(prepared.samples, num_samples):
-        if not sample.poems:
-            continue
         way = ", ".join(filter(None, (sample.format, sample.encoding)))
-        console.print(
-            f"{sample.source} ({way}): {len(sample.poems):,} of {sample.num_poems:,} poems"
-        )
+        shown = f"{len(sample.poems):,} of {sample.num_poems:,} poems"
+        console.print(f"{sample.source} ({way}): {shown if sample.poems else 'no poem is kept'}")
         for poem in sample.poems:
             _show_poem(poem, console)
         console.print()
@@ -82,7 +81,9 @@ def show_doubts(prepared: Prepared, texts: Sequence[str], console: Console) -> N
         kinds = sorted(corpus.report.left_out.items(), key=lambda item: -item[1])
         found = ", ".join(f"{count:,} {kind}" for kind, count in kinds)
         console.print(f"Not read as poems: {found}.")
-    for doubt in prepared.doubts:
+    for doubt in prepared.doubts[:_MAX_DOUBTS]:
         console.print(f"In doubt: {doubt}")
+    if len(prepared.doubts) > _MAX_DOUBTS:
+        console.print(f"… and {len(prepared.doubts) - _MAX_DOUBTS:,} more.")
     for warning in odd_things(corpus.report, texts, is_prose=corpus.is_prose):
         console.print(f"Warning: {warning}")

@@ -44,6 +44,12 @@ def test_the_preview_has_as_many_poems_as_asked_for(poems, preview):
     assert len(re.findall("^  题", done.stderr, re.MULTILINE)) == min(60, preview)
 
 
+def test_a_source_of_which_nothing_is_kept_is_shown_so(poems):
+    (poems / "again.txt").write_bytes((poems / "poems.txt").read_bytes())
+    done = poetgen("prepare", "poems.txt", "again.txt", "--dry-run", cwd=poems)
+    assert "again.txt (title-content, utf-8): no poem is kept" in done.stderr
+
+
 def test_a_table_of_forms_counts_titles_and_poems(poems):
     done = poetgen("prepare", "poems.txt", "--dry-run", cwd=poems)
     assert "60 have a title, 0 an author, 0 a dynasty." in done.stderr
