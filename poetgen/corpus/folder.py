@@ -312,7 +312,12 @@ def _read_about(
             raise ValueError(f"{name} does not match its checksum")
         abouts = Abouts(content.decode())
         lines = abouts.lines
-        if len(lines) != num_poems[split] or any(line.count("\t") != 2 for line in lines):
+        is_whole = abouts.text == Abouts.of_lines(lines).text
+        if (
+            not is_whole
+            or len(lines) != num_poems[split]
+            or any(line.count("\t") != 2 for line in lines)
+        ):
             raise ValueError(f"{name} does not have a line for each poem")
         return abouts
 

@@ -52,6 +52,7 @@ _UNWRITABLE = re.compile(
 )
 _FOOTNOTE = re.compile("[①-⑳⑴-⒇¹²³⁰⁴-⁹*＊]")
 _WITH_PREFACE = re.compile(r"\s*[并並幷竝][序引叙敘](?=\s|$)")
+_ZERO = re.compile(rf"(?<=[{_NUMERALS}])○")
 # 秋兴八首之一, 秋兴其一, 秋兴 一
 _LAST_PART = re.compile(rf"(.+?)(?: +其?|其|(?<=[首章篇]) *[其之])([{_NUMERALS}]+)")
 _OUTER_MARKS = "，。、；：:·-—_ "
@@ -108,7 +109,8 @@ def clean_title(title: str) -> str:
         return "" if title.casefold() in _NO_TITLE or not title.strip("□ ") else title
     title = _LIST_NUMBER.sub("", _LABEL.sub("", title, count=1), count=1)
     title = _without_brackets(_unmarked(title))
-    title = _WITH_PREFACE.sub("", full_width(_FOOTNOTE.sub("", title)))
+    title = _ZERO.sub("〇", full_width(_FOOTNOTE.sub("", title)))
+    title = _WITH_PREFACE.sub("", title)
     title = " ".join(title.split()).strip(_OUTER_MARKS)
     if part := _LAST_PART.fullmatch(title):
         title = _part_of(part)
@@ -128,9 +130,9 @@ def clean_origin(author: str, dynasty: str = "") -> tuple[str, str]:
         author, *dynasties = match.groups()
         beside = next(filter(None, dynasties))
     if hanzi_only(author):
-        author = _without_brackets(author)
+        author = _without_brackets(_unmarked(author))
         # 王炎2: the second of two poets of one name.
-        author = _FOOTNOTE.sub("", author).strip(_OUTER_MARKS + "《》〈〉").rstrip("0123456789")
+        author = _FOOTNOTE.sub("", author).strip(_OUTER_MARKS).rstrip("0123456789")
         author = _NAME_SEPARATOR.sub("、", author)
         parts = author.split()
         # 李 白 is one name, 道镜 善导 are two.
