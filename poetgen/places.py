@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
@@ -20,6 +20,8 @@ MODEL_KEY = "poetgen"
 # Snapshots of the classic character RNN, which are read but never written.
 SNAPSHOT_SUFFIXES = (".pkl", ".pickle")
 SHIPPED_MODEL = "tang"
+# The corpora that poetgen can fetch.
+NAMED_CORPORA = ("tang", "song", "ci", "time-machine", "shakespeare")
 _MODEL_SUFFIXES = (MODEL_SUFFIX, *SNAPSHOT_SUFFIXES)
 _HEAD_BYTES = 4096
 
@@ -85,14 +87,47 @@ def find_corpus(name_or_path: str) -> Path:
         found = [f / path for f in folders if (f / path / "corpus.json").is_file()]
     if found:
         return found[0]
-    others = {p.parent.name for folder in folders for p in folder.glob("*/corpus.json")}
-    others = {name for name in others if not name.startswith(".")}
-    known = f"Prepared here: {', '.join(sorted(others))}. " if others else ""
+    here = sorted(corpora_here())
+    known = f"Prepared here: {', '.join(here)}. " if here else ""
     raise CorpusError(
         f"There is no prepared corpus {name_or_path}.",
-        f"{known}To prepare one: poetgen prepare FILE_OR_FOLDER "
-        f"--name {plain_name(path.stem) or 'NAME'}",
+        f"{did_you_mean(name_or_path, [*here, *NAMED_CORPORA])}{known}To prepare one: "
+        f"poetgen prepare FILE_OR_FOLDER --name {plain_name(path.stem) or 'NAME'}",
     )
+
+
+def corpora_here() -> dict[str, Path]:
+    """Return the folders of the prepared corpora, by the names under which they are found."""
+    found: dict[str, Path] = {}
+    for folder in search_folders("corpora"):
+        for path in sorted(folder.glob("*/corpus.json")):
+            if not path.parent.name.startswith("."):
+                found.setdefault(path.parent.name, path.parent)
+    return found
+
+
+def models_here() -> dict[str, Path]:
+    """Return the model files, by the names under which they are found."""
+    found: dict[str, Path] = {}
+    for folder in search_folders("models"):
+        for path in sorted(_models_in(folder)):
+            found.setdefault(path.stem, path)
+    return found
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return a question that names what is known and written almost like ``name``.
+
+    A blank follows the question, so that it can be put before an advice. It is empty where
+    nothing is like ``name``, or ``name`` itself is known.
+    """
+    from difflib import get_close_matches
+
+    spelled = {one.casefold(): one for one in known}
+    if name in spelled.values():
+        return ""
+    near = get_close_matches(name.casefold(), spelled, n=1)
+    return f"Did you mean {spelled[near[0]]}? " if near else ""
 
 
 def find_model(name_or_path: str | None, tell: Callable[[str], object] = lambda note: None) -> Path:
@@ -118,10 +153,11 @@ def find_model(name_or_path: str | None, tell: Callable[[str], object] = lambda 
         if path.is_file():
             return path
     is_file = Path(name_or_path).is_file()
-    there = sorted({path.stem for folder in folders for path in _models_in(folder)})
+    there = sorted(models_here())
     raise ModelError(
         f"{name_or_path} is not a model file." if is_file else f"There is no model {name_or_path}.",
-        f"Models here: {', '.join(there) or 'none'}. To train one: poetgen train",
+        f"{did_you_mean(name_or_path, there)}Models here: {', '.join(there) or 'none'}. "
+        "To train one: poetgen train",
     )
 
 

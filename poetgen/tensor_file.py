@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from poetgen.shortage import shortage_in
 Arrays = dict[str, NDArray[Any]]
 # The type (as safetensors names it: "F16") and the shape of each array.
 Layout = dict[str, tuple[str, tuple[int, ...]]]
+Check = Callable[[Mapping[str, Any], Layout], None]
 
 # Room for a vocabulary of half a million words; reading that takes less than a second.
 _MAX_HEADER_BYTES = 8 * 2**20
@@ -73,10 +75,7 @@ def save_tensor_file(
 
 
 def load_tensor_file(
-    path: Path,
-    kind: FileKind,
-    advice: str,
-    check: Callable[[Mapping[str, Any], Layout], None] = lambda values, layout: None,
+    path: Path, kind: FileKind, advice: str, check: Check = lambda values, layout: None
 ) -> tuple[Arrays, dict[str, Any]]:
     """Return the arrays and the values that ``save_tensor_file`` wrote.
 
@@ -88,6 +87,31 @@ def load_tensor_file(
         ModelError: it is of another kind or version, or cannot be read.
         ShortageError: the machine has too little memory or too few open files for it.
     """
+    with _opened(path, kind, advice, check) as (file, values, checksum):
+        arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        is_whole = checksum == _checksum({**values, "format_version": kind.version}, arrays)
+    if not is_whole:
+        raise DamagedError(f"{path} is damaged: its checksum does not match its content.", advice)
+    return arrays, values
+
+
+def load_tensor_header(
+    path: Path, kind: FileKind, advice: str, check: Check = lambda values, layout: None
+) -> dict[str, Any]:
+    """Return the values of a tensor file alone; its arrays are not read, nor its checksum checked.
+
+    Raises:
+        ModelError, ShortageError: as ``load_tensor_file``.
+    """
+    with _opened(path, kind, advice, check) as (_, values, _):
+        return values
+
+
+@contextmanager
+def _opened(
+    path: Path, kind: FileKind, advice: str, check: Check
+) -> Iterator[tuple[Any, dict[str, Any], object]]:
+    """Open a file; yield it with its values, which are checked, and its checksum."""
     from safetensors import SafetensorError, safe_open
 
     # AttributeError: numpy lacks a number format, such as FP8, that the header names.
@@ -108,8 +132,7 @@ def load_tensor_file(
                 raise ValueError(f"it has {len(names):,} arrays")
             slices = {name: file.get_slice(name) for name in names}
             check(values, {n: (s.get_dtype(), tuple(s.get_shape())) for n, s in slices.items()})
-            arrays = {name: file.get_tensor(name) for name in names}
-        is_whole = checksum == _checksum({**values, "format_version": version}, arrays)
+            yield file, values, checksum
     except malformed as error:
         why = f"{error} is missing" if isinstance(error, KeyError) else error
         raise shortage_in(error) or DamagedError(
@@ -119,9 +142,6 @@ def load_tensor_file(
         raise shortage_in(error) or ModelError(
             f"{path} cannot be read: {error.strerror or error}.", advice
         ) from error
-    if not is_whole:
-        raise DamagedError(f"{path} is damaged: its checksum does not match its content.", advice)
-    return arrays, values
 
 
 def _check_header_size(path: Path) -> None:

@@ -108,6 +108,29 @@ def test_a_missing_corpus_lists_those_that_are_there(here):
     assert error.value.advice.endswith("poetgen prepare FILE_OR_FOLDER --name tang")
 
 
+def test_a_guess_is_a_known_name_and_never_the_one_that_was_typed():
+    known = ["tang", "song", "Few-gru"]
+    for typed, guess in {"tnag": "tang", "SONGS": "song", "few_gru": "Few-gru"}.items():
+        assert places.did_you_mean(typed, known) == f"Did you mean {guess}? "
+    for typed in ("tang", "", "shakespeare", "/a/long/path"):
+        assert places.did_you_mean(typed, known) == ""
+    assert places.did_you_mean("tang", []) == ""
+
+
+def test_what_is_here_is_listed_under_the_name_that_finds_it(here):
+    touch(places.search_folders("corpora")[1] / "mine" / "corpus.json")
+    touch(here / "corpora" / "mine" / "corpus.json")
+    touch(here / "corpora" / ".mine.12345678" / "corpus.json")
+    touch(here / "models" / "._tang.safetensors")
+    touch(here / "models" / "old.safetensors")
+    assert list(places.corpora_here()) == ["mine"]
+    assert set(places.models_here()) == {"old", "tang"}
+    for name, path in places.corpora_here().items():
+        assert places.find_corpus(name) == path
+    for name, path in places.models_here().items():
+        assert places.find_model(name) == path
+
+
 def test_a_model_is_found_here_then_in_the_data_folder_then_among_the_shipped(
     here, tmp_path, monkeypatch
 ):

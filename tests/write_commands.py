@@ -21,7 +21,7 @@ HEAD = """\
 
 Every command, argument and option, with default and range. The program writes this page
 (`make docs`); `poetgen COMMAND --help` shows the same. `poetgen --install-completion` sets up
-completion for your shell.
+completion for your shell, also of the names of corpora and models.
 
 A poem or a `--json` object goes to standard output, everything else to standard error. Of an
 option that is given twice the last counts. An option without a default is off, or its text says

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from poetgen.cli.completion import complete_architecture, complete_corpus
 from poetgen.cli.corpora import find_or_offer
 from poetgen.cli.options import Force, Quiet, Without
 from poetgen.cli.signals import stop_on_signal
@@ -16,6 +17,7 @@ from poetgen.config import TrainConfig
 from poetgen.terminal import json_text
 
 if TYPE_CHECKING:
+    from poetgen.cli.display import Columns
     from poetgen.comparison.report import Comparison
 
 _QUICK_BUDGET, _LONG_BUDGET = 1_000_000, 20_000_000
@@ -23,10 +25,20 @@ _QUICK_BUDGET, _LONG_BUDGET = 1_000_000, 20_000_000
 
 def compare(
     contenders: Annotated[
-        list[str], typer.Argument(metavar="CONTENDER", help="Architectures: rnn, gru, lstm.")
+        list[str],
+        typer.Argument(
+            metavar="CONTENDER",
+            help="Architectures: rnn, gru, lstm.",
+            autocompletion=complete_architecture,
+        ),
     ],
     corpus: Annotated[
-        str, typer.Option("--corpus", help="Name or folder of a prepared corpus.")
+        str,
+        typer.Option(
+            "--corpus",
+            help="Name or folder of a prepared corpus.",
+            autocompletion=complete_corpus,
+        ),
     ] = DEFAULT_CORPUS,
     budget: Annotated[
         int, typer.Option("--budget", min=1, max=10**12, help="Training tokens per contender.")
@@ -64,7 +76,7 @@ def compare(
 
     archs = parse_contenders(contenders)
     console = make_console(quiet)
-    folder = find_or_offer(corpus, console)
+    folder = find_or_offer(corpus, console, "--corpus NAME")
     with stop_on_signal(console.print) as stop, TrainingDisplay(console) as display:
         comparison = run_race(
             archs,
@@ -95,20 +107,14 @@ def compare(
 
 
 def _print_results(comparison: Comparison) -> None:
-    from rich.table import Table
-
-    from poetgen.cli.display import make_answer_console
+    from poetgen.cli.display import make_answer_console, print_table
     from poetgen.comparison.report import columns
     from poetgen.verse.layout import couplets
 
-    table = Table(box=None, pad_edge=False)
-    results = comparison.results
-    for heading in columns(results[0]):
-        table.add_column(heading, justify="left" if heading == "contender" else "right")
-    for result in results:
-        table.add_row(*columns(result).values())
-    answer = make_answer_console()
-    answer.print(table)
+    results, answer = comparison.results, make_answer_console()
+    rows = [columns(result) for result in results]
+    sides: Columns = {head: "left" if head == "contender" else "right" for head in rows[0]}
+    print_table(answer, sides, [list(row.values()) for row in rows])
     for result in results:
         answer.print(f"\n{result.name}:")
         for line in couplets(result.poem):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, JustifyMethod, RenderableType
 from rich.live import Live
 from rich.progress import (
     BarColumn,
@@ -34,7 +34,13 @@ from poetgen.training import events
 _PLAIN_LINE_SECONDS = 15.0
 # A terminal with fewer columns shows the numbers without a bar.
 _MIN_BAR_WIDTH = 100
+# No table is wider; in a pipe none is made narrower, either.
+_WIDEST = 10_000
 _NO_NUMBERS = ("loss …", "perplexity …", "left …")
+
+
+# The headings of a table, and the sides on which its cells stand.
+Columns = Mapping[str, JustifyMethod]
 
 
 class _SafeConsole(Console):
@@ -59,13 +65,34 @@ def make_console(quiet: bool = False) -> Console:
 
 
 def make_answer_console() -> Console:
-    """Return the console for the answer itself, on stdout; a pipe is never cut to a width."""
-    return _plain_console(width=None if sys.stdout.isatty() else 200)
+    """Return the console for the answer itself, on stdout.
+
+    In a pipe lines are neither wrapped nor padded, and tables have the width that they need.
+    """
+    if sys.stdout.isatty():
+        return _plain_console()
+    return _plain_console(width=_WIDEST, soft_wrap=True)
 
 
 def _plain_console(**options: Any) -> Console:
     """Return a console that prints text as it is: a name may look like markup or an emoji."""
     return _SafeConsole(markup=False, emoji=False, highlight=False, **options)
+
+
+def print_table(console: Console, columns: Columns, rows: Iterable[Sequence[str]]) -> None:
+    """Print a table; its lines end with their text, except on a terminal."""
+    table = Table(box=None, pad_edge=False)
+    for heading, side in columns.items():
+        table.add_column(heading, justify=side, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as captured:
+        console.print(table)
+    for line in captured.get().splitlines():
+        console.print(line.rstrip())
 
 
 class PreparingDisplay:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from poetgen.cli.completion import complete_model
 from poetgen.cli.options import Quiet
 from poetgen.config import Device, SampleConfig, SearchConfig
 from poetgen.generation.settings import check_settings, exclude
@@ -42,6 +43,7 @@ def generate(
             "--model",
             show_default="the newest in ./models, else the one that ships",
             help="Name or file.",
+            autocompletion=complete_model,
         ),
     ] = None,
     device: Annotated[

@@ -9,6 +9,7 @@ import typer
 from rich.cells import cell_len
 from rich.text import Text
 
+from poetgen.cli.completion import complete_model
 from poetgen.cli.heat import pieces, shown, strip, text_row, widths
 from poetgen.cli.options import Force, ensure_new
 from poetgen.errors import SettingError
@@ -21,13 +22,17 @@ if TYPE_CHECKING:
 
 _NAME_WIDTH = 12
 _NUM_UNITS = 8
+# Columns of a trace in a pipe, where a card has lines of any length.
+_PIPE_WIDTH = 200
 
 
 def inspect(
     model: Annotated[
         str | None,
         typer.Argument(
-            metavar="MODEL", help="Name or file.", show_default="the one generate would take"
+            metavar="MODEL",
+            help="Name or file; without it, all models and corpora that are here are listed.",
+            autocompletion=complete_model,
         ),
     ] = None,
     text: Annotated[
@@ -40,10 +45,19 @@ def inspect(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     force: Force = False,
 ) -> None:
-    """Show a model's card; with --text, what happens in it while it reads.
+    """List what is here, or show a model's card; with --text, what happens in it while it reads.
 
-    Example:  [bold]poetgen inspect tang --text '床前明月光，'[/bold]
+    Examples:  [bold]poetgen inspect[/bold]
+
+    [bold]poetgen inspect tang --text '床前明月光，'[/bold]
     """
+    if model is None:
+        if text is not None or plot is not None:
+            raise SettingError("--text and --plot need a model.", "Name one: poetgen inspect MODEL")
+        from poetgen.cli.catalogue import print_what_is_here
+
+        print_what_is_here(as_json=as_json)
+        return
     from poetgen.inspection.plot import need_matplotlib, save_plot
 
     if plot is not None:
@@ -82,6 +96,8 @@ def inspect(
 
 
 def _print_card(console: Console, card: dict[str, Any]) -> None:
+    from poetgen.inspection.report import in_effect
+
     # A row for each split, with a prefix: its name is the file's, and must not hide another.
     splits = {f"metrics {split}": values for split, values in card["metrics"].items()}
     rows = {key: value for key, value in card.items() if key != "metrics"} | splits
@@ -89,9 +105,7 @@ def _print_card(console: Console, card: dict[str, Any]) -> None:
         del rows["gumbel_tau"]
     # Without what was off, and without the shape, which is shown already.
     rows["training"] = {
-        key: value
-        for key, value in card["training"].items()
-        if value is not None and value != card.get(key)
+        key: value for key, value in in_effect(card["training"]).items() if value != card.get(key)
     }
     heads = {key: _short(key.replace("_", " ")) for key in rows}
     width = max(map(cell_len, heads.values())) + 2
@@ -129,7 +143,8 @@ def _print_report(console: Console, found: Report) -> None:
         *((f"{name} gate", values, 0.0, 1.0) for name, values in found.gates.items()),
         *((f"unit {unit.unit}", unit.values, -1.0, 1.0) for unit in found.strong_units),
     ]
-    for piece in pieces(columns, max(20, console.width - _NAME_WIDTH - 1)):
+    room = console.width if console.is_terminal else _PIPE_WIDTH
+    for piece in pieces(columns, max(20, room - _NAME_WIDTH - 1)):
         console.print(Text(" " * _NAME_WIDTH + " ") + text_row(found.tokens[piece]))
         for name, values, low, high in rows:
             drawn = strip(values[piece], columns[piece], low, high)

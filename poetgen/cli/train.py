@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from poetgen.cli.completion import complete_corpus
 from poetgen.cli.corpora import find_or_offer
 from poetgen.cli.options import Force, Quiet
 from poetgen.cli.signals import GONE, Stop, stop_on_signal
@@ -26,7 +27,12 @@ DEFAULT_CORPUS = "tang"
 def train(
     context: typer.Context,
     corpus: Annotated[
-        str, typer.Argument(metavar="CORPUS", help="Name or folder of a prepared corpus.")
+        str,
+        typer.Argument(
+            metavar="CORPUS",
+            help="Name or folder of a prepared corpus.",
+            autocompletion=complete_corpus,
+        ),
     ] = DEFAULT_CORPUS,
     name: Annotated[
         str | None,
@@ -58,7 +64,7 @@ def train(
     from poetgen.training.run import train as run_training
 
     console = make_console(quiet or not this_process().is_first)
-    folder = find_or_offer(corpus, console)
+    folder = find_or_offer(corpus, console, "poetgen train NAME")
     with stop_on_signal(console.print) as stop, TrainingDisplay(console) as display:
         trained = run_training(
             folder,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from poetgen.characters import mostly_han
 from poetgen.config import PrepareConfig
+from poetgen.corpus.about import About
 from poetgen.corpus.corpus import (
     Corpus,
     Provenance,
@@ -20,12 +23,14 @@ from poetgen.corpus.corpus import (
     unknown_share,
 )
 from poetgen.corpus.folder import ensure_free, save_corpus
-from poetgen.corpus.sieve import Dropped, Sieve, beginning_of
-from poetgen.corpus.split import SPLITS, identity
+from poetgen.corpus.overview import Sample, sample_places
+from poetgen.corpus.sieve import Dropped, KeptPoem, KeptPoems, Sieve, beginning_of
+from poetgen.corpus.split import SPLITS, Split
 from poetgen.corpus.vocabulary import build_vocabulary, count_tokens
 from poetgen.errors import InputError, SettingError, SourceError
+from poetgen.fetching.pinned import dynasties
 from poetgen.limits import ensure_few
-from poetgen.places import check_name, plain_name
+from poetgen.places import NAMED_CORPORA, check_name, did_you_mean, plain_name
 from poetgen.reading import describe_ignored, find_inputs, read_document
 
 # From this many training tokens on, one seen once or twice teaches nothing.
@@ -38,14 +43,19 @@ OnFile = Callable[[int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A corpus, the poems dropped from it, a sentence about each file skipped, and its folder.
+    """A corpus, the poems kept and dropped, a sentence about each file skipped, and its folder.
 
-    ``folder`` is None if the corpus is only in memory.
+    ``kept`` has the poems of each split in the order of the corpus; ``doubts`` are sentences
+    about what was uncertain when the sources were read; ``samples`` has the first and some
+    random poems of each file. ``folder`` is None if the corpus is only in memory.
     """
 
     corpus: Corpus
+    kept: Mapping[Split, KeptPoems]
     dropped: Sequence[Dropped]
     skipped: Sequence[str]
+    doubts: Sequence[str] = ()
+    samples: Sequence[Sample] = ()
     folder: Path | None = None
 
 
@@ -56,8 +66,10 @@ def prepare(
     settings: PrepareConfig = PrepareConfig(),
     folder: Path | None = None,
     force: bool = False,
+    dry_run: bool = False,
     skip_bad: bool = False,
     mirror: str | None = None,
+    num_samples: int = 0,
     dropped: list[Dropped] | None = None,
     on_file: OnFile = lambda done, total: None,
     on_fetch: Callable[[str, int, int], None] = lambda source, done_bytes, total_bytes: None,
@@ -67,13 +79,16 @@ def prepare(
 
     Args:
         sources: files, folders and archives; ``-`` for standard input; or names of corpora to
-            fetch (``poetgen.fetching.named.NAMES``), where no such file or folder exists.
+            fetch (``poetgen.places.NAMED_CORPORA``), where no such file or folder exists.
         name: name of the corpus; that of the first source by default.
         settings: how texts become a corpus.
         folder: where to write it; ``corpora/NAME`` by default.
         force: replace an existing corpus.
+        dry_run: write no corpus; what is fetched is still kept for the next time.
         skip_bad: leave out files that cannot be read, instead of failing.
         mirror: where to look first for the files of a named corpus: URL, folder or .tgz.
+        num_samples: of each file, the first kept poem and random ones, so many in all, are
+            returned as samples.
         dropped: filled with the dropped poems as the work goes on, also if it fails.
         on_file: called after each file with the number of files done and of all.
         on_fetch: called during a fetch with its name, and the bytes done and of all.
@@ -90,11 +105,15 @@ def prepare(
     name = corpus_name(sources, name)
     folder = Path("corpora") / name if folder is None else folder
     # What can be refused is refused before anything is fetched.
-    ensure_free(folder, force=force)
+    for source in map(str, sources):
+        _ensure_spelled(source)
+    if not dry_run:
+        ensure_free(folder, force=force)
     Sieve(settings)
     paths: list[Path] = []
     for source in map(str, sources):
         if is_named(source):
+            # Imported late: http and pools of threads take longer than to prepare a small file.
             from poetgen.fetching.named import fetch_corpus
 
             on_progress = partial(on_fetch, source)
@@ -102,8 +121,16 @@ def prepare(
         else:
             paths.append(Path(source))
     prepared = build_corpus(
-        paths, name, settings, skip_bad=skip_bad, dropped=dropped, on_file=on_file
+        paths,
+        name,
+        settings,
+        skip_bad=skip_bad,
+        num_samples=num_samples,
+        dropped=dropped,
+        on_file=on_file,
     )
+    if dry_run:
+        return prepared
     save_corpus(prepared.corpus, folder, force=force)
     return replace(prepared, folder=folder)
 
@@ -114,24 +141,41 @@ def build_corpus(
     settings: PrepareConfig = PrepareConfig(),
     *,
     skip_bad: bool = False,
+    num_samples: int = 0,
     dropped: list[Dropped] | None = None,
     on_file: OnFile = lambda done, total: None,
 ) -> Prepared:
     """Build a corpus in memory, from files alone; otherwise like ``prepare``."""
     sieve = Sieve(settings, dropped)
-    provenance, skipped = _read(paths, sieve, skip_bad, on_file)
-    _ensure_held_out(sieve, skipped)
-    return Prepared(_encode(name, sieve, provenance), sieve.dropped, skipped)
+    sources = _read(paths, sieve, skip_bad, num_samples, on_file)
+    _ensure_held_out(sieve, sources.skipped)
+    kept = sieve.kept()
+    return Prepared(
+        corpus=_encode(name, sieve, kept, sources),
+        kept=kept,
+        dropped=sieve.dropped,
+        skipped=sources.skipped,
+        doubts=sources.doubts,
+        samples=sources.samples,
+    )
 
 
 def is_named(source: str) -> bool:
     """Return whether ``source`` is the name of a corpus to fetch, and not a path that exists."""
-    if Path(source).exists():
-        return False
-    # Imported late: http and pools of threads take longer than to prepare a small file.
-    from poetgen.fetching.named import NAMES
+    return source in NAMED_CORPORA and not Path(source).exists()
 
-    return source in NAMES
+
+def _ensure_spelled(source: str) -> None:
+    """Ensure that a source is not the name of a corpus, mistyped.
+
+    Raises:
+        SourceError: it nearly is one, and there is no such file or folder.
+    """
+    if not Path(source).exists() and (hint := did_you_mean(source, NAMED_CORPORA)):
+        raise SourceError(
+            f"There is no file or folder {source}.",
+            f"{hint}To see all corpora that have a name: poetgen prepare --list",
+        )
 
 
 def corpus_name(sources: Sequence[str | Path], name: str | None = None) -> str:
@@ -149,13 +193,24 @@ def corpus_name(sources: Sequence[str | Path], name: str | None = None) -> str:
     return check_name(name)
 
 
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """What the files were: those read, a sentence about each one skipped, what else they held."""
+
+    provenance: list[Provenance] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    left_out: Counter[str] = field(default_factory=Counter)
+    doubts: list[str] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+
+
 def _read(
-    paths: Sequence[Path], sieve: Sieve, skip_bad: bool, on_file: OnFile
-) -> tuple[list[Provenance], list[str]]:
-    """Read and sift all files; return what was read, and a sentence about each file skipped."""
+    paths: Sequence[Path], sieve: Sieve, skip_bad: bool, num_samples: int, on_file: OnFile
+) -> _Sources:
+    """Read and sift all files."""
     inputs = find_inputs(paths)
-    provenance: list[Provenance] = []
-    ignored, skipped = [], []
+    sources = _Sources()
+    ignored = []
     num_read = 0
     for done, input in enumerate(inputs, start=1):
         try:
@@ -163,15 +218,30 @@ def _read(
         except SourceError as error:
             if not skip_bad:
                 raise
-            skipped.append(error.problem)
+            sources.skipped.append(error.problem)
         else:
             if document.ignored_as is not None:
                 ignored.append(document)
             else:
                 num_read += len(document.poems)
                 ensure_few(num_read, "This collection")
-                sieve.add_all(document.poems, prose=document.prose)
-                provenance.append(
+                dynasty = dynasties().get(document.sha256, "")
+                kept = sieve.add_all(document.poems, prose=document.prose, dynasty=dynasty)
+                sources.samples.append(
+                    Sample(
+                        document.name,
+                        document.format,
+                        document.encoding,
+                        num_poems=len(kept),
+                        poems=[
+                            KeptPoem(kept[place][0], *About.from_line(kept[place][1]))
+                            for place in sample_places(len(kept), num_samples)
+                        ],
+                    )
+                )
+                sources.left_out.update(document.left_out)
+                sources.doubts.extend(document.doubts)
+                sources.provenance.append(
                     Provenance(
                         file=document.name.rpartition("/")[2],
                         sha256=document.sha256,
@@ -182,7 +252,8 @@ def _read(
                     )
                 )
         on_file(done, len(inputs))
-    return provenance, skipped + describe_ignored(ignored)
+    sources.skipped.extend(describe_ignored(ignored))
+    return sources
 
 
 def _ensure_held_out(sieve: Sieve, skipped: Sequence[str]) -> None:
@@ -191,7 +262,7 @@ def _ensure_held_out(sieve: Sieve, skipped: Sequence[str]) -> None:
     Raises:
         SourceError: there are fewer than two poems.
     """
-    num_kept = sum(map(len, sieve.kept.values()))
+    num_kept = sum(sieve.num_kept.values())
     if num_kept < 2:
         why = "; ".join(
             f"{len(poems)} {reason}, for example {beginning_of(poems[0])!r}"
@@ -205,16 +276,8 @@ def _ensure_held_out(sieve: Sieve, skipped: Sequence[str]) -> None:
         )
     # By chance a small collection may hold out nothing, or everything.
     for needy in ("train", "validation"):
-        if not sieve.kept[needy]:
-            richest = max(SPLITS, key=lambda split: len(sieve.kept[split]))
-            # Chosen by hash, so that the choice does not depend on the order of files.
-            chosen = max(sieve.kept[richest], key=_order_by_hash)
-            sieve.kept[richest].remove(chosen)
-            sieve.kept[needy].append(chosen)
-
-
-def _order_by_hash(text: str) -> str:
-    return hashlib.blake2b(identity(text).encode("utf-8")).hexdigest() + text
+        if not sieve.num_kept[needy]:
+            sieve.move_one(max(SPLITS, key=sieve.num_kept.__getitem__), needy)
 
 
 def _ensure_words(texts: Sequence[str]) -> None:
@@ -231,8 +294,10 @@ def _ensure_words(texts: Sequence[str]) -> None:
         )
 
 
-def _encode(name: str, sieve: Sieve, provenance: Sequence[Provenance]) -> Corpus:
-    settings, kept = sieve.settings, sieve.kept
+def _encode(name: str, sieve: Sieve, poems: Mapping[Split, KeptPoems], sources: _Sources) -> Corpus:
+    settings, provenance = sieve.settings, sources.provenance
+    kept = {split: poems[split].texts for split in SPLITS}
+    abouts = {split: poems[split].abouts for split in SPLITS}
     # Textbooks count the characters of the lines, without what stands between them.
     num_chars = sum(len(text) - text.count("\n") for texts in kept.values() for text in texts)
     if settings.letters_only:
@@ -252,6 +317,9 @@ def _encode(name: str, sieve: Sieve, provenance: Sequence[Provenance]) -> Corpus
         )
     splits = {split: encode_poems(kept[split], vocabulary) for split in SPLITS}
     dropped = dict(sorted(sieve.dropped_by_reason().items()))
+    num_titled, num_authored, num_dated = np.sum(
+        [about.num_known() for about in abouts.values()], axis=0
+    ).tolist()
     report = Report(
         read=sum(source.poems for source in provenance),
         kept={split: len(splits[split]) for split in SPLITS},
@@ -265,6 +333,10 @@ def _encode(name: str, sieve: Sieve, provenance: Sequence[Provenance]) -> Corpus
             reason: [beginning_of(poem) for poem in poems[:_NUM_EXAMPLES]]
             for reason, poems in dropped.items()
         },
+        left_out=dict(sources.left_out),
+        num_titled=num_titled,
+        num_authored=num_authored,
+        num_dated=num_dated,
     )
     return Corpus(
         name=name,
@@ -276,4 +348,5 @@ def _encode(name: str, sieve: Sieve, provenance: Sequence[Provenance]) -> Corpus
         is_prose=sieve.is_prose,
         provenance=provenance,
         report=report,
+        read_about=abouts.__getitem__,
     )

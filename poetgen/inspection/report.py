@@ -93,5 +93,22 @@ def card(name: str, model: Model) -> dict[str, Any]:
     }
 
 
+def in_effect(training: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a training that changed something, without those that were off.
+
+    A record without a ``batching`` is that of whole poems, unless it is one of running prose.
+    """
+    unused = {"own_output"}  # an old name of "tied", which the shape of the model has
+    if training.get("batching") in ("random", "sequential"):
+        unused |= {"batch_tokens"}
+    else:
+        unused |= {"batch_size", "seq_len"}
+    if training.get("optimizer") != "adamw":
+        unused |= {"weight_decay"}
+    return {
+        key: value for key, value in training.items() if value is not None and key not in unused
+    }
+
+
 def _plain(values: FloatArray) -> list[float]:
     return [round(float(value), 6) for value in values]

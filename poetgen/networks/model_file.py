@@ -29,7 +29,15 @@ from poetgen.networks.model import (
 )
 from poetgen.places import MODEL_KEY, SNAPSHOT_SUFFIXES
 from poetgen.plain import names_of, read_plain
-from poetgen.tensor_file import FileKind, Layout, all_finite, load_tensor_file, save_tensor_file
+from poetgen.tensor_file import (
+    Check,
+    FileKind,
+    Layout,
+    all_finite,
+    load_tensor_file,
+    load_tensor_header,
+    save_tensor_file,
+)
 
 T = TypeVar("T")
 
@@ -88,13 +96,29 @@ def load_model(path: Path) -> Model:
 
         return load_snapshot(path)
 
+    weights, header = load_tensor_file(path, KIND, _ADVICE, _checker(path))
+    with _unusable(path):
+        return _read(header, weights)
+
+
+def load_model_header(path: Path) -> Model:
+    """Return the model in a model file without its weights, in milliseconds.
+
+    Raises:
+        ModelError: the header is missing, altered, or not that of a model; what it says of
+            the weights is checked, but not they themselves.
+    """
+    header = load_tensor_header(path, KIND, _ADVICE, _checker(path))
+    with _unusable(path):
+        return _read(header, {})
+
+
+def _checker(path: Path) -> Check:
     def check(header: Mapping[str, Any], layout: Layout) -> None:
         with _unusable(path):
             _check_layout(header, layout)
 
-    weights, header = load_tensor_file(path, KIND, _ADVICE, check)
-    with _unusable(path):
-        return _read(header, weights)
+    return check
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.arrays import IntArray
-from poetgen.config import TrainConfig
+from poetgen.config import BatchingKind, TrainConfig
 from poetgen.corpus.corpus import Corpus, Poems
 from poetgen.corpus.vocabulary import PAD
 
@@ -235,10 +235,14 @@ def _windows_at(poems: Poems, starts: NDArray[np.int64], seq_len: int) -> Batch:
     return Batch(poems.tokens, starts, np.full(len(starts), seq_len))
 
 
+def batching_kind(corpus: Corpus, config: TrainConfig) -> BatchingKind:
+    """Return the batching that is asked for, else the one for the kind of text."""
+    return config.batching or ("sequential" if corpus.is_prose else "poems")
+
+
 def pick_batching(corpus: Corpus, config: TrainConfig) -> Batching:
-    """Return how to cut the training split: as asked, else by the kind of text."""
-    poems = corpus.splits["train"]
-    kind = config.batching or ("sequential" if corpus.is_prose else "poems")
+    """Return how to cut the training split."""
+    poems, kind = corpus.splits["train"], batching_kind(corpus, config)
     if kind == "poems":
         return PoemBatching(poems, config.batch_tokens)
     windows = RandomBatching if kind == "random" else SequentialBatching

@@ -16,6 +16,7 @@ from poetgen.networks.model import CorpusRef, Metrics, Model, num_parameters
 from poetgen.networks.model_file import save_model
 from poetgen.shortage import give_memory_back
 from poetgen.tensor_file import all_finite
+from poetgen.training.batches import batching_kind
 from poetgen.training.checkpoint import (
     Checkpoint,
     RunState,
@@ -352,6 +353,7 @@ class Trainer:
         engine, corpus = self.engine, self.corpus
         training = {
             **asdict(self.config),
+            "batching": batching_kind(corpus, self.config),
             "run": self._run,
             "step": self.counters.step,
             "elapsed_seconds": round(self.counters.elapsed_seconds, 1),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from poetgen.characters import HAN
 from poetgen.errors import SettingError
@@ -18,9 +19,14 @@ _BY_SHAPE = {shape: name for name, shape in FORMS.items()}
 _LINE = re.compile(f"[{HAN}]+")
 
 
+def lines_of(text: str) -> list[str]:
+    """Return the lines (句) of a poem, without punctuation."""
+    return _LINE.findall(text)
+
+
 def line_lengths(text: str) -> list[int]:
-    """Return the number of characters in each line of a poem, without punctuation."""
-    return [len(line) for line in _LINE.findall(text)]
+    """Return the number of characters in each line of a poem."""
+    return [len(line) for line in lines_of(text)]
 
 
 def form_of(text: str) -> str | None:
@@ -28,7 +34,11 @@ def form_of(text: str) -> str | None:
 
     绝句 have four lines and 律诗 eight, all of five (五) or all of seven (七) characters.
     """
-    lengths = line_lengths(text)
+    return form_of_lengths(line_lengths(text))
+
+
+def form_of_lengths(lengths: Sequence[int]) -> str | None:
+    """Return the form of a poem whose lines have these lengths, or None."""
     if len(set(lengths)) != 1:
         return None
     return _BY_SHAPE.get((len(lengths), lengths[0]))

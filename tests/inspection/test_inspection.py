@@ -14,7 +14,7 @@ from poetgen.config import ARCHS
 from poetgen.corpus.vocabulary import END, PAD, START, UNK
 from poetgen.errors import SettingError
 from poetgen.generation.decode import Stepper
-from poetgen.inspection.report import END_SIGN, Report, card, report
+from poetgen.inspection.report import END_SIGN, Report, card, in_effect, report
 from poetgen.inspection.trace import (
     STRONG,
     deciding_units,
@@ -312,6 +312,24 @@ def test_the_card_has_a_row_only_for_settings_that_apply(here, output, capsys):
     assert re.search("^training +epochs 8$", said, re.MULTILINE)
     inspect(model=str(here / "m.safetensors"), as_json=True)
     assert json.loads(capsys.readouterr().out)["training"] == training
+
+
+@pytest.mark.parametrize(
+    ("changes", "without"),
+    [
+        ({}, {"seq_len", "batch_size"}),
+        ({"batching": "poems"}, {"seq_len", "batch_size"}),
+        ({"batching": "random"}, {"batch_tokens"}),
+        ({"batching": "sequential"}, {"batch_tokens"}),
+        ({"optimizer": "sgd"}, {"seq_len", "batch_size", "weight_decay"}),
+        ({"max_minutes": None}, {"seq_len", "batch_size", "max_minutes"}),
+        ({"own_output": True}, {"seq_len", "batch_size", "own_output"}),
+    ],
+)
+def test_settings_that_had_no_effect_are_left_out(changes, without):
+    training = {"optimizer": "adamw", "weight_decay": 0.01, "batch_tokens": 9}
+    training |= {"seq_len": 8, "batch_size": 7, **changes}
+    assert training.keys() - in_effect(training).keys() == without
 
 
 def test_a_plot_without_matplotlib_is_refused_before_anything_is_printed(here, monkeypatch, capsys):

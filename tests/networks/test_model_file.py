@@ -14,7 +14,7 @@ from poetgen.config import ARCHS, ModelConfig
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import ModelError
 from poetgen.networks.model import CorpusRef, Metrics, Model
-from poetgen.networks.model_file import load_model, save_model, widen
+from poetgen.networks.model_file import load_model, load_model_header, save_model, widen
 from poetgen.tensor_file import FileKind, save_tensor_file
 from poetgen.training.checkpoint import load_checkpoint
 from tests.tiny import tiny_model, tiny_weights
@@ -350,3 +350,31 @@ def test_a_failed_save_leaves_the_old_file_and_no_debris(saved, path):
         save_model(dataclasses.replace(model, training={"loss": object()}), path)
     assert path.read_bytes() == saved
     assert os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.parametrize("arch", ARCHS)
+def test_a_header_is_the_model_without_its_weights(arch, path):
+    model = dataclasses.replace(
+        tiny_model(arch, 2),
+        training={"arch": arch},
+        corpus=CorpusRef("唐", "abc"),
+        validation=METRICS,
+        extra={"metrics": {"test": {"loss_per_token": 3}}},
+    )
+    save_model(model, path)
+    header, whole = load_model_header(path), load_model(path)
+    assert header.vocabulary.tokens == whole.vocabulary.tokens
+    changes = {"weights": {}, "vocabulary": header.vocabulary}
+    assert header == dataclasses.replace(whole, **changes)
+
+
+def test_a_header_that_does_not_fit_its_weights_is_refused_without_reading_them(saved, path):
+    for length in (0, 7, 99, len(saved) - 1):
+        path.write_bytes(saved[:length])
+        with pytest.raises(ModelError, match="not a whole model file"):
+            load_model_header(path)
+    # A weight that was altered is found only by who reads it.
+    path.write_bytes(saved[:-1] + bytes([saved[-1] ^ 1]))
+    assert load_model_header(path).config.hidden_size == 3
+    with pytest.raises(ModelError, match="damaged"):
+        load_model(path)

@@ -169,8 +169,9 @@ def test_the_model_file_is_the_model_of_the_best_validation(told):
     assert model.training["step"] == best.step
     assert model.corpus == CorpusRef(trainer.corpus.name, trainer.corpus.fingerprint)
     assert model.vocabulary.tokens == trainer.corpus.vocabulary.tokens
+    assert model.training["batching"] == "poems"
     for name, value in dataclasses.asdict(trainer.config).items():
-        if name not in ("device", "precision"):
+        if name not in ("device", "precision", "batching"):
             assert model.training[name] == value, name
 
 
