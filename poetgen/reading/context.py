@@ -11,7 +11,9 @@ from poetgen.reading.lines import Kind, Line, is_prose, is_regular
 
 # How many lines below a heading are looked at, and how many in one metre are a poem.
 NEAR = 100
-_MAX_TITLE_HANZI = 30
+_MAX_TITLE_HANZI = 60
+# 迴波樂 八十九: parts of a title, which are shorter than verses.
+_MAX_PART_HANZI = 3
 
 Block = list[tuple[Kind, Line]]
 
@@ -104,7 +106,8 @@ def _may_be_title(line: Line) -> bool:
     if has_mark or not 1 <= line.num_hanzi <= _MAX_TITLE_HANZI:
         return False
     has_author = line.heading is not None and bool(line.heading.author)
-    return len(line.lengths) == 1 or not line.is_even or has_author
+    is_couplet = len(line.lengths) > 1 and line.is_even and line.lengths[0] > _MAX_PART_HANZI
+    return not is_couplet or has_author
 
 
 def heads_at(lines: list[Line], titled: bool) -> list[Heading]:
@@ -133,7 +136,9 @@ def heads_at(lines: list[Line], titled: bool) -> list[Heading]:
             return [first.heading]
     if titled:
         return []
-    if _may_be_title(first) and _fits([first], rest):
+    # Above a clean line, verses would have marks, too.
+    may_be_title = _may_be_title(first) or (not first.has_mark and rest[0].is_clean)
+    if may_be_title and _fits([first], rest):
         return [Heading(without_number(first.text).rstrip(":："))]
     return []
 
