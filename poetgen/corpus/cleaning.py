@@ -91,7 +91,7 @@ def clean(text: str, *, words: bool = False) -> Cleaned:
     """
     if _is_clean_verse(text):
         return Cleaned(text, None)  # the slow way would leave it as it is
-    text = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+    text = unicodedata.normalize("NFC", without_invisible(text))
     return _clean_verse(text, words) if mostly_han(text) else _clean_plain(text)
 
 
@@ -103,6 +103,23 @@ def letters_only(text: str) -> str:
     """
     lines = _NOT_LETTERS.sub(" ", text.lower()).split("\n")
     return "\n".join(line.strip() for line in lines)
+
+
+def without_invisible(text: str) -> str:
+    """Remove control characters, direction marks, soft hyphens and the like, not line breaks."""
+    return _INVISIBLE.sub("", text)
+
+
+def without_notes(text: str) -> str:
+    """Remove notes in brackets, nested ones too; a character that was restored, [溪], stays."""
+    text = _NOTE_NUMBER.sub("", text)
+    text = _RESTORED.sub(r"\1", text)
+    # Notes contain notes: remove the innermost until none is left.
+    for _ in range(_MAX_NOTE_DEPTH):
+        text, num_notes = _NOTE.subn("", text)
+        if num_notes == 0:
+            break
+    return text
 
 
 def _is_clean_verse(text: str) -> bool:
@@ -130,7 +147,7 @@ def _clean_verse(text: str, words: bool) -> Cleaned:
     if len(verses) > 1 and all(_VERSE.fullmatch("".join(verse.split())) for verse in verses):
         text = punctuated(verses)
     text = _SPACES.sub(" " if words else "", _NUMBER.sub("", text))
-    text = full_width(_without_notes(text) if _BRACKET.search(text) else text)
+    text = full_width(without_notes(text) if _BRACKET.search(text) else text)
     text = _QUOTES.sub("", text).replace("…", "").replace("—", "").replace("·", "")
     if _DESCRIBED.search(text) or _LOST.search(text):
         return Cleaned(None, "lacuna")
@@ -151,17 +168,6 @@ def _clean_verse(text: str, words: bool) -> Cleaned:
     if text[-1] not in _LAST_MARKS:
         text = text.rstrip(LINE_MARKS) + "。"
     return Cleaned(text, None)
-
-
-def _without_notes(text: str) -> str:
-    text = _NOTE_NUMBER.sub("", text)
-    text = _RESTORED.sub(r"\1", text)
-    # Notes contain notes: remove the innermost until none is left.
-    for _ in range(_MAX_NOTE_DEPTH):
-        text, num_notes = _NOTE.subn("", text)
-        if num_notes == 0:
-            break
-    return text
 
 
 def _one_mark(run: re.Match[str]) -> str:
