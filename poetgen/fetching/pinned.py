@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 MANIFEST = Path(__file__).parent / "manifest.json"
+
+# Of the named corpora that have poems of one dynasty, whose files do not say so.
+DYNASTIES = {"tang": "唐", "song": "宋", "ci": "宋"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +65,14 @@ def load_pinned(name: str, manifest: Path = MANIFEST) -> PinnedCorpus:
             paths += [f"{root}{corpus['npm_folder']}/{file}" for root in ("", "package/")]
         files.append(PinnedFile(file, entry["bytes"], entry["sha256"], (*paths, file)))
     return PinnedCorpus(tuple(files), repository, source["commit"], source.get("npm"))
+
+
+@functools.cache
+def dynasties() -> dict[str, str]:
+    """Return the dynasty of each file of the named corpora that have one, by its SHA-256."""
+    corpora = json.loads(MANIFEST.read_text(encoding="utf-8"))["corpora"]
+    return {
+        file["sha256"]: dynasty
+        for name, dynasty in DYNASTIES.items()
+        for file in corpora[name]["files"]
+    }

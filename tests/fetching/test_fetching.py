@@ -17,7 +17,7 @@ import pytest
 
 from poetgen.errors import SourceError
 from poetgen.fetching import named, sources
-from poetgen.fetching.pinned import MANIFEST, load_pinned
+from poetgen.fetching.pinned import MANIFEST, dynasties, load_pinned
 from poetgen.reading import read_poems
 from tests.fetching.server import running_server
 from tests.real_data import FACTS, SHAKESPEARE, TANG, TIME_MACHINE, needs_english, needs_tang
@@ -406,6 +406,13 @@ def test_the_shipped_manifest_has_all_the_facts():
     if not FACTS.is_file():
         pytest.skip(f"{FACTS} is not there")
     assert json.loads(MANIFEST.read_text("utf-8")) == json.loads(FACTS.read_text("utf-8"))
+
+
+def test_the_files_of_tang_song_and_ci_have_a_dynasty_and_no_others():
+    of_file = dynasties()
+    for name in named.NAMES:
+        found = {of_file.get(file.sha256) for file in load_pinned(name).files}
+        assert found == {{"tang": "唐", "song": "宋", "ci": "宋"}.get(name)}
 
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path):
