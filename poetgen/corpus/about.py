@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, overload
 
@@ -17,17 +18,37 @@ class About(NamedTuple):
         """Return the three with tabs between them, which no clean one contains."""
         return "\t".join(self)
 
+    @classmethod
+    def from_line(cls, line: str) -> About:
+        """Return what ``as_line`` wrote."""
+        return cls(*line.split("\t"))
+
+
+def has_title_and_author(line: str) -> bool:
+    """Return whether neither the title nor the author is missing in a line of ``About``."""
+    return line[0] != "\t" and "\t\t" not in line
+
 
 class Abouts(Sequence[About]):
     """What is known about the poems of one split, in their order.
 
-    ``lines`` has one line a poem, as ``About.as_line`` writes it: three strings and a tuple
-    for each poem would take twice the memory.
+    ``text`` has a line for each poem, as ``About.as_line`` writes it: a tuple of strings for
+    each would take five times the memory.
     """
 
-    def __init__(self, lines: Iterable[str] = ()) -> None:
-        """Hold ``lines``."""
-        self.lines = list(lines)
+    def __init__(self, text: str = "") -> None:
+        """Hold lines, each with its line break."""
+        self.text = text
+
+    @classmethod
+    def of_lines(cls, lines: Iterable[str]) -> Abouts:
+        """Return lines without line breaks as one."""
+        return cls("\n".join([*lines, ""]))
+
+    @functools.cached_property
+    def lines(self) -> list[str]:
+        """The line of each poem."""
+        return self.text.split("\n")[:-1]
 
     def __len__(self) -> int:
         """Return the number of poems."""
@@ -40,20 +61,11 @@ class Abouts(Sequence[About]):
     def __getitem__(self, index: int | slice) -> About | Abouts:
         """Return what is known about one poem, or about several."""
         if isinstance(index, slice):
-            return Abouts(self.lines[index])
-        return About(*self.lines[index].split("\t"))
+            return Abouts.of_lines(self.lines[index])
+        return About.from_line(self.lines[index])
 
-    @property
-    def num_titled(self) -> int:
-        """Poems that have a title."""
-        return sum(not line.startswith("\t") for line in self.lines)
-
-    @property
-    def num_authored(self) -> int:
-        """Poems whose author is known."""
-        return sum("\t\t" not in line for line in self.lines)
-
-    @property
-    def num_dated(self) -> int:
-        """Poems whose dynasty is known."""
-        return sum(not line.endswith("\t") for line in self.lines)
+    def num_known(self) -> tuple[int, int, int]:
+        """Return how many poems have a title, how many an author, how many a dynasty."""
+        text, num_poems = f"\n{self.text}", self.text.count("\n")
+        untitled, unauthored, undated = map(text.count, ("\n\t", "\t\t", "\t\n"))
+        return num_poems - untitled, num_poems - unauthored, num_poems - undated

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,8 +13,14 @@ from numpy.typing import NDArray
 
 from poetgen.arrays import IntArray
 from poetgen.config import PrepareConfig, Script
+from poetgen.corpus.about import Abouts
 from poetgen.corpus.split import SPLITS, Split
 from poetgen.corpus.vocabulary import END, START, UNK, Vocabulary
+
+# So many are encoded, or hashed, at once: in parts, so that memory never holds all of them a
+# second time, in a wider type.
+_PART_POEMS = 50_000
+_PART_TOKENS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,7 @@ class Corpus:
 
     ``settings`` are those given to ``prepare``, ``min_count`` the one that was applied.
     ``is_prose`` says that this is running prose, whose parts follow one another.
+    ``read_about`` returns what ``about`` does; of a corpus folder it reads a file.
     """
 
     name: str
@@ -103,6 +110,15 @@ class Corpus:
     is_prose: bool
     provenance: Sequence[Provenance]
     report: Report
+    read_about: Callable[[Split], Abouts]
+
+    def about(self, split: Split) -> Abouts:
+        """Return title, author and dynasty of each poem of a split, in the order of the poems.
+
+        Raises:
+            CorpusError: the file of the corpus folder is damaged or missing.
+        """
+        return self.read_about(split)
 
     @property
     def script(self) -> Script:
@@ -112,17 +128,25 @@ class Corpus:
 
 def encode_poems(texts: Sequence[str], vocabulary: Vocabulary) -> Poems:
     """Encode texts, one poem each, between start and end tokens."""
-    dtype = dtype_for(vocabulary)
+    begins = range(0, len(texts) or 1, _PART_POEMS)
+    parts = [_encode(texts[begin : begin + _PART_POEMS], vocabulary) for begin in begins]
     offsets = np.zeros(len(texts) + 1, dtype="<i8")
+    np.cumsum(np.concatenate([lengths for _, lengths in parts]), out=offsets[1:])
+    return Poems(np.concatenate([tokens for tokens, _ in parts]), offsets)
+
+
+def _encode(texts: Sequence[str], vocabulary: Vocabulary) -> tuple[IntArray, NDArray[np.int64]]:
+    """Return the tokens of texts, end to end, and how many each has, special ones included."""
     token_ids, lengths = vocabulary.encode_texts(texts)
-    np.cumsum(lengths + 2, out=offsets[1:])
-    tokens = np.empty(offsets[-1], dtype)
+    lengths = lengths + 2
+    ends = np.cumsum(lengths)
+    tokens = np.empty(lengths.sum(), dtype_for(vocabulary))
     inside = np.ones(len(tokens), bool)
-    for places, special in ((offsets[:-1], START), (offsets[1:] - 1, END)):
+    for places, special in ((ends - lengths, START), (ends - 1, END)):
         tokens[places] = special
         inside[places] = False
     tokens[inside] = token_ids
-    return Poems(tokens, offsets)
+    return tokens, lengths
 
 
 def dtype_for(vocabulary: Vocabulary) -> str:
@@ -156,5 +180,7 @@ def fingerprint_of(
     digest.update(json.dumps(dict(changed), sort_keys=True).encode())
     for split in SPLITS:
         digest.update(np.ascontiguousarray(splits[split].offsets, dtype="<i8").data)
-        digest.update(np.ascontiguousarray(splits[split].tokens, dtype="<u4").data)
+        tokens = splits[split].tokens
+        for begin in range(0, len(tokens), _PART_TOKENS):
+            digest.update(tokens[begin : begin + _PART_TOKENS].astype("<u4").data)
     return digest.hexdigest()[:16]

@@ -6,6 +6,7 @@
       corpus.json              vocabulary, counts, provenance, rules, report, checksum
       train.tokens.npy         all poems end to end, each START … END, uint16 or uint32
       train.offsets.npy        int64; poem i is tokens[offsets[i]:offsets[i + 1]]
+      train.about.tsv          UTF-8; line i is title, tab, author, tab, dynasty of poem i
       validation.*  test.*     the same for the poems held out
 """
 
@@ -17,13 +18,17 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from poetgen.config import PrepareConfig
+from poetgen.corpus.about import Abouts
 from poetgen.corpus.corpus import (
     Corpus,
     Poems,
@@ -42,10 +47,10 @@ from poetgen.places import find_corpus
 from poetgen.plain import read_plain
 from poetgen.shortage import shortage_in
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 _FILES = {
     "corpus.json",
-    *(f"{split}.{part}.npy" for split in SPLITS for part in ("tokens", "offsets")),
+    *(f"{split}.{part}" for split in SPLITS for part in ("tokens.npy", "offsets.npy", "about.tsv")),
 }
 # New files, in a folder that has a corpus already: being written; all written.
 _NEW, _READY = ".new", ".ready"
@@ -54,7 +59,7 @@ _LEFTOVER = re.compile(r"\..+\.[a-z0-9_]{8}", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
-class _About:
+class _Meta:
     """What ``corpus.json`` holds; ``rules`` have the ``min_count`` that was applied."""
 
     format_version: int
@@ -66,6 +71,7 @@ class _About:
     provenance: list[Provenance]
     report: Report
     vocabulary: list[str]
+    about_checksums: dict[Split, str]
 
 
 def ensure_free(folder: Path, *, force: bool) -> None:
@@ -127,7 +133,10 @@ def _write(corpus: Corpus, folder: Path) -> None:
     for split, poems in corpus.splits.items():
         np.save(folder / f"{split}.tokens.npy", poems.tokens)
         np.save(folder / f"{split}.offsets.npy", poems.offsets)
-    about = _About(
+    abouts = {split: corpus.about(split).text.encode() for split in corpus.splits}
+    for split, content in abouts.items():
+        (folder / f"{split}.about.tsv").write_bytes(content)
+    meta = _Meta(
         format_version=FORMAT_VERSION,
         name=corpus.name,
         fingerprint=corpus.fingerprint,
@@ -137,9 +146,10 @@ def _write(corpus: Corpus, folder: Path) -> None:
         provenance=list(corpus.provenance),
         report=corpus.report,
         vocabulary=list(corpus.vocabulary.tokens),
+        about_checksums={split: _hash(content) for split, content in abouts.items()},
     )
-    values = asdict(about)
-    values["checksum"] = _checksum_of(values)
+    values = asdict(meta)
+    values["checksum"] = _hash(_as_json(values))
     (folder / "corpus.json").write_bytes(_as_json(values) + b"\n")
     for path in (*folder.iterdir(), folder):
         sync(path)
@@ -176,27 +186,39 @@ def load_corpus(name_or_path: str | Path) -> Corpus:
         ShortageError: the machine cannot open or map it.
     """
     folder = name_or_path if isinstance(name_or_path, Path) else find_corpus(name_or_path)
-    advice = f"Prepare it again: poetgen prepare SOURCE --name {folder.name} --force"
-    try:
+    with _refusals(folder):
         values = _read_json(folder)
         version = values.get("format_version")
         if version != FORMAT_VERSION:
+            older = " It has no titles and authors." * (version == 2)
             raise CorpusError(
-                f"{folder} has format version {version!r:.40}, not {FORMAT_VERSION}.", advice
+                f"{folder} has format version {version!r:.40}, not {FORMAT_VERSION}.{older}",
+                _advice(folder),
             )
-        return _load(folder, values)
+        return _load(folder.absolute(), values)
+
+
+@contextmanager
+def _refusals(folder: Path) -> Iterator[None]:
+    """Turn what is wrong with the folder into a CorpusError, and what with the machine, too."""
+    try:
+        yield
     # Of the system's errors, only those that say what is in the folder.
     except (
         *(FileNotFoundError, NotADirectoryError, IsADirectoryError),
         *(ValueError, TypeError, RecursionError, SettingError),
     ) as error:
         why = str(error).removesuffix(".")
-        raise CorpusError(f"{folder} is not a whole corpus: {why}.", advice) from error
+        raise CorpusError(f"{folder} is not a whole corpus: {why}.", _advice(folder)) from error
     except OSError as error:
         shortage = shortage_in(error)
         if shortage is None:
             raise
         raise shortage from error
+
+
+def _advice(folder: Path) -> str:
+    return f"Prepare it again: poetgen prepare SOURCE --name {folder.name} --force"
 
 
 def _file(folder: Path, name: str) -> Path:
@@ -215,8 +237,8 @@ def _read_json(folder: Path) -> dict[str, Any]:
     return values
 
 
-def _checksum_of(values: dict[str, Any]) -> str:
-    return hashlib.sha256(_as_json(values)).hexdigest()[:16]
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def _as_json(values: dict[str, Any]) -> bytes:
@@ -224,35 +246,63 @@ def _as_json(values: dict[str, Any]) -> bytes:
 
 
 def _load(folder: Path, values: dict[str, Any]) -> Corpus:
-    # The first corpora had no checksum.
-    checksum = values.pop("checksum", None)
-    if checksum is not None and checksum != _checksum_of(values):
+    if values.pop("checksum", None) != _hash(_as_json(values)):
         raise ValueError("corpus.json does not match its checksum")
-    about = read_plain(_About, values)
-    changed, min_count = about.changed_rules, about.rules.min_count
-    settings = replace(about.rules, min_count=changed.get("min_count"))
+    meta = read_plain(_Meta, values)
+    changed, min_count = meta.changed_rules, meta.rules.min_count
+    settings = replace(meta.rules, min_count=changed.get("min_count"))
     # The fingerprint covers only the rules that differ from the default; the others follow.
-    if min_count is None or changed != changed_rules(settings, about.prose):
+    if min_count is None or changed != changed_rules(settings, meta.prose):
         raise ValueError("its rules contradict each other")
-    vocabulary = Vocabulary(about.vocabulary, settings.tokens)
+    vocabulary = Vocabulary(meta.vocabulary, settings.tokens)
     if not vocabulary.tokens:
         raise ValueError("its vocabulary is empty")
     if vocabulary.kind == "char" and any(len(token) != 1 for token in vocabulary.tokens):
         raise ValueError("its vocabulary has characters of more than one letter")
+    if meta.about_checksums.keys() != set(SPLITS):
+        raise ValueError("it does not have a checksum for each about.tsv")
     splits = {split: _load_poems(folder, split, vocabulary) for split in SPLITS}
-    if about.fingerprint != fingerprint_of(vocabulary, splits, changed):
+    if meta.fingerprint != fingerprint_of(vocabulary, splits, changed):
         raise ValueError("its contents do not match its fingerprint")
     return Corpus(
         name=folder.name,
         vocabulary=vocabulary,
         splits=splits,
-        fingerprint=about.fingerprint,
+        fingerprint=meta.fingerprint,
         settings=settings,
         min_count=min_count,
-        is_prose=about.prose,
-        provenance=about.provenance,
-        report=about.report,
+        is_prose=meta.prose,
+        provenance=meta.provenance,
+        report=meta.report,
+        read_about=partial(
+            _read_about, folder, meta.about_checksums, {s: len(splits[s]) for s in SPLITS}
+        ),
     )
+
+
+def _read_about(
+    folder: Path, checksums: dict[Split, str], num_poems: dict[Split, int], split: Split
+) -> Abouts:
+    """Read what is known about the poems of one split.
+
+    Raises:
+        CorpusError: the file is missing or damaged.
+    """
+    name = f"{split}.about.tsv"
+    with _refusals(folder):
+        content = _file(folder, name).read_bytes()
+        if _hash(content) != checksums[split]:
+            raise ValueError(f"{name} does not match its checksum")
+        abouts = Abouts(content.decode())
+        lines = abouts.lines
+        is_whole = abouts.text == Abouts.of_lines(lines).text
+        if (
+            not is_whole
+            or len(lines) != num_poems[split]
+            or any(line.count("\t") != 2 for line in lines)
+        ):
+            raise ValueError(f"{name} does not have a line for each poem")
+        return abouts
 
 
 def _load_poems(folder: Path, split: Split, vocabulary: Vocabulary) -> Poems:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+
+import numpy as np
 
 from poetgen.characters import mostly_han
 from poetgen.config import PrepareConfig
@@ -21,11 +22,12 @@ from poetgen.corpus.corpus import (
     unknown_share,
 )
 from poetgen.corpus.folder import ensure_free, save_corpus
-from poetgen.corpus.sieve import Dropped, KeptPoem, Sieve, beginning_of
-from poetgen.corpus.split import SPLITS, Split, identity
+from poetgen.corpus.sieve import Dropped, KeptPoem, KeptPoems, Sieve, beginning_of
+from poetgen.corpus.split import SPLITS, Split
 from poetgen.corpus.vocabulary import build_vocabulary, count_tokens
 from poetgen.errors import InputError, SettingError, SourceError
 from poetgen.fetching.named import NAMES, fetch_corpus
+from poetgen.fetching.pinned import dynasties
 from poetgen.limits import ensure_few
 from poetgen.places import check_name, plain_name
 from poetgen.reading import describe_ignored, find_inputs, read_document
@@ -125,8 +127,9 @@ def build_corpus(
     sieve = Sieve(settings, dropped)
     sources = _read(paths, sieve, skip_bad, on_file)
     _ensure_held_out(sieve, sources.skipped)
-    corpus = _encode(name, sieve, sources)
-    return Prepared(corpus, sieve.kept, sieve.dropped, sources.skipped, sources.doubts)
+    kept = sieve.kept()
+    corpus = _encode(name, sieve, kept, sources)
+    return Prepared(corpus, kept, sieve.dropped, sources.skipped, sources.doubts)
 
 
 def is_named(source: str) -> bool:
@@ -178,7 +181,8 @@ def _read(paths: Sequence[Path], sieve: Sieve, skip_bad: bool, on_file: OnFile) 
             else:
                 num_read += len(document.poems)
                 ensure_few(num_read, "This collection")
-                sieve.add_all(document.poems, prose=document.prose)
+                dynasty = dynasties().get(document.sha256, "")
+                sieve.add_all(document.poems, prose=document.prose, dynasty=dynasty)
                 sources.left_out.update(document.left_out)
                 sources.doubts.extend(document.doubts)
                 sources.provenance.append(
@@ -202,7 +206,7 @@ def _ensure_held_out(sieve: Sieve, skipped: Sequence[str]) -> None:
     Raises:
         SourceError: there are fewer than two poems.
     """
-    num_kept = sum(map(len, sieve.kept.values()))
+    num_kept = sum(sieve.num_kept.values())
     if num_kept < 2:
         why = "; ".join(
             f"{len(poems)} {reason}, for example {beginning_of(poems[0])!r}"
@@ -216,15 +220,8 @@ def _ensure_held_out(sieve: Sieve, skipped: Sequence[str]) -> None:
         )
     # By chance a small collection may hold out nothing, or everything.
     for needy in ("train", "validation"):
-        if not sieve.kept[needy]:
-            richest = max(SPLITS, key=lambda split: len(sieve.kept[split]))
-            # Chosen by hash, so that the choice does not depend on the order of files.
-            texts = sieve.kept[richest].texts
-            sieve.kept[richest].move(texts.index(max(texts, key=_order_by_hash)), sieve.kept[needy])
-
-
-def _order_by_hash(text: str) -> str:
-    return hashlib.blake2b(identity(text).encode("utf-8")).hexdigest() + text
+        if not sieve.num_kept[needy]:
+            sieve.move_one(max(SPLITS, key=sieve.num_kept.__getitem__), needy)
 
 
 def _ensure_words(texts: Sequence[str]) -> None:
@@ -241,10 +238,10 @@ def _ensure_words(texts: Sequence[str]) -> None:
         )
 
 
-def _encode(name: str, sieve: Sieve, sources: _Sources) -> Corpus:
+def _encode(name: str, sieve: Sieve, poems: Mapping[Split, KeptPoems], sources: _Sources) -> Corpus:
     settings, provenance = sieve.settings, sources.provenance
-    kept = {split: poems.texts for split, poems in sieve.kept.items()}
-    abouts = [poems.abouts for poems in sieve.kept.values()]
+    kept = {split: poems[split].texts for split in SPLITS}
+    abouts = {split: poems[split].abouts for split in SPLITS}
     # Textbooks count the characters of the lines, without what stands between them.
     num_chars = sum(len(text) - text.count("\n") for texts in kept.values() for text in texts)
     if settings.letters_only:
@@ -264,6 +261,9 @@ def _encode(name: str, sieve: Sieve, sources: _Sources) -> Corpus:
         )
     splits = {split: encode_poems(kept[split], vocabulary) for split in SPLITS}
     dropped = dict(sorted(sieve.dropped_by_reason().items()))
+    num_titled, num_authored, num_dated = np.sum(
+        [about.num_known() for about in abouts.values()], axis=0
+    ).tolist()
     report = Report(
         read=sum(source.poems for source in provenance),
         kept={split: len(splits[split]) for split in SPLITS},
@@ -278,9 +278,9 @@ def _encode(name: str, sieve: Sieve, sources: _Sources) -> Corpus:
             for reason, poems in dropped.items()
         },
         left_out=dict(sources.left_out),
-        num_titled=sum(about.num_titled for about in abouts),
-        num_authored=sum(about.num_authored for about in abouts),
-        num_dated=sum(about.num_dated for about in abouts),
+        num_titled=num_titled,
+        num_authored=num_authored,
+        num_dated=num_dated,
     )
     return Corpus(
         name=name,
@@ -292,4 +292,5 @@ def _encode(name: str, sieve: Sieve, sources: _Sources) -> Corpus:
         is_prose=sieve.is_prose,
         provenance=provenance,
         report=report,
+        read_about=abouts.__getitem__,
     )

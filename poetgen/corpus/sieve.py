@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, overload
 
 from poetgen.config import PrepareConfig
-from poetgen.corpus.about import About, Abouts
+from poetgen.corpus.about import About, Abouts, has_title_and_author
 from poetgen.corpus.cleaning import Reason, clean, letters_only
 from poetgen.corpus.duplicates import SeenPoems
 from poetgen.corpus.script import convert_all, to_simplified
-from poetgen.corpus.split import SPLITS, identities, split_of
+from poetgen.corpus.split import SPLITS, Split, identities, identity, split_of
+from poetgen.corpus.titles import clean_origin, clean_title
 from poetgen.errors import SettingError
 from poetgen.reading import RawPoem
 from poetgen.verse.forms import form_of, parse_forms
@@ -40,10 +43,10 @@ class KeptPoem(NamedTuple):
 class KeptPoems(Sequence[KeptPoem]):
     """The kept poems of one split: their ``texts``, and what is known ``abouts`` each."""
 
-    def __init__(self, texts: Sequence[str] = (), abouts: Sequence[str] = ()) -> None:
-        """Hold poems; ``abouts`` are the lines of ``Abouts``."""
-        self.texts = list(texts)
-        self.abouts = Abouts(abouts)
+    def __init__(self, texts: list[str], abouts: Abouts) -> None:
+        """Hold poems."""
+        self.texts = texts
+        self.abouts = abouts
 
     def __len__(self) -> int:
         """Return the number of poems."""
@@ -56,25 +59,57 @@ class KeptPoems(Sequence[KeptPoem]):
     def __getitem__(self, index: int | slice) -> KeptPoem | KeptPoems:
         """Return one poem, or several."""
         if isinstance(index, slice):
-            return KeptPoems(self.texts[index], self.abouts.lines[index])
+            return KeptPoems(self.texts[index], self.abouts[index])
         return KeptPoem(self.texts[index], *self.abouts[index])
 
-    def add(self, text: str, about: About) -> None:
-        """Add a poem at the end."""
-        self.texts.append(text)
-        self.abouts.lines.append(about.as_line())
 
-    def move(self, index: int, other: KeptPoems) -> None:
+class _Growing:
+    """The kept poems of one split, to which those of one file after another are added.
+
+    The lines about the poems of each file are packed into one string. Small strings that stay,
+    among the many that go with a file, would scatter the memory that the next file is read to.
+    """
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+        self._lines: list[str] = []
+        self._packed: list[str] = []
+        self._renamed: dict[int, str] = {}
+
+    def add(self, text: str, line: str) -> None:
+        self.texts.append(text)
+        self._lines.append(line)
+
+    def pack(self) -> None:
+        self._packed.append(Abouts.of_lines(self._lines).text)
+        self._lines.clear()
+
+    def rename(self, index: int, line: str) -> None:
+        self._renamed[index] = line
+
+    def move(self, index: int, other: _Growing) -> None:
         """Move one poem to the end of ``other``."""
-        other.texts.append(self.texts.pop(index))
-        other.abouts.lines.append(self.abouts.lines.pop(index))
+        lines = self.poems().abouts.lines
+        other.add(self.texts.pop(index), lines.pop(index))
+        other.pack()
+        self._packed = [Abouts.of_lines(lines).text]
+        self._renamed.clear()
+
+    def poems(self) -> KeptPoems:
+        abouts = Abouts("".join(self._packed))
+        if self._renamed:
+            lines = abouts.lines
+            for index, line in self._renamed.items():
+                lines[index] = line
+            abouts = Abouts.of_lines(lines)
+        return KeptPoems(self.texts, abouts)
 
 
 class Sieve:
     """Cleans and sorts the poems of one file after another.
 
-    ``kept`` holds the poems by split, ``dropped`` the others; ``is_prose`` says whether any
-    file was running prose.
+    ``dropped`` holds the poems that are not kept; ``is_prose`` says whether any file was
+    running prose.
     """
 
     def __init__(self, settings: PrepareConfig, dropped: list[Dropped] | None = None) -> None:
@@ -90,25 +125,83 @@ class Sieve:
                 "Leave one of the two out.",
             )
         self.settings = settings
-        self.kept = {split: KeptPoems() for split in SPLITS}
+        self._kept = {split: _Growing() for split in SPLITS}
         self.dropped: list[Dropped] = [] if dropped is None else dropped
         self.is_prose = False
+        # The kept poems without a title or an author, which a duplicate of theirs may have.
+        self._unnamed: dict[str, tuple[_Growing, int, str]] = {}
         self._seen = SeenPoems(near=settings.near_duplicates == "drop")
         self._forms = None if settings.forms is None else parse_forms(settings.forms)
         self._authors = None if settings.authors is None else _parse_authors(settings.authors)
 
-    def add_all(self, poems: Sequence[RawPoem], *, prose: bool) -> None:
-        """Sift the poems of one file, which are converted together."""
+    def add_all(self, poems: Sequence[RawPoem], *, prose: bool, dynasty: str = "") -> None:
+        """Sift the poems of one file, which are converted together; ``dynasty`` is theirs."""
         self.is_prose = self.is_prose or prose
         wanted, texts = self._clean(poems)
-        written = convert_all(texts, self.settings.script)
+        written, abouts = self._convert(wanted, texts, dynasty)
         keys = identities(texts)
-        for poem, text, key in zip(wanted, written, keys, strict=True):
+        for poem, text, about, key in zip(wanted, written, abouts, keys, strict=True):
             reason = self._refusal(text, key, prose=prose)
             if reason is None:
-                self.kept[split_of(key)].add(text, _about(poem))
+                kept = self._kept[split_of(key)]
+                if not (prose or has_title_and_author(about)):
+                    self._unnamed[key] = kept, len(kept.texts), about
+                kept.add(text, about)
             else:
                 self.dropped.append(Dropped(reason, poem))
+                if reason == "duplicate" and key in self._unnamed:
+                    self._name(key, about)
+        for kept in self._kept.values():
+            kept.pack()
+
+    @property
+    def num_kept(self) -> dict[Split, int]:
+        """How many poems are kept in each split."""
+        return {split: len(kept.texts) for split, kept in self._kept.items()}
+
+    def kept(self) -> dict[Split, KeptPoems]:
+        """Return the poems that are kept, by split."""
+        return {split: kept.poems() for split, kept in self._kept.items()}
+
+    def move_one(self, source: Split, target: Split) -> None:
+        """Move a poem to another split: chosen by its hash, not by the order of the files."""
+        texts = self._kept[source].texts
+        chosen = max(range(len(texts)), key=lambda index: _order_by_hash(texts[index]))
+        self._kept[source].move(chosen, self._kept[target])
+
+    def _convert(
+        self, poems: Sequence[RawPoem], texts: Sequence[str], dynasty: str
+    ) -> tuple[list[str], list[str]]:
+        """Return the texts in the script of the corpus, and the lines about the poems.
+
+        A name that several poems have is cleaned and converted once.
+        """
+        # Of the parts of a series, only what follows the last blank differs: 秋兴八首 其一.
+        titles = [clean_title(poem.title).rpartition(" ") for poem in poems]
+        raw = [(poem.author, poem.dynasty) for poem in poems]
+        origins = {origin: clean_origin(*origin) for origin in set(raw)}
+        names = dict.fromkeys(itertools.chain.from_iterable([*titles, *origins.values()]))
+        converted = convert_all([*texts, *names], self.settings.script)
+        written = dict(zip(names, converted[len(texts) :], strict=True))
+        ends = {
+            origin: f"\t{written[author]}\t{written[own_dynasty] or dynasty}"
+            for origin, (author, own_dynasty) in origins.items()
+        }
+        lines = [
+            written[start] + blank + written[last] + ends[origin]
+            for (start, blank, last), origin in zip(titles, raw, strict=True)
+        ]
+        return converted[: len(texts)], lines
+
+    def _name(self, key: str, line: str) -> None:
+        """Give a kept poem the title and the author of its duplicate, if it has none."""
+        kept, index, own_line = self._unnamed.pop(key)
+        own, about = About.from_line(own_line), About.from_line(line)
+        source = own if own.author or not about.author else about
+        named = source._replace(title=own.title or about.title).as_line()
+        kept.rename(index, named)
+        if not has_title_and_author(named):
+            self._unnamed[key] = kept, index, named
 
     def _clean(self, poems: Sequence[RawPoem]) -> tuple[list[RawPoem], list[str]]:
         """Return the poems that can be used, and their clean texts."""
@@ -138,7 +231,10 @@ class Sieve:
         return None if prose else self._seen.add(key)
 
     def _has_author(self, poem: RawPoem) -> bool:
-        return self._authors is None or to_simplified(poem.author.strip()) in self._authors
+        if self._authors is None:
+            return True
+        names = (poem.author.strip(), clean_origin(poem.author)[0])
+        return any(to_simplified(name) in self._authors for name in names)
 
     def dropped_by_reason(self) -> dict[Reason, list[RawPoem]]:
         """Return the poems that were dropped, in their order, for each reason."""
@@ -148,13 +244,13 @@ class Sieve:
         return by_reason
 
 
-def _about(poem: RawPoem) -> About:
-    return About(*(" ".join(name.split()) for name in poem[1:]))
-
-
 def beginning_of(poem: RawPoem) -> str:
     """Return the title of a poem and its first characters, as an example of it."""
     return f"{poem.title} {poem.text[:_EXAMPLE_CHARS]}".strip()
+
+
+def _order_by_hash(text: str) -> str:
+    return hashlib.blake2b(identity(text).encode("utf-8")).hexdigest() + text
 
 
 def _parse_authors(authors: str) -> frozenset[str]:

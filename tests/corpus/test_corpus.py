@@ -27,6 +27,14 @@ def test_encoded_poems_stand_end_to_end_each_between_start_and_end(texts):
     assert unknown_share(poems) == (unknown / poems.num_targets if texts else 0)
 
 
+def test_many_poems_are_encoded_like_few():
+    vocabulary = Vocabulary("月日")
+    texts = ["日", "日月", "", "月月月"] * 30_000
+    one, all_of_them = (encode_poems(part, vocabulary) for part in (texts[:4], texts))
+    assert all_of_them.tokens.tolist() == one.tokens.tolist() * 30_000
+    assert all_of_them.lengths.tolist() == one.lengths.tolist() * 30_000
+
+
 @pytest.mark.parametrize("num_tokens", [1 << 16, (1 << 16) - 4, (1 << 16) - 3])
 def test_ids_of_a_large_vocabulary_are_not_cut_off(num_tokens):
     vocabulary = Vocabulary([chr(0x10000 + number) for number in range(num_tokens)])

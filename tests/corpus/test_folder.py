@@ -98,6 +98,42 @@ def test_a_corpus_of_another_format_version_is_refused(small_corpus, tmp_path):
         load_corpus(folder)
 
 
+def test_a_corpus_of_the_version_without_titles_asks_for_another_prepare(small_corpus, tmp_path):
+    folder = tmp_path / "old"
+    save_corpus(small_corpus, folder)
+    for path in folder.glob("*.tsv"):
+        path.unlink()
+    path = folder / "corpus.json"
+    meta = json.loads(path.read_text(encoding="utf-8"))
+    del meta["about_checksums"]
+    path.write_text(json.dumps({**meta, "format_version": 2}), encoding="utf-8")
+    with pytest.raises(CorpusError, match=r"format version 2, not 3\..*no titles") as error:
+        load_corpus(folder)
+    assert error.value.advice == "Prepare it again: poetgen prepare SOURCE --name old --force"
+    save_corpus(small_corpus, folder, force=True)
+    assert len(load_corpus(folder).about("train")) == len(small_corpus.splits["train"])
+
+
+def test_what_is_known_about_the_poems_is_read_only_when_it_is_asked_for(
+    small_corpus, tmp_path, monkeypatch
+):
+    save_corpus(small_corpus, tmp_path / "corpora" / "x")
+    monkeypatch.chdir(tmp_path)
+    loaded = load_corpus("x")
+    monkeypatch.chdir("/")
+    path = tmp_path / "corpora" / "x" / "validation.about.tsv"
+    assert list(loaded.about("validation")) == list(small_corpus.about("validation"))
+    path.write_bytes(path.read_bytes().replace("题".encode(), "問".encode(), 1))
+    assert load_corpus(path.parent).fingerprint == small_corpus.fingerprint
+    with pytest.raises(CorpusError, match=r"validation\.about\.tsv does not match") as error:
+        loaded.about("validation")
+    assert "poetgen prepare SOURCE --name x --force" in error.value.advice
+    path.unlink()
+    with pytest.raises(CorpusError, match="not a whole corpus"):
+        loaded.about("validation")
+    assert len(loaded.about("train")) == len(loaded.splits["train"])
+
+
 def test_no_pickle_in_a_corpus_is_ever_loaded(small_corpus, tmp_path):
     folder = tmp_path / "pickled"
     save_corpus(small_corpus, folder)

@@ -2,6 +2,8 @@
 
 import json
 import random
+from functools import partial
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -77,11 +79,9 @@ def edit_json(data, rng):
 def outcome(folder):
     """Load a corpus: what it is to those who learn from it, or None for a clear error."""
     try:
-        loaded = load_corpus(folder)
+        return content_of(load_corpus(folder))
     except CorpusError as error:
         refusal = error
-    else:
-        return content_of(loaded)
     assert "poetgen prepare SOURCE --name x --force" in refusal.advice
     assert str(folder) in refusal.problem
     assert refusal.problem.isprintable()
@@ -93,6 +93,7 @@ def content_of(loaded):
         (loaded.vocabulary.tokens, loaded.vocabulary.kind, loaded.script, loaded.is_prose),
         [(poems.tokens.tobytes(), poems.offsets.tobytes()) for poems in loaded.splits.values()],
         [(poems.tokens.dtype, poems.offsets.dtype) for poems in loaded.splits.values()],
+        [list(loaded.about(split)) for split in SPLITS],
         loaded.fingerprint,
         (loaded.settings, loaded.min_count, loaded.provenance, loaded.report),
     )
@@ -134,7 +135,7 @@ def test_files_that_are_missing_swapped_or_folders_are_refused(folder):
 
 
 def remade(folder, change_meta=lambda meta: None, **arrays):
-    """Write another content into a corpus folder, with the fingerprint that belongs to it."""
+    """Write another content into a corpus folder, with the hashes that belong to it."""
     path = folder / "corpus.json"
     meta = json.loads(path.read_bytes())
     meta.pop("checksum", None)
@@ -151,7 +152,14 @@ def remade(folder, change_meta=lambda meta: None, **arrays):
     vocabulary = Vocabulary([str(number) for number in range(3)])
     vocabulary.tokens = tuple(meta["vocabulary"])
     meta["fingerprint"] = fingerprint_of(vocabulary, splits, meta["changed_rules"])
-    path.write_bytes(json.dumps(meta).encode())
+    seal(path, meta)
+
+
+def seal(path, meta):
+    """Write corpus.json with the checksum that belongs to it."""
+    as_json = partial(json.dumps, ensure_ascii=False, indent=1, sort_keys=True)
+    checksum = sha256(as_json(meta).encode()).hexdigest()[:16]
+    path.write_text(as_json({**meta, "checksum": checksum}), encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -201,6 +209,8 @@ def test_offsets_that_are_none_are_refused_whatever_the_fingerprint(folder, chan
         (("vocabulary", 0), "日月"),
         (("vocabulary", 0), "\x1b"),
         (("fingerprint",), None),
+        (("about_checksums", "train"), "0123456789abcdef"),
+        (("about_checksums",), {}),
     ],
 )
 def test_fields_are_not_believed_by_themselves(folder, key, value):
@@ -211,33 +221,39 @@ def test_fields_are_not_believed_by_themselves(folder, key, value):
         meta[last] = value
 
     remade(folder)
-    assert outcome(folder) is not None  # without a checksum, as the first corpora were
+    assert outcome(folder) is not None
     if key == ("fingerprint",):
         path = folder / "corpus.json"
-        path.write_text(json.dumps({**json.loads(path.read_bytes()), "fingerprint": None}))
+        meta = json.loads(path.read_bytes())
+        del meta["checksum"]
+        seal(path, {**meta, "fingerprint": None})
     else:
         remade(folder, change)
     assert outcome(folder) is None
 
 
-def test_corpora_of_the_first_versions_are_read(folder):
-    """They had no checksum, and said less about what was read."""
-
-    def reduce(meta):
-        for key in ("format", "encoding", "lines"):
-            del meta["provenance"][0][key]
-        for key in ("num_lines", "num_chars", "examples"):
-            del meta["report"][key]
-        del meta["rules"]["encoding"]
-
-    before = load_corpus(folder)
-    remade(folder, reduce)
-    after = load_corpus(folder)
-    assert after.settings == before.settings
-    assert after.report.kept == before.report.kept
-    assert after.report.num_lines == 0
-    assert after.provenance[0].sha256 == before.provenance[0].sha256
-    assert after.fingerprint == before.fingerprint
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda lines: lines[1:],
+        lambda lines: [*lines, "题\t李白\t唐"],
+        lambda lines: ["题\t李白", *lines[1:]],
+        lambda lines: ["题\t李白\t唐\t", *lines[1:]],
+        lambda lines: ["\udcff\t\t", *lines[1:]],
+    ],
+)
+def test_lines_about_poems_that_do_not_fit_are_refused_whatever_the_checksum(folder, change):
+    path = folder / "train.about.tsv"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    content = "".join(f"{line}\n" for line in change(lines)).encode("utf-8", "surrogateescape")
+    path.write_bytes(content)
+    checksum = sha256(content).hexdigest()[:16]
+    remade(folder, lambda meta: meta["about_checksums"].update(train=checksum))
+    assert outcome(folder) is None
+    path.write_bytes("".join(f"{line}\n" for line in lines).encode())
+    checksum = sha256(path.read_bytes()).hexdigest()[:16]
+    remade(folder, lambda meta: meta["about_checksums"].update(train=checksum))
+    assert outcome(folder) is not None
 
 
 def test_a_doubled_token_asks_for_the_corpus_again_and_not_for_a_model(folder):

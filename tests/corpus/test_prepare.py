@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import json
 import random
 from collections import Counter
 from pathlib import Path
@@ -76,6 +77,7 @@ def assert_same_corpus(one: Corpus, other: Corpus):
         np.testing.assert_array_equal(one.splits[split].tokens, other.splits[split].tokens)
         np.testing.assert_array_equal(one.splits[split].offsets, other.splits[split].offsets)
         assert one.splits[split].tokens.dtype == other.splits[split].tokens.dtype
+        assert list(one.about(split)) == list(other.about(split))
 
 
 def test_every_poem_is_in_exactly_one_split_and_in_the_one_of_its_hash(source):
@@ -162,6 +164,79 @@ def test_nothing_is_dropped_without_a_reason(tmp_path):
     assert report.dropped == dict.fromkeys(sorted(bad), 1)
     assert sum(report.kept.values()) == 32
     assert sorted(all_poems(prepared.corpus)) == sorted(poems)
+
+
+def write_records(path, *records):
+    keys = ("paragraphs", "title", "author")
+    records = [dict(zip(keys, record, strict=True)) for record in records]
+    path.write_text(json.dumps(records, ensure_ascii=False), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("script", ["simplified", "traditional", "keep"])
+def test_titles_and_authors_stay_with_their_poems(tmp_path, script):
+    poems = [*drawn(30, "train"), *drawn(4, "validation"), *drawn(3, "test")]
+    random.Random(0).shuffle(poems)
+    lost = "日" * 4
+    records = [
+        ([poem], f"《東風{number}首》 {'一二三'[number % 3]}", ["[唐] 李贺", "佚名"][number % 2])
+        for number, poem in enumerate(poems)
+    ]
+    records.insert(5, ([lost], "春", "李白"))
+    path = write_records(tmp_path / "p.json", *records)
+    prepared = build_corpus([path], "x", PrepareConfig(script=script, min_count=1))
+    east = "东风" if script == "simplified" else "東風"
+    poet = "李賀" if script == "traditional" else "李贺"
+    identities = {identity(poem): number for number, poem in enumerate(poems)}
+    for split, encoded in prepared.corpus.splits.items():
+        for poem, token_ids in zip(prepared.kept[split], encoded, strict=True):
+            assert prepared.corpus.vocabulary.encode_text(poem.text) == token_ids[1:-1].tolist()
+        assert list(prepared.corpus.about(split)) == [poem[1:] for poem in prepared.kept[split]]
+        for poem in prepared.kept[split]:
+            number = identities[identity(poem.text)]
+            assert poem.title == f"{east}{number}首 其{'一二三'[number % 3]}"
+            origin = (poet, "唐") if number % 2 == 0 else ("", "")
+            assert (poem.author, poem.dynasty) == origin
+    report = prepared.corpus.report
+    assert (report.num_titled, report.num_authored, report.num_dated) == (37, 19, 19)
+    save_corpus(prepared.corpus, tmp_path / "corpora" / "x")
+    assert_same_corpus(load_corpus(tmp_path / "corpora" / "x"), prepared.corpus)
+
+
+def test_a_poem_has_the_first_title_and_author_of_its_duplicates(tmp_path):
+    poem, *others = [*drawn(6, "train"), *drawn(2, "validation")]
+    path = write_records(
+        tmp_path / "p.json",
+        ([poem], "", "佚名"),
+        *(([other], "题", "李贺") for other in others),
+        ([poem], "春晓", ""),
+        ([poem], "别题", "（唐）孟浩然"),
+        ([poem], "又题", "王维"),
+    )
+    prepared = build_corpus([path], "x", PrepareConfig())
+    first = prepared.kept["train"][0]
+    assert first == (poem, "春晓", "孟浩然", "唐")
+    assert [entry.poem.title for entry in prepared.dropped] == ["春晓", "别题", "又题"]
+    assert prepared.corpus.about("train")[0] == first[1:]
+
+
+def test_a_poem_that_is_moved_to_an_empty_split_keeps_its_title(tmp_path):
+    poems = drawn(5, "train")
+    path = write_records(tmp_path / "p.json", *(([poem], poem[:5], "李贺") for poem in poems))
+    kept = build_corpus([path], "x", PrepareConfig()).kept
+    assert (len(kept["train"]), len(kept["validation"])) == (4, 1)
+    assert all(poem.title == poem.text[:5] for split in SPLITS for poem in kept[split])
+
+
+def test_the_files_of_a_named_corpus_give_their_poems_a_dynasty(tmp_path, monkeypatch):
+    poems = [*drawn(4, "train"), *drawn(2, "validation")]
+    authors = ["", "[元] 甲"] * 3
+    records = (([poem], "题", author) for poem, author in zip(poems, authors, strict=True))
+    path = write_records(tmp_path / "p.json", *records)
+    known = {hashlib.sha256(path.read_bytes()).hexdigest(): "宋"}
+    monkeypatch.setattr("poetgen.corpus.prepare.dynasties", lambda: known)
+    kept = build_corpus([path], "x", PrepareConfig()).kept
+    assert [poem.dynasty for poem in kept["train"]] == ["宋", "元", "宋", "元"]
 
 
 def test_nobody_is_not_an_author_that_was_asked_for(tmp_path):
