@@ -5,9 +5,10 @@ The command line builds its flags from these declarations.
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, field, fields
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from poetgen.errors import SettingError
 
@@ -66,16 +67,20 @@ def flag_of(name: str, flag: str | None) -> str:
 
 
 class Settings:
-    """Base of all settings: refuses values outside the declared range."""
+    """Base of all settings: refuses values of another type or outside the declared range."""
 
     def __post_init__(self) -> None:
-        """Check every field that declares a range.
+        """Check every field.
 
         Raises:
-            SettingError: a value is outside its range, NaN or infinite.
+            SettingError: a value has another type, is outside its range, NaN or infinite.
         """
+        hints = _hints_of(type(self))  # type: ignore[arg-type]
         for declared in fields(self):  # type: ignore[arg-type]
-            value = getattr(self, declared.name)
+            value, hint = getattr(self, declared.name), hints[declared.name]
+            if not _fits(hint, value):
+                flag = flag_of(declared.name, declared.metadata["flag"])
+                raise SettingError(f"{flag} cannot be {value!r:.50}.", f"Give {_described(hint)}.")
             low, high = declared.metadata["min"], declared.metadata["max"]
             if value is None or (low is None and high is None):
                 continue
@@ -88,6 +93,29 @@ class Settings:
                 else:
                     bounds = f"of at most {high}" if low is None else f"from {low} to {high}"
                 raise SettingError(f"{flag} {value} is out of range.", f"Give a value {bounds}.")
+
+
+@functools.cache
+def _hints_of(kind: type[Settings]) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _fits(hint: Any, value: object) -> bool:
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if kinds := get_args(hint):
+        return any(_fits(kind, value) for kind in kinds)
+    # An int may stand for a float, but True is not an int.
+    return type(value) in {hint, int if hint is float else hint}
+
+
+def _described(hint: Any) -> str:
+    if get_origin(hint) is Literal:
+        return f"one of: {', '.join(map(str, get_args(hint)))}"
+    if kinds := get_args(hint):
+        return " or ".join(_described(kind) for kind in kinds)
+    names = {int: "a whole number", float: "a number", str: "a text", bool: "True or False"}
+    return names.get(hint, "None")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from poetgen.config import (
     Settings,
     ShapeConfig,
     TrainConfig,
+    flag_of,
 )
 from poetgen.errors import InputError, PoetgenError, SettingError
 
@@ -62,17 +63,20 @@ def test_every_setting_says_what_it_is_in_a_sentence(cls):
 @pytest.mark.parametrize(("cls", "name", "low"), LOWEST)
 def test_the_lowest_value_is_accepted_and_any_below_is_refused(cls, name, low):
     assert getattr(cls(**{name: low}), name) == low
-    for value in (low - 1, math.nextafter(low, -math.inf), -math.inf):
-        with pytest.raises(SettingError, match="is out of range"):
+    with pytest.raises(SettingError, match="is out of range"):
+        cls(**{name: low - 1})
+    for value in (math.nextafter(low, -math.inf), -math.inf):  # whole numbers have no fractions
+        with pytest.raises(SettingError, match=r"is out of range|cannot be"):
             cls(**{name: value})
 
 
 @pytest.mark.parametrize(("cls", "name", "high"), HIGHEST)
 def test_the_highest_value_is_accepted_and_any_above_is_refused(cls, name, high):
     assert getattr(cls(**{name: high}), name) == high
-    for value in (high + 1, math.inf):
-        with pytest.raises(SettingError, match="is out of range"):
-            cls(**{name: value})
+    with pytest.raises(SettingError, match="is out of range"):
+        cls(**{name: high + 1})
+    with pytest.raises(SettingError, match=r"is out of range|cannot be"):
+        cls(**{name: math.inf})
 
 
 @pytest.mark.parametrize("cls", ALL_SETTINGS)
@@ -81,6 +85,28 @@ def test_no_whole_number_is_too_long_to_be_refused(cls):
         if int in (hint, *get_args(hint)):
             with pytest.raises(SettingError, match="is out of range"):
                 cls(**{name: int("9" * 30)})
+
+
+@pytest.mark.parametrize("cls", ALL_SETTINGS)
+def test_a_value_of_another_type_is_refused_by_its_flag(cls):
+    for field in dataclasses.fields(cls):
+        for value in ([], {}, object(), b"1", "no such choice"):
+            hint = get_type_hints(cls)[field.name]
+            if isinstance(value, str) and str in (hint, *get_args(hint)):
+                continue
+            with pytest.raises(SettingError) as error:
+                cls(**{field.name: value})
+            assert flag_of(field.name, field.metadata["flag"]) in error.value.problem
+            assert error.value.advice.startswith("Give ")
+
+
+def test_a_refused_choice_lists_the_others():
+    with pytest.raises(SettingError, match="--arch cannot be 'transformer'") as error:
+        TrainConfig(arch="transformer")
+    assert error.value.advice == "Give one of: rnn, gru, lstm."
+    with pytest.raises(SettingError, match=r"--max-tokens cannot be 1\.5") as error:
+        TrainConfig(max_tokens=1.5)
+    assert error.value.advice == "Give a whole number or None."
 
 
 @pytest.mark.parametrize(("cls", "name", "bound"), LOWEST)

@@ -127,7 +127,8 @@ def explain(error: BaseException, command: str) -> tuple[str, str, int]:
     if isinstance(error, OSError):
         why = error.strerror or f"not everything was written ({error})"
         where = f" ({error.filename})" if error.filename else ""
-        go_on = "continue with --resume." if command == "train" else "run the command again."
+        go_on = "run the command again"
+        go_on += ", with --resume if it had saved a checkpoint." if command == "train" else "."
         advice = f"Check the free space and the permissions, then {go_on}"
         return f"The system says: {why}{where}.", advice, 1
     if isinstance(error, ImportError):

@@ -84,6 +84,7 @@ def compare(
             _print_results(comparison)
         console.print(f"The report and the models are in {comparison.folder}.")
     if stop.wanted():
+        console.print(f"Stopped; a race is not resumed. What it left is in {comparison.folder}.")
         raise typer.Exit(stop.exit_code)
     if budget == _QUICK_BUDGET:
         on = f" --corpus {shlex.quote(corpus)}" * (corpus != DEFAULT_CORPUS)

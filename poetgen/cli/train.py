@@ -105,7 +105,7 @@ def _report(console: Console, trained: Trained, corpus: str) -> None:
         "interrupted": "Stopped",
     }
     console.print(
-        f"{words[trained.reason]} after {trained.step:,} steps and "
+        f"{words[trained.reason]} after {trained.step:,} step{'s' * (trained.step != 1)} and "
         f"{format_seconds(trained.elapsed_seconds)}, {trained.tokens_per_second:,.0f} tokens/s, "
         f"{trained.padding_share:.2%} padding."
     )

@@ -13,7 +13,7 @@ from poetgen.comparison.report import Comparison, Result, save_report
 from poetgen.config import ARCHS, Arch, SampleConfig, TrainConfig
 from poetgen.corpus.corpus import Corpus
 from poetgen.corpus.folder import load_corpus
-from poetgen.errors import ExistsError, InputError
+from poetgen.errors import ExistsError, InputError, SettingError
 from poetgen.generation.poet import generate
 from poetgen.generation.prompt import encode_prompt
 from poetgen.networks.model import num_parameters
@@ -27,7 +27,7 @@ _SAMPLING = SampleConfig(temperature=0.8, max_chars=100)
 
 
 def compare(
-    contenders: Sequence[str],
+    contenders: str | Sequence[str],
     *,
     corpus: str | Path | Corpus = "tang",
     budget: int = 1_000_000,
@@ -50,15 +50,18 @@ def compare(
         folder: where the report and the models are kept; by default a new one in ./reports.
         force: write into a folder that exists.
         on_event: called with the name of a contender and each event of its training.
-        should_stop: asked before each step; True ends the race. The interrupted contender
+        should_stop: asked every few steps; True ends the race. The interrupted contender
             has no result, because it did not have the budget of the others.
 
     Raises:
         InputError: a contender is unknown or named twice, or there is none.
+        SettingError: the budget is below 1.
         CorpusError, PromptError, ExistsError: the corpus, the start or the folder cannot be
             used.
     """
-    archs = parse_contenders(contenders)
+    archs = parse_contenders([contenders] if isinstance(contenders, str) else contenders)
+    if budget < 1:
+        raise SettingError(f"--budget {budget} is out of range.", "Give a value of at least 1.")
     folder = _pick_folder(folder, "-".join(archs), force)
     if not isinstance(corpus, Corpus):
         corpus = load_corpus(corpus)

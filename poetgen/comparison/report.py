@@ -15,7 +15,7 @@ from poetgen.verse.layout import couplets
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one contender did.
+    """How one contender did; its model is the file ``model`` in the folder of the race.
 
     ``train_seconds`` were spent in steps, and ``tokens_per_second`` refers to them;
     ``total_seconds`` include validation, samples and files. Loss (nats) and perplexity are

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from poetgen.characters import mostly_han
 from poetgen.config import PrepareConfig
 from poetgen.corpus.corpus import (
@@ -26,7 +24,6 @@ from poetgen.corpus.sieve import Dropped, KeptPoem, KeptPoems, Sieve, beginning_
 from poetgen.corpus.split import SPLITS, Split
 from poetgen.corpus.vocabulary import build_vocabulary, count_tokens
 from poetgen.errors import InputError, SettingError, SourceError
-from poetgen.fetching.named import NAMES, fetch_corpus
 from poetgen.fetching.pinned import dynasties
 from poetgen.limits import ensure_few
 from poetgen.places import check_name, plain_name
@@ -103,6 +100,8 @@ def prepare(
     paths: list[Path] = []
     for source in map(str, sources):
         if is_named(source):
+            from poetgen.fetching.named import fetch_corpus
+
             on_progress = partial(on_fetch, source)
             paths += fetch_corpus(source, mirror=mirror, on_progress=on_progress, on_note=on_note)
         else:
@@ -134,7 +133,12 @@ def build_corpus(
 
 def is_named(source: str) -> bool:
     """Return whether ``source`` is the name of a corpus to fetch, and not a path that exists."""
-    return source in NAMES and not Path(source).exists()
+    if Path(source).exists():
+        return False
+    # Imported late: http and pools of threads take longer than to prepare a small file.
+    from poetgen.fetching.named import NAMES
+
+    return source in NAMES
 
 
 def corpus_name(sources: Sequence[str | Path], name: str | None = None) -> str:
@@ -261,9 +265,8 @@ def _encode(name: str, sieve: Sieve, poems: Mapping[Split, KeptPoems], sources: 
         )
     splits = {split: encode_poems(kept[split], vocabulary) for split in SPLITS}
     dropped = dict(sorted(sieve.dropped_by_reason().items()))
-    num_titled, num_authored, num_dated = np.sum(
-        [about.num_known() for about in abouts.values()], axis=0
-    ).tolist()
+    known = (poems.num_known() for poems in abouts.values())
+    num_titled, num_authored, num_dated = map(sum, zip(*known, strict=True))
     report = Report(
         read=sum(source.poems for source in provenance),
         kept={split: len(splits[split]) for split in SPLITS},

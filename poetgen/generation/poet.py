@@ -11,7 +11,7 @@ from typing import Any
 from poetgen.config import Device, SampleConfig, SearchConfig
 from poetgen.corpus.tokens import spaced_after
 from poetgen.corpus.vocabulary import END
-from poetgen.errors import DeviceError
+from poetgen.errors import DeviceError, SettingError
 from poetgen.generation.decode import Draft, Request, Stepper, iter_written, poem_rngs, write
 from poetgen.generation.prompt import make_request
 from poetgen.generation.settings import check_settings
@@ -172,10 +172,12 @@ def generate(
     Raises:
         ModelError: the model is missing or damaged.
         DeviceError: the device is not there, or needs torch, which is not installed.
-        SettingError: settings contradict each other.
+        SettingError: settings contradict each other, or the seed is negative.
         PromptError: the start cannot be read or has a token that the model does not know.
     """
     check_settings(sampling, search, num_poems)
+    if seed is not None and (not isinstance(seed, int) or seed < 0):
+        raise SettingError(f"The seed cannot be {seed!r}.", "Give a whole number of at least 0.")
     poet = model if isinstance(model, Poet) else load_poet(model, device=device, on_note=on_note)
     request = poet.request(start, sampling)
     return list(poet.iter_poems(request, num_poems, draw_seed() if seed is None else seed, search))

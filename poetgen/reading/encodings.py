@@ -93,6 +93,11 @@ def decode(data: bytes, name: str, encoding: str | None = None) -> Decoded:
             return Decoded(data.decode("utf-8"), "utf-8")
         except UnicodeDecodeError as error:
             place = error.start
+            if place > 0 and error.reason == "unexpected end of data":
+                raise SourceError(
+                    f"{name} ends in the middle of a character; it may be cut off.",
+                    "Fetch or save the file again.",
+                ) from error
     found = _detect(data, name, place)
     if found in ("gb18030", "big5"):
         _refuse_mixture(data, name, found)

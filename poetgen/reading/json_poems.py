@@ -157,5 +157,8 @@ def _poems_of(
 
 
 def _first(record: dict[str, Any], names: tuple[str, ...]) -> str:
-    values = (record[name] for name in names)
-    return next((value for value in values if value and isinstance(value, str)), "")
+    for name in names:
+        value = record[name]
+        if value and isinstance(value, str):
+            return value
+    return ""

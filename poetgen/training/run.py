@@ -53,7 +53,7 @@ def train(
         force: replace a model or a run of this name.
         tensorboard: also write ``folder/NAME.tensorboard``.
         on_event: called with each event, the result last.
-        should_stop: asked before each step; True saves the run and ends it.
+        should_stop: asked every few steps; True saves the run and ends it.
 
     Raises:
         CorpusError: there is no such corpus, or it is damaged.
@@ -125,6 +125,9 @@ def _resumed(
         return trainer, trainer.resume(checkpoint)
 
     (trainer, remarks), remark = use_latest(files, restore, processes)
+    limit, elapsed = trainer.config.max_minutes, trainer.counters.elapsed_seconds
+    if limit is not None and elapsed >= 60 * limit:
+        remarks.append(f"This run has used its {limit:g} minutes: raise --max-minutes to train on.")
     for text in (remark, *remarks):
         if text:
             report(Note(text))
@@ -189,8 +192,10 @@ def _merge(stored: TrainConfig, settings: TrainConfig, given: Collection[str]) -
             changes[field.name] = value
         elif value != getattr(stored, field.name):
             flag = flag_of(field.name, field.metadata["flag"])
+            before = getattr(stored, field.name)
+            begun = f"without {flag}" if before is None else f"with {flag} {before}"
             raise SettingError(
-                f"This run was begun with {flag} {getattr(stored, field.name)}, not {value}.",
+                f"This run was begun {begun}, not with {flag} {value}.",
                 f"Leave {flag} out, or begin a new run under another --name.",
             )
     return dataclasses.replace(stored, **changes)

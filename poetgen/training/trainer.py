@@ -86,6 +86,7 @@ class Trainer:
         self._run: str | None = secrets.token_hex(8)
         self._log = MetricsLog(files.metrics if processes.is_first else None)
         self._checkpointed_at = -math.inf
+        self._sampled_step = -1
         self.order = DataOrder(corpus, config)
         self.timer = Timer(config, corpus.splits["validation"].num_targets)
 
@@ -288,8 +289,8 @@ class Trainer:
         if failed.num_setbacks >= _MOST_SETBACKS:
             raise DivergedError(
                 f"The loss or its gradient is NaN or infinite at step {failed.step}, and "
-                f"{_MOST_SETBACKS} times half the rate did not help.",
-                "Lower --learning-rate or --grad-clip"
+                f"halving the rate {_MOST_SETBACKS} times did not help.",
+                "Lower --learning-rate"
                 + ("." if self.best is None else "; the best model so far is kept."),
             )
         good = self._processes.from_first(lambda: load_checkpoint(self.files.checkpoint))
@@ -302,9 +303,11 @@ class Trainer:
         return SetBack(failed.step, counters.step, counters.rate_factor)
 
     def _sample(self, on_event: OnEvent) -> None:
-        if not self._processes.is_first:
+        step = self.counters.step
+        if not self._processes.is_first or step == self._sampled_step:
             return
-        network, corpus, step = self.engine.network(), self.corpus, self.counters.step
+        self._sampled_step = step
+        network, corpus = self.engine.network(), self.corpus
         line, guess = guess_line(network, corpus, step)
         poems = sample_poems(network, corpus, self.config.seed)
         on_event(Sampled(step, poems, line, guess, corpus.vocabulary.kind))

@@ -29,7 +29,6 @@ from poetgen.errors import ExistsError, PoetgenError, ShortageError
 from poetgen.networks.model_file import load_model
 from poetgen.places import shipped_models
 from poetgen.shortage import ensure_memory, give_memory_back, shortage_in
-from poetgen.training import run_files
 from poetgen.training.checkpoint import load_checkpoint, use_latest
 from poetgen.training.numpy_engine import NumpyEngine
 from poetgen.training.run_files import SUFFIXES, RunFiles
@@ -199,10 +198,10 @@ def test_a_second_training_on_one_name_is_refused_while_the_first_lives(workplac
     ],
 )
 def test_only_a_lock_that_somebody_holds_is_a_training(tmp_path, monkeypatch, number, kind, word):
-    def fail(handle):
+    def fail(handle, operation):
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(run_files, "_lock", fail)
+    monkeypatch.setattr("fcntl.flock", fail)
     with pytest.raises(PoetgenError, match=word) as caught, RunFiles(tmp_path, "m").held():
         pass
     assert type(caught.value) is kind

@@ -6,7 +6,7 @@ import pytest
 from poetgen.comparison.race import compare, parse_contenders
 from poetgen.comparison.report import columns, save_report
 from poetgen.config import ARCHS, TrainConfig
-from poetgen.errors import ExistsError, InputError
+from poetgen.errors import ExistsError, InputError, SettingError
 from poetgen.networks.model import num_parameters
 from poetgen.networks.model_file import load_model
 from poetgen.networks.numpy_model import NumpyModel
@@ -72,6 +72,14 @@ def test_unknown_and_repeated_contenders_are_refused_by_name(names):
     with pytest.raises(InputError) as caught:
         parse_contenders(names)
     assert names[-1].lower() in caught.value.problem
+
+
+def test_one_contender_may_be_a_word_and_a_budget_is_at_least_one_token(corpus, tmp_path):
+    with pytest.raises(InputError, match="There is no architecture transformer"):
+        compare("transformer", corpus=corpus, folder=tmp_path / "r")
+    with pytest.raises(SettingError, match="--budget 0"):
+        compare("gru", corpus=corpus, budget=0, folder=tmp_path / "r")
+    assert not list(tmp_path.iterdir())
 
 
 def test_every_contender_sees_the_same_batches_in_the_same_order(race, results):

@@ -186,3 +186,9 @@ def test_files_that_are_passed_over_are_noted(path, monkeypatch):
     assert load_poet(on_note=notes.append).name == "mine"
     assert len(notes) == 1
     assert "foreign.safetensors" in notes[0]
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "7"])
+def test_a_seed_is_a_whole_number_of_at_least_zero(seed):
+    with pytest.raises(SettingError, match="seed"):
+        generate(seed=seed)

@@ -553,14 +553,14 @@ def test_metrics_that_are_gone_are_told(measured, corpus):
     assert metrics_of(trainer.files)[0]["step"] > measured.counters.step
 
 
-# A loss that is no number.
+# A loss that is NaN or infinite.
 
 
 def test_a_loss_that_is_no_number_is_an_error_in_the_end(corpus, tmp_path):
     trainer = trainer_of(corpus, tmp_path, learning_rate=1e30, grad_clip=None, warmup=0.0)
     with pytest.raises(DivergedError):
         trainer.run()
-    # Nothing that is no number was ever saved.
+    # Nothing NaN or infinite was ever saved.
     checkpoint = load_checkpoint(trainer.files.checkpoint)
     assert all(np.isfinite(array).all() for array in checkpoint.arrays.values())
     assert checkpoint.state.counters.num_setbacks == 3

@@ -106,7 +106,7 @@ def test_only_what_does_not_change_the_computation_may_change_on_resume(folder, 
     with pytest.raises(SettingError, match="--dropout"):
         train(corpus, name="m", settings=dataclasses.replace(TINY, dropout=0.1), resume=True)
     # The default is a request, too, if the caller says so.
-    with pytest.raises(SettingError, match=r"--hidden-size 12, not 768"):
+    with pytest.raises(SettingError, match=r"--hidden-size 12, not with --hidden-size 768"):
         train(corpus, name="m", given={"hidden_size"}, resume=True)
     state = load_checkpoint(RunFiles(folder / "models", "m").checkpoint).state
     resumed = train(

@@ -15,9 +15,10 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 class Writer:
-    """Stands in for TensorBoard's own, and remembers what it was told."""
+    """Stands in for TensorBoard's own, and remembers what is written; the last one is ``last``."""
 
     def __init__(self, folder, purge_step):
+        Writer.last = self
         self.folder, self.purge_step = folder, purge_step
         self.scalars, self.texts, self.is_closed = [], [], False
 
@@ -47,7 +48,7 @@ def test_every_event_with_numbers_is_written(tmp_path, monkeypatch):
     trainer = trainer_of(tiny_corpus(60, seed=8), tmp_path)
     log = TensorBoardLog(trainer.files.tensorboard, 4)
     events = show_all(trainer, log)
-    writer = log._writer
+    writer = Writer.last
     assert writer.folder == str(tmp_path / "m.tensorboard")
     assert writer.purge_step == 5
     assert writer.is_closed
