@@ -53,13 +53,13 @@ _LONG_MODERN_LINE = re.compile(f"[{HAN}]{{{2 * MAX_LINE_HANZI + 1}}}")
 _NOTE = re.compile(r"（[^（）]*）|\([^()]*\)|〖[^〖〗]*〗|【[^【】]*】|〈[^〈〉]*〉")
 # No editor nests notes deeper; what is left then is an unbalanced bracket.
 _MAX_NOTE_DEPTH = 100
-# [一] and [12] are numbers of notes; [溪] is a character that the editor restored.
-_NOTE_NUMBER = re.compile(r"[\[［][0-9一二三四五六七八九十○〇]*[\]］]")
+# [一], [12] and ① are numbers of notes; [溪] is a character that the editor restored.
+_NOTE_NUMBER = re.compile(r"[\[［][0-9一二三四五六七八九十○〇]*[\]］]|[①-⑳⑴-⒇❶-❿]")
 _RESTORED = re.compile(rf"[\[［]([{HAN}{LINE_MARKS}]*)[\]］]")
 # {口馬}, ⿰木養: a glyph described by its parts, whose character is not known here.
 _DESCRIBED = re.compile(r"\{[^{}]*\}|[\u2ff0-\u2fff]")
 _LOST = re.compile("[□■●○◇◎\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]")
-_BRACKET = re.compile(r"[（）()〖〗【】〈〉\[\]［］{}]")
+_BRACKET = re.compile(r"[（）()〖〗【】〈〉\[\]［］{}①-⑳⑴-⒇❶-❿]")
 # Quotation marks, dots and dashes.
 _SIGNS = re.compile(r"[「」『』“”‘’\"'《》﹁﹂﹃﹄…—·]")
 _SPACES = re.compile(r"\s+")

@@ -36,6 +36,12 @@ _BREAK = re.compile(r"[-—_=*~＊·•.…#＝－☆★◇◆○●\s]{3,}|[※
 _BULLET = re.compile(
     r"[\u2600-\u2767\u2794-\u27bf\ufe0f\U0001f000-\U0001faff·•●■◆▪▸►※◎▲◇○→>*+-]+\s*(?=[^\s>*+-])"
 )
+# 静 夜 思: as books for children print the characters, each below its pinyin.
+_SINGLE = re.compile(rf"[{HAN}]?[{LINE_MARKS}]?")
+_DATE = re.compile(
+    r"\d{4}\s*[年./-]\s*\d{1,2}\s*[月./-]\s*\d{1,2}\s*日?\s*"
+    r"(?:上午|下午|早上|晚上|中午|凌晨)?\s*(?:\d{1,2}:\d{2}(?::\d{2})?)?\s*"
+)
 _PAGE_NUMBER = re.compile(
     r"\W*(?:第\s*)?(?:[0-9０-９]{1,4}|[ivxlc]{1,6}|[一二三四五六七八九十百]+(?=\s*[页頁]))\s*[页頁]?"
     r"(?:\s*(?:/|of|,|，|共|\s)[/共第\s]*[0-9０-９]{0,4}\s*[页頁]?)?\W*|page\s+\d+.*",
@@ -146,13 +152,18 @@ class Line:
 
 
 def tidy(text: str) -> str:
-    """Take the blanks around a line away, and a bullet before it."""
+    """Take away the blanks around a line and between single characters, a bullet and a date."""
     if not text or _CLEAN.fullmatch(text):
         return text
     text = text.replace("\u200b", "").replace("\ufeff", "").strip()
     match = _BULLET.match(text)
     if match and not is_attribution(text):
         text = text[match.end() :]
+    date = _DATE.match(text)
+    if date and hanzi_only(text[date.end() :]):
+        text = text[date.end() :]
+    if len(text.split()) > 1 and all(map(_SINGLE.fullmatch, text.split())):
+        text = "".join(text.split())
     return text.rstrip("★☆※◆◇*· ")
 
 
@@ -179,6 +190,8 @@ def kind_of(line: Line) -> tuple[Kind, str]:
         return "break", ""
     if _LINK.search(text):
         return "other", "links"
+    if _DATE.fullmatch(text):
+        return "other", "dates"
     if is_part(text):
         return "part", ""
     if _PAGE_NUMBER.fullmatch(text):

@@ -95,6 +95,8 @@ def is_table(head: str, delimiter: str) -> bool:
     above rows that are all as wide is enough; reading then says what is missing.
     """
     lines = head.split("\n")[:_LINES_LOOKED_AT]
+    if delimiter == "\t" and 2 * sum(line[:1] == "\t" for line in lines) >= len(lines):
+        return False  # verses are indented below their titles
     if _SEPARATOR_LINE.fullmatch(lines[0]):
         return lines[0][4] == delimiter or delimiter == ";"
     try:

@@ -12,6 +12,8 @@ import pytest
 from poetgen.corpus.cleaning import clean
 from poetgen.errors import SourceError
 from poetgen.reading import Input, RawPoem, find_inputs, read_document
+from poetgen.reading.formats import detect_format
+from poetgen.reading.plain import read_plain
 from tests.real_data import TANG, needs_tang
 from tests.synthetic import synthetic_poem
 
@@ -528,3 +530,47 @@ def test_nearly_all_tang_poems_come_back_from_text(template, share):
     )
     wanted = poems if "{title}" in template else [("", "", poem[2]) for poem in poems]
     assert sum(poem in both for poem in wanted) >= share * len(wanted)
+
+
+CIRCLED = "碧玉妆成一树高①，万条垂下绿丝绦②。不知细叶谁裁出③，二月春风似剪刀④。"
+
+
+def bodies_of(text):
+    """Title, author and cleaned text of each poem of a plain text."""
+    return [
+        (poem.title, poem.author, clean(poem.text).text) for poem in read_plain(text, "x").poems
+    ]
+
+
+def test_characters_with_blanks_between_are_read_as_a_line():
+    text = (
+        "jìng yè sī\n静 夜 思\nlǐ bái\n李 白\nchuáng qián míng yuè guāng\n床 前 明 月 光，\n"
+        "yí shì dì shàng shuāng\n疑 是 地 上 霜。\njǔ tóu wàng míng yuè\n举 头 望 明 月，\n"
+        "dī tóu sī gù xiāng\n低 头 思 故 乡。\n"
+    )
+    assert bodies_of(text) == [
+        ("静夜思", "李白", "床前明月光，疑是地上霜。举头望明月，低头思故乡。")
+    ]
+
+
+def test_circled_numbers_of_notes_are_removed():
+    assert clean(CIRCLED).text == "碧玉妆成一树高，万条垂下绿丝绦。不知细叶谁裁出，二月春风似剪刀。"
+
+
+def test_verses_indented_by_tabs_are_no_table():
+    text = "静夜思\t李白\n\t床前明月光，疑是地上霜。\n\t举头望明月，低头思故乡。\n\n"
+    text += "登鹳雀楼\t王之涣\n\t白日依山尽，黄河入海流。\n\t欲穷千里目，更上一层楼。\n"
+    assert detect_format(text) == "plain"
+    assert [(title, author) for title, author, _ in bodies_of(text)] == [
+        ("静夜思", "李白"),
+        ("登鹳雀楼", "王之涣"),
+    ]
+
+
+def test_dates_of_a_diary_or_a_chat_are_left_out():
+    text = "2021.3.5 春晓\n春眠不觉晓，处处闻啼鸟。\n夜来风雨声，花落知多少。\n\n"
+    text += "2023/5/2 早上8:10\n静夜思\n床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n"
+    assert [(title, len(body)) for title, _, body in bodies_of(text)] == [
+        ("春晓", 24),
+        ("静夜思", 24),
+    ]
