@@ -27,6 +27,7 @@ _MAX_STANZAS = 12
 _MANY_TITLES = 3
 # No stanza is shorter; it may be the text of a button, or the name of a chapter.
 _SCRAP_HANZI = 8
+_MAX_VERSE_HANZI = 24
 # As many times as much prose as verse: a novel with poems in it, to be learned as prose.
 _MOSTLY_PROSE = 20
 # A line of prose among verses is longer than they are.
@@ -174,7 +175,10 @@ class _Assembly:
         is_before = self._num_titles >= _MANY_TITLES and not (self._head.title or self._drafts)
         is_unquoted = self._quoted and lines[0].source != "quote"
         is_aside = is_unquoted or self._is_scrap(item) or (is_before and num_clauses <= 2)
-        if not self._is_prose and (is_aside or is_prose(lines)):
+        # Below a title and an author even two sentences are a poem.
+        is_signed = self._is_fresh and bool(self._head.title and self._head.author)
+        may_be_verse = is_signed and all(line.num_hanzi <= _MAX_VERSE_HANZI for line in lines)
+        if not self._is_prose and (is_aside or (is_prose(lines) and not may_be_verse)):
             self._left_out["prose"] += len(lines)
             self._prose += lines
             return

@@ -567,6 +567,15 @@ def test_verses_indented_by_tabs_are_no_table():
     ]
 
 
+def test_two_modern_sentences_below_a_title_and_an_author_are_a_poem():
+    text = "静夜思\n李白\n\n床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n\n"
+    text += "一代人\n顾城\n\n黑夜给了我黑色的眼睛，\n我却用它寻找光明。\n"
+    assert [(title, author) for title, author, _ in bodies_of(text)] == [
+        ("静夜思", "李白"),
+        ("一代人", "顾城"),
+    ]
+
+
 def test_dates_of_a_diary_or_a_chat_are_left_out():
     text = "2021.3.5 春晓\n春眠不觉晓，处处闻啼鸟。\n夜来风雨声，花落知多少。\n\n"
     text += "2023/5/2 早上8:10\n静夜思\n床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n"
