@@ -91,17 +91,18 @@ class Cleaned(NamedTuple):
     reason: Reason | None
 
 
-def clean(text: str, *, words: bool = False) -> Cleaned:
+def clean(text: str, *, words: bool = False, prose: bool = False) -> Cleaned:
     """Return ``text`` without the editor's work, or the reason why no whole poem is left.
 
     Chinese text becomes characters and the marks ，。？！；：、 and nothing else; with
     ``words``, also the blanks between its words; modern verse whose lines have no marks keeps
-    its line breaks. Other text keeps its letters, punctuation and line breaks.
+    its line breaks. ``prose``, and text that is not Chinese, keeps its letters, punctuation and
+    line breaks.
     """
-    if _is_clean_verse(text):
+    if not prose and _is_clean_verse(text):
         return Cleaned(text, None)  # the slow way would leave it as it is
     text = unicodedata.normalize("NFC", without_invisible(text))
-    return _clean_verse(text, words) if mostly_han(text) else _clean_plain(text)
+    return _clean_verse(text, words) if mostly_han(text) and not prose else _clean_plain(text)
 
 
 def letters_only(text: str) -> str:

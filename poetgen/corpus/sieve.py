@@ -143,7 +143,7 @@ class Sieve:
         """
         added: list[tuple[str, str]] = []
         self.is_prose = self.is_prose or prose
-        wanted, texts = self._clean(poems)
+        wanted, texts = self._clean(poems, prose)
         written, abouts = self._convert(wanted, texts, dynasty)
         keys = identities(texts)
         for poem, text, about, key in zip(wanted, written, abouts, keys, strict=True):
@@ -211,12 +211,12 @@ class Sieve:
         if not has_title_and_author(named):
             self._unnamed[key] = kept, index, named
 
-    def _clean(self, poems: Sequence[RawPoem]) -> tuple[list[RawPoem], list[str]]:
+    def _clean(self, poems: Sequence[RawPoem], prose: bool) -> tuple[list[RawPoem], list[str]]:
         """Return the poems that can be used, and their clean texts."""
         wanted, texts = [], []
         words = self.settings.tokens == "word"
         for poem in poems:
-            text, reason = clean(poem.text, words=words)
+            text, reason = clean(poem.text, words=words, prose=prose)
             if text is not None and not self._has_author(poem):
                 reason = "other author"
             if reason is not None:

@@ -245,8 +245,13 @@ def _parse_quoted(before: str, title: str, after: str) -> Heading | None:
 
 
 def _parse_parts(line: str) -> Heading | None:
-    """Read ``静夜思 李白``, ``静夜思，唐·李白。``, ``静夜思（李白）``, ``李白：静夜思``."""
+    """Read ``静夜思 李白``, ``静夜思（唐）李白``, ``静夜思，唐·李白。``, ``静夜思（李白）``, ``李白：静夜思``."""
     line = line.rstrip("。.")
+    match = re.fullmatch(rf"(.+?)\s*({_OPEN}[^\])）〕】]+{_CLOSE}\s*[{HAN}]{{2,4}})", line)
+    if match and _PLAIN_TITLE.fullmatch(match[1]):  # 风（唐）李峤
+        author = parse_author(match[2])
+        if author and author.certain and author.dynasty:
+            return Heading(match[1].strip(), author.name, author.dynasty)
     match = re.fullmatch(rf"(.+?)\s*{_OPEN}([^\])）〕】]+){_CLOSE}", line)
     if match and _PLAIN_TITLE.fullmatch(match[1]):
         author = parse_author(match[2])

@@ -285,3 +285,11 @@ def test_most_of_a_file_of_tang_poems_is_poems():
     assert 0.95 * len(poems) < len(kept) <= len(poems)
     assert all(clean(text).text == text for text in kept)
     assert all(is_hanzi(char) or char in LINE_MARKS for text in kept for char in text)
+
+
+def test_prose_in_chinese_keeps_what_it_says():
+    text = (
+        "曲曲折折的荷塘上面，弥望的是田田的叶子；（叶子出水很高）像亭亭的舞女的裙。\n“好！”他说。"
+    )
+    assert clean(text, prose=True).text == text
+    assert clean(text).text != text

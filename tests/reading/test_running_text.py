@@ -13,6 +13,7 @@ from poetgen.corpus.cleaning import clean
 from poetgen.errors import SourceError
 from poetgen.reading import Input, RawPoem, find_inputs, read_document
 from poetgen.reading.formats import detect_format
+from poetgen.reading.headings import parse_heading
 from poetgen.reading.plain import read_plain
 from tests.real_data import TANG, needs_tang
 from tests.synthetic import synthetic_poem
@@ -574,6 +575,11 @@ def test_two_modern_sentences_below_a_title_and_an_author_are_a_poem():
         ("静夜思", "李白"),
         ("一代人", "顾城"),
     ]
+
+
+@pytest.mark.parametrize("line", ["二、风（唐）李峤", "风[唐]李峤", "《风》（唐）李峤"])
+def test_a_dynasty_in_brackets_stands_between_a_title_and_an_author(line):
+    assert parse_heading(line)[:3] == ("风", "李峤", "唐")
 
 
 def test_dates_of_a_diary_or_a_chat_are_left_out():
