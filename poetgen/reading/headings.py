@@ -245,7 +245,7 @@ def _parse_quoted(before: str, title: str, after: str) -> Heading | None:
 
 
 def _parse_parts(line: str) -> Heading | None:
-    """Read ``静夜思 李白``, ``静夜思（唐）李白``, ``静夜思，唐·李白。``, ``静夜思（李白）``, ``李白：静夜思``."""
+    """Read ``静夜思 李白``, ``静夜思（唐）李白``, ``静夜思（李白）``, ``李白：静夜思``."""
     line = line.rstrip("。.")
     match = re.fullmatch(rf"(.+?)\s*({_OPEN}[^\])）〕】]+{_CLOSE}\s*[{HAN}]{{2,4}})", line)
     if match and _PLAIN_TITLE.fullmatch(match[1]):  # 风（唐）李峤

@@ -7,12 +7,13 @@ import json
 import random
 import tarfile
 import zipfile
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poetgen.config import PrepareConfig
+from poetgen.config import Format, PrepareConfig
 from poetgen.corpus.prepare import build_corpus
 from poetgen.errors import SourceError
 from poetgen.reading import RawPoem, find_inputs, read_document
@@ -21,7 +22,7 @@ from tests.foreign.test_tang_npz import npz
 from tests.reading.test_formats import SAMPLES, read
 from tests.synthetic import synthetic_poem
 
-FORMATS = ["auto", *SAMPLES, "prose", "tang-npz"]
+FORMATS = list(get_args(Format))
 ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "gb18030", "big5"]
 
 
