@@ -54,6 +54,11 @@ _COPYRIGHT = re.compile(
     r"|整理[:：]|编辑[:：]|責任編輯|责任编辑|点击|上一[篇页]|下一[篇页]|返回目录",
     re.I,
 )
+# What a page on the web has around a poem.
+_BUTTON = re.compile(
+    r"(?:完善|纠错|收藏|下载|复制|分享|点赞|赞|朗读|背诵|登录|注册|首页|展开(?:阅读)?全文|查看全部|[\W_])+"
+    r"|首页\s*[>＞»].*"
+)
 _NOTE_WORDS = (
     "注释|註釋|注釋|注解|註解|译文|譯文|翻译|翻譯|赏析|賞析|鉴赏|鑒賞|简析|簡析|评析|評析|解析|创作背景|写作背景|背景|"
     "作者简介|作者介绍|白话译文|白话|今译|今譯|释义|釋義|题解|題解|说明|點評|点评|按语|大意|注|註|译|按|简介"
@@ -202,6 +207,8 @@ def kind_of(line: Line) -> tuple[Kind, str]:
         return "other", "pinyin" if is_pinyin(text) else "lines without Chinese"
     if _COPYRIGHT.search(text):
         return "other", "copyright lines"
+    if _BUTTON.fullmatch(text):
+        return "other", "links"
     if _NOTE_HEAD.match(text):
         return "note", "notes"
     if _NOTE.match(text):

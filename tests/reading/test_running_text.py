@@ -582,6 +582,24 @@ def test_a_dynasty_in_brackets_stands_between_a_title_and_an_author(line):
     assert parse_heading(line)[:3] == ("风", "李峤", "唐")
 
 
+def test_buttons_and_the_way_to_a_page_are_left_out():
+    text = (
+        "首页 > 古诗文 > 唐诗三百首\n登录 | 注册\n静夜思\n李白 〔唐代〕\n床前明月光，疑是地上霜。\n"
+        "举头望明月，低头思故乡。\n完善\n译文及注释\n明亮的月光洒在床前。\n\n"
+        "登鹳雀楼\n王之涣 〔唐代〕\n白日依山尽，黄河入海流。\n欲穷千里目，更上一层楼。\n完善\n"
+    )
+    assert bodies_of(text) == [
+        ("静夜思", "李白", "床前明月光，疑是地上霜。举头望明月，低头思故乡。"),
+        ("登鹳雀楼", "王之涣", "白日依山尽，黄河入海流。欲穷千里目，更上一层楼。"),
+    ]
+
+
+def test_the_number_of_a_lesson_is_no_part_of_a_title():
+    text = "第3课 江雪\n[唐] 柳宗元\n千山鸟飞绝，万径人踪灭。\n孤舟蓑笠翁，独钓寒江雪。\n\n"
+    text += "第4课 春晓\n[唐] 孟浩然\n春眠不觉晓，处处闻啼鸟。\n夜来风雨声，花落知多少。\n"
+    assert [found[:2] for found in bodies_of(text)] == [("江雪", "柳宗元"), ("春晓", "孟浩然")]
+
+
 def test_dates_of_a_diary_or_a_chat_are_left_out():
     text = "2021.3.5 春晓\n春眠不觉晓，处处闻啼鸟。\n夜来风雨声，花落知多少。\n\n"
     text += "2023/5/2 早上8:10\n静夜思\n床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n"
