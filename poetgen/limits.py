@@ -132,6 +132,18 @@ def ensure_few(num_poems: int, name: str, what: str = "poems") -> None:
         )
 
 
+def ensure_unpacks_within(data: bytes, name: str) -> None:
+    """Ensure that the files of a zip archive together have at most ``MAX_BYTES``.
+
+    Raises:
+        SourceError: they have more.
+        zipfile.BadZipFile: the archive is broken.
+    """
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        if sum(info.file_size for info in archive.infolist()) > MAX_BYTES:
+            raise too_large(name)
+
+
 def too_large(name: str) -> SourceError:
     """Return the error about an input of more than ``MAX_BYTES``."""
     return SourceError(

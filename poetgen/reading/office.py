@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import zipfile
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -36,9 +35,7 @@ def read_docx(data: bytes, name: str) -> Reading:
             "Install it with pip install 'poetgen[office]', or save the file as text (UTF-8).",
         ) from error
     with limits.damage_reported(name):
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(info.file_size for info in archive.infolist()) > limits.MAX_BYTES:
-                raise limits.too_large(name)
+        limits.ensure_unpacks_within(data, name)
         try:
             lines = list(_lines(docx.Document(io.BytesIO(data))))
         except (SyntaxError, AttributeError, TypeError) as error:  # of XML that is not Word's

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import warnings
-import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -33,9 +32,7 @@ def read_workbook(data: bytes, name: str) -> Reading:
     problems: list[NoTableError] = []
     with limits.damage_reported(name), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about validations, colours and the like
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(info.file_size for info in archive.infolist()) > limits.MAX_BYTES:
-                raise limits.too_large(name)
+        limits.ensure_unpacks_within(data, name)
         try:
             book = openpyxl.load_workbook(
                 io.BytesIO(data), read_only=True, data_only=True, keep_links=False
