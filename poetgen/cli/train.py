@@ -14,7 +14,7 @@ from poetgen.cli.corpora import find_or_offer
 from poetgen.cli.options import Force, Quiet
 from poetgen.cli.signals import GONE, Stop, stop_on_signal
 from poetgen.config import TrainConfig
-from poetgen.errors import SettingError
+from poetgen.generation.settings import exclude
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,7 +58,7 @@ def train(
     Example:  [bold]poetgen train --arch gru --device cuda[/bold]
     """
     if resume and force:
-        raise SettingError("--resume and --force exclude each other.", "Leave one of the two out.")
+        raise exclude("--resume", "--force")
     from poetgen.cli.display import TrainingDisplay, make_console
     from poetgen.training.processes import this_process
     from poetgen.training.run import train as run_training

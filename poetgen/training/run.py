@@ -12,6 +12,7 @@ from poetgen.config import TrainConfig, flag_of
 from poetgen.corpus.corpus import Corpus
 from poetgen.corpus.folder import load_corpus
 from poetgen.errors import ExistsError, ModelError, SettingError
+from poetgen.generation.settings import exclude
 from poetgen.places import check_name, find_corpus, free_name, plain_name
 from poetgen.training.checkpoint import Checkpoint, delete_checkpoints, use_latest
 from poetgen.training.events import Event, Note, OnEvent, Trained
@@ -64,7 +65,7 @@ def train(
         DivergedError: the loss is NaN or infinite, and smaller rates do not help.
     """
     if resume and force:
-        raise SettingError("--resume and --force exclude each other.", "Leave one of the two out.")
+        raise exclude("--resume", "--force")
     if isinstance(corpus, str):
         corpus = find_corpus(corpus)
     # A folder may be given as ".", whose name is found only in its full path.
