@@ -86,7 +86,7 @@ def prepare(
         force: replace an existing corpus.
         dry_run: write no corpus; what is fetched is still kept for the next time.
         skip_bad: leave out files that cannot be read, instead of failing.
-        mirror: where to look first for the files of a named corpus: URL, folder or .tgz.
+        mirror: where to look first for the files of a named corpus: a URL or a folder.
         num_samples: of each file, the first kept poem and random ones, so many in all, are
             returned as samples.
         dropped: filled with the dropped poems as the work goes on, also if it fails.

@@ -202,7 +202,7 @@ class Sieve:
         return converted[: len(texts)], lines
 
     def _name(self, key: str, line: str) -> None:
-        """Give a kept poem the title and the author of its duplicate, if it has none."""
+        """Add the title and the author of a duplicate to a kept poem that has none."""
         kept, index, own_line = self._unnamed.pop(key)
         own, about = About.from_line(own_line), About.from_line(line)
         source = own if own.author or not about.author else about

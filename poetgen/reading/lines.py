@@ -167,8 +167,9 @@ def tidy(text: str) -> str:
     date = _DATE.match(text)
     if date and hanzi_only(text[date.end() :]):
         text = text[date.end() :]
-    if len(text.split()) > 1 and all(map(_SINGLE.fullmatch, text.split())):
-        text = "".join(text.split())
+    parts = text.split()
+    if len(parts) > 1 and all(map(_SINGLE.fullmatch, parts)):
+        text = "".join(parts)
     return text.rstrip("★☆※◆◇*· ")
 
 
