@@ -124,7 +124,7 @@ def _corpus_row(found: Found[Corpus]) -> list[str]:
 
 
 def _num_kept(corpus: Corpus | None) -> int | None:
-    return None if corpus is None else sum(corpus.report.kept.values())
+    return None if corpus is None else corpus.report.num_kept
 
 
 def _count(number: int | None) -> str:

@@ -87,7 +87,7 @@ def show_prepared(
         for source in corpus.provenance
         if source.poems
     }
-    num_kept = sum(report.kept.values())
+    num_kept = report.num_kept
     console.print(f"Read {report.read:,} poems ({'; '.join(sorted(ways))}), kept {num_kept:,}:")
     for split, count in report.kept.items():
         tokens, unknown = report.targets[split], report.unknown_share[split]

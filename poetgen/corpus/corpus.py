@@ -91,6 +91,11 @@ class Report:
     num_authored: int = 0
     num_dated: int = 0
 
+    @property
+    def num_kept(self) -> int:
+        """How many poems are kept in all splits."""
+        return sum(self.kept.values())
+
 
 @dataclass(frozen=True, slots=True)
 class Corpus:

@@ -107,7 +107,7 @@ def _form_and_length(text: str) -> tuple[str, int]:
 
 def odd_things(report: Report, texts: Sequence[str], *, is_prose: bool) -> list[str]:
     """Return a sentence about everything that looks as if something else was read as poems."""
-    num_kept = sum(report.kept.values())
+    num_kept = report.num_kept
     num_bad = sum(n for reason, n in report.dropped.items() if reason not in _WANTED_REASONS)
     found = []
     if num_bad > num_kept:

@@ -82,7 +82,7 @@ def corpus_as_dict(found: Found[Corpus]) -> dict[str, Any]:
     report = corpus.report
     return {
         **values,
-        "num_poems": sum(report.kept.values()),
+        "num_poems": report.num_kept,
         "num_tokens": sum(report.targets.values()),
         "vocab_size": len(corpus.vocabulary),
         "num_titled": report.num_titled,
