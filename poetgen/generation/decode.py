@@ -47,7 +47,7 @@ class Draft(NamedTuple):
 
     It is cut if it reached its largest length before its end token. Its log-probability,
     where it is known, is the natural logarithm of the probability of all that follows the
-    prompt, the end token included.
+    prompt, with the end token unless the poem has the largest length.
     """
 
     token_ids: list[int]

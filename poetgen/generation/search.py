@@ -52,7 +52,8 @@ def search(
     """Return the poems that rank best by ``rule``, at most ``num_kept``, best first.
 
     At each step the ``num_kept`` best continuations are kept. Those that end, or reach the
-    largest length, are set aside; those that cannot come in among the best are given up.
+    largest length, are set aside; those that cannot come in among the best are given up. A
+    poem of the largest length is whole if its end is the likeliest to come next.
     """
     prompt, max_chars = list(request.prompt), request.sampling.max_chars
     growing = Beginnings([prompt], np.zeros(1), np.zeros(1))
@@ -60,12 +61,20 @@ def search(
     logits, state = read_prompt(network, prompt, 1)
     for length in range(len(prompt), max_chars):
         log_probabilities, scores = rule.expand(weigh(logits, growing.poems, request), growing)
+        best = best_branches(scores, num_kept)
+        poems = [[*growing.poems[row], token_id] for row, token_id in best]
+        is_whole = np.array([token_id == END for _, token_id in best])
+        is_last = length + 1 == max_chars
+        if is_last:
+            rows, chosen = np.array(best).T
+            logits, _ = network.step(chosen, network.select(state, rows))
+            is_whole |= weigh(logits, poems, request).argmax(axis=-1) == END
         branches = []
-        for branch in best_branches(scores, num_kept):
-            score, is_end = float(scores[branch]), branch.token_id == END
-            if is_end or length + 1 == max_chars:
-                poem = growing.poems[branch.row] + ([] if is_end else [branch.token_id])
-                draft = Draft(poem, not is_end, float(log_probabilities[branch]))
+        for branch, poem, whole in zip(best, poems, is_whole, strict=True):
+            score = float(scores[branch])
+            if is_last or branch.token_id == END:
+                written = poem[:-1] if branch.token_id == END else poem
+                draft = Draft(written, not whole, float(log_probabilities[branch]))
                 finished.append((rule.rank(score, length + 1 - len(prompt)), draft))
             else:
                 branches.append((branch, *rule.bounds(score)))
