@@ -37,6 +37,9 @@ TokenKind = Literal["char", "word"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Precision = Literal["auto", "float32", "bfloat16"]
 
+Tones = Literal["strict", "loose", "off"]
+RhymeBookName = Literal["pingshui", "new", "cilin"]
+
 Engine = Literal["auto", "torch", "numpy"]
 Output = Literal["softmax", "gumbel"]
 Optimizer = Literal["adamw", "adam", "sgd", "rmsprop", "adagrad"]
@@ -326,3 +329,37 @@ class SearchConfig(Settings):
         0.6, "With --beam: 0 favours short poems, 1 and more long ones.", min=0, max=10
     )
     distinct: bool = setting(False, "Never write a poem twice (sampling without replacement).")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerseConfig(Settings):
+    """What a poem has to keep; by default nothing. All wishes can be combined."""
+
+    form: str | None = setting(
+        None,
+        "The form: 五绝, 七绝, 五律, 七律, 五排, 七排, 五古, 七古 (五古:12 has 12 lines), or a "
+        "tune of 词 such as 浣溪沙.",
+    )
+    tones: Tones = setting(
+        "strict",
+        "With --form: strict keeps the rules of level and oblique tones, loose allows amended "
+        "lines (拗救), off asks for none.",
+    )
+    rhyme: str = setting(
+        "auto", "With --form: a rhyme group such as 东; auto lets the model choose; free asks none."
+    )
+    rhyme_book: RhymeBookName | None = setting(
+        None, "The book of rhymes; by default pingshui (平水韵), for 词 cilin (词林正韵)."
+    )
+    acrostic: str | None = setting(
+        None, "These characters begin the lines, in this order; they find a form if none is given."
+    )
+    acrostic_at: str = setting(
+        "head", "Where the characters of --acrostic stand in their lines: head, tail, or a number."
+    )
+    pattern: str | None = setting(
+        None, "Characters at their places and ? for open ones: '春????，????夏。'."
+    )
+    require: str | None = setting(None, "Words that the poem has, with commas between.")
+    forbid: str | None = setting(None, "Words that it does not have, with commas between.")
+    no_repeats: bool = setting(False, "Use no character twice, except doubled ones such as 悠悠.")
