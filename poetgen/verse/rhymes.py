@@ -1,0 +1,79 @@
+"""Rhyme books (韵书): the rhyme groups (韵部) and tones (平仄) of characters.
+
+A book is a text file in ``tables/``, which ``tools/make_rhymes.py`` makes and docs/verse.md
+explains. Lines that begin with ``#`` say where the facts come from. Up to an empty line, each
+line is a group: title, name, tone. After it, each line is the titles of some groups and the
+characters that have a reading in each of them and in no other.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+Tone = Literal["平", "仄"]
+RhymeBookName = Literal["pingshui", "new", "cilin"]
+
+TABLES = Path(__file__).parent / "tables"
+_NONE: frozenset[int] = frozenset()
+
+
+class RhymeGroup(NamedTuple):
+    """A rhyme group (韵部): its name (东), the tone of its characters, its title (上平一东).
+
+    No two groups of a book have the same title, nor the same name and tone.
+    """
+
+    name: str
+    tone: Tone
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class RhymeBook:
+    """A rhyme book (韵书). Characters are looked up as they are, simplified or traditional.
+
+    A simplified character has the readings of all the traditional ones that it stands for.
+    """
+
+    name: RhymeBookName
+    groups: tuple[RhymeGroup, ...]
+    _readings: Mapping[str, frozenset[int]] = field(repr=False)
+
+    def groups_of(self, char: str) -> frozenset[int]:
+        """Return the groups, as indices into ``groups``, of every reading of a character.
+
+        A character that is not in the book has none.
+        """
+        return self._readings.get(char, _NONE)
+
+    def tones_of(self, char: str) -> frozenset[Tone]:
+        """Return the tones of every reading of a character: one, both, or none if unknown."""
+        return frozenset([self.groups[index].tone for index in self.groups_of(char)])
+
+
+@functools.cache
+def rhyme_book(name: RhymeBookName = "pingshui") -> RhymeBook:
+    """Return a rhyme book.
+
+    - ``pingshui``: the 106 groups of 平水韵, by which regulated verse rhymes since the Tang.
+    - ``cilin``: 词林正韵, for 词: 19 divisions (部), 14 of them in 平 and 仄, 5 of 入声.
+    - ``new``: 中华新韵, modern Mandarin: 14 divisions in 平 and 仄.
+    """
+    head, _, body = (TABLES / f"{name}.txt").read_text(encoding="utf-8").partition("\n\n")
+    groups = tuple(_group(line) for line in head.splitlines() if not line.startswith("#"))
+    index_of = {group.title: index for index, group in enumerate(groups)}
+    readings: dict[str, frozenset[int]] = {}
+    for line in body.splitlines():
+        titles, chars = line.split()
+        indices = frozenset([index_of[title] for title in titles.split("/")])
+        readings.update(dict.fromkeys(chars, indices))
+    return RhymeBook(name, groups, readings)
+
+
+def _group(line: str) -> RhymeGroup:
+    title, name, tone = line.split()
+    return RhymeGroup(name, "平" if tone == "平" else "仄", title)
