@@ -51,19 +51,20 @@ def expand(template: str) -> frozenset[str]:
 
 
 @functools.cache
-def couplet_patterns(
+def couplet_parts(
     first: str, second: str, length: int, strictness: Strictness
-) -> frozenset[str]:
-    """Return the patterns of a couplet of two kinds of line, each of ``length`` 5 or 7."""
-    lines = _STRICT if strictness == "strict" else _LOOSE
-    pairs = [(lines[first], lines[second])]
-    if strictness == "loose" and (first, second) in _AMENDED:
-        pairs.append(_AMENDED[first, second])
-    return frozenset(
-        one + other
-        for firsts, seconds in pairs
-        for one in _of_length(firsts, length)
-        for other in _of_length(seconds, length)
+) -> tuple[frozenset[str], ...]:
+    """Return the patterns of a couplet of two kinds of line, each of ``length`` 5 or 7.
+
+    Line by line, or of both together where what is right in one depends on the other.
+    """
+    kinds = _STRICT if strictness == "strict" else _LOOSE
+    lines = _of_length(kinds[first], length), _of_length(kinds[second], length)
+    if strictness == "strict" or (first, second) not in _AMENDED:
+        return lines
+    amended = [_of_length(templates, length) for templates in _AMENDED[first, second]]
+    return (
+        frozenset(one + other for pair in (lines, amended) for one in pair[0] for other in pair[1]),
     )
 
 
@@ -82,8 +83,9 @@ def opposite(tone: str) -> str:
 def regulated(
     opening: tuple[str, str], num_lines: int, length: int, strictness: Strictness
 ) -> tuple[frozenset[str], ...]:
-    """Return the patterns of each couplet of a poem that begins with ``opening``."""
+    """Return the patterns of a poem that begins with ``opening``, in parts as above."""
     couplets = [opening]
     while len(couplets) < num_lines // 2:
         couplets.append(_NEXT[couplets[-1][1]])
-    return tuple(couplet_patterns(*couplet, length, strictness) for couplet in couplets)
+    parts = [couplet_parts(*couplet, length, strictness) for couplet in couplets]
+    return tuple(itertools.chain.from_iterable(parts))

@@ -9,12 +9,17 @@ from poetgen.verse.tones import OPENINGS, expand, regulated
 OPENING_NAMES = ["仄起", "平起", "仄起入韵", "平起入韵"]
 
 
-def lines_of(opening, num_lines, length, strictness="strict"):
-    """Give every poem's lines, couplet by couplet, as pairs of patterns."""
-    return [
-        [(couplet[:length], couplet[length:]) for couplet in couplets]
-        for couplets in regulated(opening, num_lines, length, strictness)
-    ]
+def couplets_of(opening, num_lines, length, strictness="strict"):
+    """Give every pattern of each couplet, whether its lines were given together or apart."""
+    parts = list(regulated(opening, num_lines, length, strictness))
+    couplets = []
+    while parts:
+        couplet = parts.pop(0)
+        if len(min(couplet)) == length:
+            second = parts.pop(0)
+            couplet = {one + other for one in couplet for other in second}
+        couplets.append(couplet)
+    return couplets
 
 
 def test_a_template_stands_for_each_choice_of_its_free_places():
@@ -26,7 +31,10 @@ def test_a_template_stands_for_each_choice_of_its_free_places():
 @pytest.mark.parametrize("num_lines", [4, 8, 12])
 @pytest.mark.parametrize("opening", OPENINGS)
 def test_strict_lines_keep_every_rule(opening, num_lines, length):
-    couplets = lines_of(opening, num_lines, length)
+    couplets = [
+        [(pattern[:length], pattern[length:]) for pattern in couplet]
+        for couplet in couplets_of(opening, num_lines, length)
+    ]
     assert len(couplets) == num_lines // 2
     for number, couplet in enumerate(couplets):
         for one, other in couplet:
@@ -51,7 +59,7 @@ def test_the_classic_patterns_are_strict_and_strict_ones_are_loose(opening):
         ("A", "B"): ("仄仄仄平平平平仄仄平", "平平平仄仄仄仄仄平平"),
         ("B", "A"): ("平平仄仄平仄仄仄平平", "仄仄平平仄平平仄仄平"),
     }
-    strict, loose = (regulated(opening, 4, 5, strictness) for strictness in ("strict", "loose"))
+    strict, loose = (couplets_of(opening, 4, 5, strictness) for strictness in ("strict", "loose"))
     assert all(
         pattern in couplet for pattern, couplet in zip(classic[opening], strict, strict=True)
     )
@@ -64,8 +72,10 @@ def test_amended_lines_are_loose_only():
         ("平平仄平仄仄仄仄平平", ("b", "A")),
         ("仄仄仄仄仄平平平仄平", ("a", "B")),
     ):
-        strict, loose = (regulated(opening, 4, 5, strictness) for strictness in ("strict", "loose"))
+        strict, loose = (
+            couplets_of(opening, 4, 5, strictness) for strictness in ("strict", "loose")
+        )
         assert couplet in loose[0]
         assert couplet not in strict[0]
     # The oblique fourth has to be made good.
-    assert "仄仄仄仄仄平平仄仄平" not in regulated(("a", "B"), 4, 5, "loose")[0]
+    assert "仄仄仄仄仄平平仄仄平" not in couplets_of(("a", "B"), 4, 5, "loose")[0]
