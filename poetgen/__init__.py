@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # "as" is what makes a name public for type checkers
     from poetgen.config import SampleConfig as SampleConfig
     from poetgen.config import SearchConfig as SearchConfig
     from poetgen.config import TrainConfig as TrainConfig
+    from poetgen.config import VerseConfig as VerseConfig
     from poetgen.corpus.corpus import Corpus as Corpus
     from poetgen.corpus.folder import load_corpus as load_corpus
     from poetgen.corpus.prepare import Prepared as Prepared
@@ -62,6 +63,7 @@ _NAMES = {
     "poetgen.comparison.report": ("Comparison", "Result"),
     "poetgen.config": (
         *("ModelConfig", "PrepareConfig", "SampleConfig", "SearchConfig", "TrainConfig"),
+        "VerseConfig",
     ),
     "poetgen.corpus.corpus": ("Corpus",),
     "poetgen.corpus.folder": ("load_corpus",),

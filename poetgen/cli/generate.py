@@ -12,7 +12,7 @@ import typer
 
 from poetgen.cli.completion import complete_model
 from poetgen.cli.options import Quiet
-from poetgen.config import Device, SampleConfig, SearchConfig
+from poetgen.config import Device, SampleConfig, SearchConfig, VerseConfig
 from poetgen.generation.settings import check_settings, exclude
 from poetgen.terminal import json_text, visible
 from poetgen.verse.layout import with_breaks
@@ -33,6 +33,7 @@ def generate(
     num_poems: Annotated[int, typer.Option("-n", min=1, help="How many poems.")] = 1,
     sampling: SampleConfig = SampleConfig(),
     search: SearchConfig = SearchConfig(),
+    verse: VerseConfig = VerseConfig(),
     seed: Annotated[
         int | None,
         typer.Option("--seed", min=0, show_default="a random one", help="Same seed, same poems."),
@@ -58,6 +59,7 @@ def generate(
     """Write poems, from a start token to an end token.
 
     Example:  [bold]poetgen generate --start 日 --temp 0.8 -n 3 --seed 7[/bold]
+    Verse:    [bold]poetgen generate --form 七律 --acrostic 春夏秋冬[/bold]
     """
     if stream and as_json:
         raise exclude("--stream", "--json")
@@ -73,7 +75,7 @@ def generate(
             print(visible(text), file=sys.stderr)
 
     poet = load_poet(model, device=device, on_note=note)
-    request = poet.request(start if start_file is None else start_file, sampling)
+    request = poet.request(start if start_file is None else start_file, sampling, verse)
     drawn = draw_seed() if seed is None else seed
     if not as_json:
         note(f"model {poet.name}, " + (f"beam {search.beam}" if search.beam else f"seed {drawn}"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -11,6 +11,9 @@ from poetgen.arrays import BoolArray, FloatArray, IntArray
 from poetgen.config import SampleConfig
 from poetgen.corpus.vocabulary import END, PAD, START, UNK
 from poetgen.generation.sampling import penalise_repeats, sample
+
+if TYPE_CHECKING:
+    from poetgen.generation.plan import Plan
 
 State = TypeVar("State")
 
@@ -32,14 +35,16 @@ class Stepper(Protocol[State]):
 
 
 class Request(NamedTuple):
-    """What to write: the token ids of the start, the settings, and an exemption.
+    """What to write: the token ids of the start, the settings, an exemption, and rules.
 
-    ``exempt``, (V,), are the tokens that the repetition penalty spares.
+    ``exempt``, (V,), are the tokens that the repetition penalty spares. Without ``plans`` there
+    are no rules; poem number n is written by that of number n modulo their number.
     """
 
     prompt: Sequence[int]
     sampling: SampleConfig
     exempt: BoolArray | None = None
+    plans: Sequence[Plan] = ()
 
 
 class Draft(NamedTuple):

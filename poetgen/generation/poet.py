@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from poetgen.config import Device, SampleConfig, SearchConfig
+from poetgen.config import Device, SampleConfig, SearchConfig, VerseConfig
 from poetgen.corpus.tokens import spaced_after
 from poetgen.corpus.vocabulary import END
 from poetgen.errors import DeviceError, SettingError
@@ -59,34 +59,53 @@ class Poet:
     model: Model
     network: Stepper[Any]
 
-    def request(self, start: str | Path = "", sampling: SampleConfig = SampleConfig()) -> Request:
+    def request(
+        self,
+        start: str | Path = "",
+        sampling: SampleConfig = SampleConfig(),
+        verse: VerseConfig = VerseConfig(),
+    ) -> Request:
         """Return the request for poems that begin with ``start``, as ``generate`` takes it.
 
         Raises:
             PromptError: the start cannot be read or has a token that the model does not know.
-            SettingError: the start is as long as the longest poem.
+            SettingError: the start is as long as the longest poem, or wishes cannot be kept.
         """
-        return make_request(start, self.model.vocabulary, sampling)
+        return make_request(start, self.model.vocabulary, sampling, verse)
 
     def iter_poems(
         self, request: Request, num_poems: int, seed: int, search: SearchConfig = SearchConfig()
     ) -> Iterator[Poem]:
         """Yield the poems that ``generate`` returns, written in blocks as they are asked for."""
+        networks = self._networks(request)
         if search.beam is not None:
             from poetgen.generation.beam import beam_search
 
-            found = beam_search(self.network, request, search.beam, search.length_penalty)
+            found = beam_search(networks[0], request, search.beam, search.length_penalty)
             yield from (self._poem(draft) for draft in found[:num_poems])
         elif search.distinct:
             from poetgen.generation.stochastic_beam import sample_distinct
 
-            for draft in sample_distinct(self.network, request, seed, num_poems):
+            for draft in sample_distinct(networks[0], request, seed, num_poems):
                 yield self._poem(draft, seed)
         else:
             for first in range(0, num_poems, BLOCK_POEMS):
                 rngs = poem_rngs(seed, min(BLOCK_POEMS, num_poems - first), first)
-                for draft in write(self.network, request, rngs):
-                    yield self._poem(draft, seed)
+                # Each network has the poems whose number it has, modulo the number of networks.
+                parts = [
+                    write(network, request, rngs[number :: len(networks)])
+                    for number, network in enumerate(networks)
+                ]
+                for number in range(len(rngs)):
+                    yield self._poem(parts[number % len(parts)][number // len(parts)], seed)
+
+    def _networks(self, request: Request) -> list[Stepper[Any]]:
+        """Return the network under each of the plans, or as it is."""
+        if not request.plans:
+            return [self.network]
+        from poetgen.generation.ruled import RuledNetwork
+
+        return [RuledNetwork(self.network, plan) for plan in request.plans]
 
     def _poem(self, draft: Draft, seed: int | None = None) -> Poem:
         text = self.model.vocabulary.decode(draft.token_ids)
@@ -101,7 +120,9 @@ class Poet:
         if request.prompt:
             yield vocabulary.decode(request.prompt)
             before = vocabulary.token(request.prompt[-1])
-        for _, token_id in iter_written(self.network, request, poem_rngs(seed, 1, number)):
+        networks = self._networks(request)
+        network = networks[number % len(networks)]
+        for _, token_id in iter_written(network, request, poem_rngs(seed, 1, number)):
             if token_id == END:
                 yield ""
             else:
@@ -152,6 +173,7 @@ def generate(
     num_poems: int = 1,
     sampling: SampleConfig = SampleConfig(),
     search: SearchConfig = SearchConfig(),
+    verse: VerseConfig = VerseConfig(),
     seed: int | None = None,
     device: Device = "auto",
     on_note: Callable[[str], object] = lambda note: None,
@@ -165,6 +187,7 @@ def generate(
         num_poems: how many; of distinct poems there may be fewer.
         sampling: how each token is chosen.
         search: how whole poems are chosen, if they are.
+        verse: what each poem has to keep: its form, tones, rhyme, an acrostic.
         seed: by default a random one; each poem has it.
         device: for ``load_poet``, as is ``on_note``.
         on_note: called with a sentence about each file that is passed over.
@@ -172,14 +195,14 @@ def generate(
     Raises:
         ModelError: the model is missing or damaged.
         DeviceError: the device is not there, or needs torch, which is not installed.
-        SettingError: settings contradict each other, or the seed is negative.
+        SettingError: settings or wishes contradict each other, or the seed is negative.
         PromptError: the start cannot be read or has a token that the model does not know.
     """
     check_settings(sampling, search, num_poems)
     if seed is not None and (not isinstance(seed, int) or seed < 0):
         raise SettingError(f"The seed cannot be {seed!r}.", "Give a whole number of at least 0.")
     poet = model if isinstance(model, Poet) else load_poet(model, device=device, on_note=on_note)
-    request = poet.request(start, sampling)
+    request = poet.request(start, sampling, verse)
     return list(poet.iter_poems(request, num_poems, draw_seed() if seed is None else seed, search))
 
 

@@ -4,45 +4,64 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from poetgen.arrays import BoolArray
 from poetgen.characters import LINE_MARKS, STARTS, full_width, mostly_han, unix_newlines
-from poetgen.config import SampleConfig
+from poetgen.config import SampleConfig, VerseConfig
 from poetgen.corpus.tokens import split_tokens
 from poetgen.corpus.vocabulary import NUM_SPECIAL, Vocabulary
 from poetgen.errors import PromptError, SettingError, SourceError
 from poetgen.generation.decode import Request
 
+if TYPE_CHECKING:
+    from poetgen.generation.plan import Plan
+
 _STANDARD_INPUT = Path("-")
 
 
-def make_request(start: str | Path, vocabulary: Vocabulary, sampling: SampleConfig) -> Request:
+def make_request(
+    start: str | Path,
+    vocabulary: Vocabulary,
+    sampling: SampleConfig,
+    verse: VerseConfig = VerseConfig(),
+) -> Request:
     """Return the request for poems that begin with ``start``.
 
     A text counts towards ``sampling.max_chars``. A path is that of a file that holds the text,
-    or ``-`` for standard input; it is not counted.
+    or ``-`` for standard input; it is not counted. A poem with wishes has the length of its
+    form.
 
     Raises:
         PromptError: the file cannot be read, or a token is unknown.
-        SettingError: the text is as long as the longest poem.
+        SettingError: the text is as long as the longest poem, or wishes cannot be kept.
     """
     if isinstance(start, Path):
-        prompt = encode_prompt(read_start(start), vocabulary, _name_of(start))
+        text = read_start(start)
+        prompt = encode_prompt(text, vocabulary, _name_of(start))
         sampling = replace(sampling, max_chars=sampling.max_chars + len(prompt))
     else:
+        text = start
         prompt = encode_prompt(start, vocabulary)
-    if prompt and len(prompt) >= sampling.max_chars:
+    plans: Sequence[Plan] = ()
+    if verse != VerseConfig():
+        from poetgen.generation.wishes import make_plans
+
+        plans = make_plans(verse, text, vocabulary)
+        sampling = replace(sampling, max_chars=len(plans[0].slots))
+    if not plans and prompt and len(prompt) >= sampling.max_chars:
         raise SettingError(
             f"The start has {len(prompt)} characters and --max-chars is {sampling.max_chars}.",
             f"Give --max-chars {len(prompt) + 1} or more, or use --start-file, which is not "
             "counted.",
         )
     exempt = None if sampling.repetition_penalty is None else _exempt(vocabulary)
-    return Request(prompt, sampling, exempt)
+    return Request(prompt, sampling, exempt, plans)
 
 
 def _exempt(vocabulary: Vocabulary) -> BoolArray:

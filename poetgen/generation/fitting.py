@@ -1,0 +1,135 @@
+"""Is there a poem that keeps all of this? Then its plan, with what can never fit left out."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import replace
+
+from poetgen.arrays import BoolArray
+from poetgen.generation.lexicon import Lexicon, bits
+from poetgen.generation.plan import Plan
+from poetgen.verse.schemes import Form, Scheme
+from poetgen.verse.tones import TONES
+
+
+def fit_plan(
+    form: Form,
+    lexicon: Lexicon,
+    fixed: Mapping[int, int],
+    usable: BoolArray,
+    *,
+    rhymes: Container[int] | None,
+    words: Sequence[tuple[int, ...]] = (),
+    no_repeats: bool = False,
+) -> Plan | None:
+    """Return the plan of a poem with these characters, or None if there can be no such poem.
+
+    Args:
+        form: the lines, and the schemes to choose from.
+        lexicon: the vocabulary.
+        fixed: the token ids of some characters, by their places.
+        usable: (V,), the characters that may be written.
+        rhymes: the rhyme groups that the first label may have, or None if nothing rhymes.
+        words: words that may not be written, each of two or more tokens.
+        no_repeats: use no character twice.
+    """
+    if not usable[list(fixed.values())].all():
+        return None
+    if not all(
+        (lexicon.tones[tone] & usable).sum() > (form.num_chars if no_repeats else 0)
+        for tone in TONES
+    ):
+        return None
+    schemes, groups = [], dict[str, int]()
+    for scheme in form.schemes:
+        if rhymes is None:
+            scheme = replace(scheme, rhymes=("",) * len(scheme.rhymes))
+        fit = _Fit(form, scheme, lexicon, fixed, usable)
+        alive = {label: fit.groups(label, rhymes) for label in fit.labels}
+        tones = fit.tones(alive)
+        if all(alive.values()) and all(tones):
+            schemes.append(replace(scheme, tones=tones))
+            for label, bits in alive.items():
+                groups[label] = groups.get(label, 0) | bits
+    if not schemes:
+        return None
+    places = [fixed.get(place) for place in range(form.num_chars)]
+    return Plan(form, lexicon, schemes, places, groups, usable, words=words, no_repeats=no_repeats)
+
+
+class _Fit:
+    """One scheme of a form against the characters that are fixed."""
+
+    def __init__(
+        self,
+        form: Form,
+        scheme: Scheme,
+        lexicon: Lexicon,
+        fixed: Mapping[int, int],
+        usable: BoolArray,
+    ) -> None:
+        ends = itertools.accumulate(form.line_lengths)
+        lines = zip(ends, scheme.rhymes, strict=True)
+        self.label_at = {end - 1: label for end, label in lines if label}
+        self.labels = sorted({label.upper() for label in self.label_at.values()})
+        self.scheme, self.lexicon, self.fixed, self.usable = scheme, lexicon, fixed, usable
+        # The tones that the scheme has for each character.
+        self.tones_at = [
+            {pattern[place] for pattern in part}
+            for part in scheme.tones
+            for place in range(len(min(part)))
+        ] or [set(TONES)] * form.num_chars
+
+    def groups(self, label: str, wanted: Container[int] | None) -> int:
+        """Return the groups in which all lines of a label can rhyme, as the bits of a number."""
+        groups = range(len(self.lexicon.book.groups))
+        return sum(
+            1 << group
+            for group in groups
+            if (label != self.labels[0] or wanted is None or group in wanted)
+            and self._can_rhyme(group, label)
+        )
+
+    def _can_rhyme(self, group: int, label: str) -> bool:
+        for case in (label, label.lower()):
+            places = [place for place, one in self.label_at.items() if one == case]
+            at = self.lexicon.group_at(group, case)
+            if not places:
+                continue
+            if at is None or any(
+                self.lexicon.book.groups[at].tone not in self.tones_at[place] for place in places
+            ):
+                return False
+            held = [self.fixed[place] for place in places if place in self.fixed]
+            if not all(self.lexicon.groups[token_id] >> at & 1 for token_id in held):
+                return False
+            free = self.lexicon.rhymes[at] & self.usable
+            if free.sum() - free[list(set(held))].sum() < len(places) - len(held):
+                return False
+        return True
+
+    def tones(self, groups: Mapping[str, int]) -> tuple[frozenset[str], ...]:
+        """Return the scheme's patterns that the characters and rhyme groups leave, by part."""
+        parts, first = [], 0
+        for part in self.scheme.tones:
+            length = len(min(part))
+            possible = [self._possible(place, groups) for place in range(first, first + length)]
+            pairs = [(pattern, zip(pattern, possible, strict=True)) for pattern in part]
+            parts.append(
+                frozenset(pattern for pattern, pair in pairs if all(t in ts for t, ts in pair))
+            )
+            first += length
+        return tuple(parts)
+
+    def _possible(self, place: int, groups: Mapping[str, int]) -> Container[str]:
+        token_id, label = self.fixed.get(place), self.label_at.get(place, "")
+        if not label:
+            return TONES if token_id is None else self.lexicon.tones_of(token_id)
+        rhyming = {self.lexicon.group_at(group, label) for group in bits(groups[label.upper()])}
+        return {
+            self.lexicon.book.groups[group].tone
+            for group in rhyming
+            if group is not None
+            and (token_id is None or self.lexicon.groups[token_id] >> group & 1)
+        }

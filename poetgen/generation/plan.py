@@ -1,0 +1,304 @@
+"""The rules of a form as masks over a vocabulary: which tokens may come next in a poem.
+
+A poem of a form has its marks at fixed places, so that its tokens can be numbered; between
+them, what may come next depends on three things that are carried along: the tone patterns
+that the poem can still follow, the rhyme groups it can still keep, and the characters it may
+not use again. Each of them only ever excludes what would leave no way to the end, so that no
+poem comes to a dead end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import NamedTuple
+
+import numpy as np
+
+from poetgen.arrays import BoolArray
+from poetgen.corpus.vocabulary import END
+from poetgen.generation.lexicon import Lexicon, bits
+from poetgen.verse.schemes import Form, Scheme
+from poetgen.verse.tones import EITHER
+
+# What a line may end with, where its form has this mark. The first is the usual one.
+_MARKS = {"，": "，", "、": "、，", "。": "。？！"}
+
+# A way to go on: the number of its scheme, that of the part it is in, and the tones that the
+# rest of this part has; no tones if its scheme has none.
+Way = tuple[int, int, str]
+# What a character has to be: its tone, or 中; its rhyme label, or "".
+Demand = tuple[str, str]
+
+
+class Slot(NamedTuple):
+    """A token of the poem: a character, with its place among all of them, or a mark."""
+
+    line: int
+    place: int | None = None
+    is_last: bool = False
+    marks: tuple[int, ...] = ()
+
+
+class Row(NamedTuple):
+    """How far a poem is, and what it may still become."""
+
+    position: int
+    ways: frozenset[Way]
+    groups: tuple[int, ...]  # for each label, as the bits of a number
+    rhymed: frozenset[int]
+    used: frozenset[int]
+    tail: tuple[int, ...]  # the characters of this line so far
+
+
+class Plan:
+    """The rules of one poem over a vocabulary."""
+
+    def __init__(
+        self,
+        form: Form,
+        lexicon: Lexicon,
+        schemes: Sequence[Scheme],
+        fixed: Sequence[int | None],
+        groups: Mapping[str, int],
+        usable: BoolArray,
+        *,
+        words: Sequence[tuple[int, ...]] = (),
+        no_repeats: bool = False,
+    ) -> None:
+        """State the rules, of which it is known that a poem can keep them all.
+
+        Args:
+            form: the lines and marks.
+            lexicon: the vocabulary.
+            schemes: which lines rhyme, and the tones.
+            fixed: for each character its token id, or None where it is open.
+            groups: the rhyme groups of each label, as the bits of a number.
+            usable: (V,), the characters that may be written.
+            words: those that may not, each of two or more tokens.
+            no_repeats: use no character twice, except doubled ones.
+        """
+        self.form, self.lexicon, self.schemes = form, lexicon, tuple(schemes)
+        self.fixed, self.groups, self.usable = tuple(fixed), dict(groups), usable
+        self.words, self.no_repeats = tuple(words), no_repeats
+        self.labels = tuple(groups)
+        self.slots = tuple(_slots(form, lexicon))
+        self._sizes: list[int] = (lexicon.rhymes & usable).sum(axis=1).tolist()
+        self._open = [self._count_open(scheme) for scheme in self.schemes]
+        self._demands: dict[tuple[int, frozenset[Way]], dict[Demand, frozenset[Way]]] = {}
+        self._masks: dict[tuple[frozenset[Demand], tuple[int, ...]], BoolArray] = {}
+
+    def _count_open(self, scheme: Scheme) -> dict[str, list[int]]:
+        """Return, by label, how many open places that rhyme there are from each slot on."""
+        counts: dict[str, list[int]] = {}
+        for label in set(scheme.rhymes) - {""}:
+            left = [0]
+            for slot in reversed(self.slots):
+                is_open = slot.place is not None and self.fixed[slot.place] is None
+                rhymes = slot.is_last and scheme.rhymes[slot.line] == label
+                left.append(left[-1] + (is_open and rhymes))
+            counts[label] = left[::-1]
+        return counts
+
+    def start(self) -> Row:
+        """Return the row of a poem without a character."""
+        ways = frozenset(
+            way for number, scheme in enumerate(self.schemes) for way in self._enter(number, 0)
+        )
+        fixed = frozenset(_known(self.fixed))
+        lasts = [slot for slot in self.slots if slot.place is not None and slot.is_last]
+        rhyming = [
+            self.fixed[slot.place or 0]
+            for slot in lasts
+            if all(scheme.rhymes[slot.line] for scheme in self.schemes)
+        ]
+        return Row(
+            0,
+            ways,
+            tuple(self.groups.values()),
+            frozenset(_known(rhyming)),
+            fixed if self.no_repeats else frozenset(),
+            (),
+        )
+
+    def excluded(self, row: Row) -> BoolArray:
+        """Return a mask, (V,), of the tokens that may not come next."""
+        if row.position == len(self.slots):
+            return _all_but(len(self.usable), [END])
+        slot = self.slots[row.position]
+        if slot.place is None:
+            return _all_but(len(self.usable), slot.marks)
+        if (token_id := self.fixed[slot.place]) is not None:
+            return _all_but(len(self.usable), [token_id])
+        demands = frozenset(self._demands_at(row))
+        groups = tuple(
+            self._roomy(row, label, groups) if slot.is_last else groups
+            for label, groups in zip(self.labels, row.groups, strict=True)
+        )
+        key = demands, groups
+        if (mask := self._masks.get(key)) is None:
+            mask = self._masks[key] = self._mask(demands, groups)
+        mask = mask.copy()
+        for token_id in row.rhymed if slot.is_last else ():
+            # A character rhymes once; where it need not rhyme, it may stand again.
+            free = (demand for demand in demands if not demand[1])
+            mask[token_id] |= not any(self._meets(token_id, demand, row) for demand in free)
+        if self.no_repeats:
+            self._exclude_repeats(mask, row, slot)
+        for word in self.words:
+            if row.tail[1 - len(word) :] == word[:-1]:
+                mask[word[-1]] = True
+        return mask
+
+    def advance(self, row: Row, token_id: int) -> Row:
+        """Return the row of the poem with one token more, which must not be excluded."""
+        if row.position == len(self.slots):
+            return row
+        slot = self.slots[row.position]
+        if slot.place is None:
+            return row._replace(position=row.position + 1, tail=())
+        met = {
+            demand: ways
+            for demand, ways in self._demands_at(row).items()
+            if self._meets(token_id, demand, row)
+        }
+        # A character of two readings: where it need not rhyme, it does not.
+        if free := {demand: ways for demand, ways in met.items() if not demand[1]}:
+            met = free
+        groups, rhymed = row.groups, row.rhymed
+        for tone, label in met:
+            if label:
+                matching = self._rhyming(token_id, tone, label)
+                groups = tuple(
+                    alive & matching if one == label.upper() else alive
+                    for one, alive in zip(self.labels, groups, strict=True)
+                )
+                rhymed |= {token_id}
+        return Row(
+            row.position + 1,
+            frozenset().union(*met.values()),
+            groups,
+            rhymed,
+            row.used | {token_id} if self.no_repeats else row.used,
+            (*row.tail, token_id),
+        )
+
+    def _enter(self, scheme: int, part: int) -> Iterable[Way]:
+        parts = self.schemes[scheme].tones
+        return (
+            [(scheme, part, tones) for tones in parts[part]]
+            if part < len(parts)
+            else [(scheme, part, "")]
+        )
+
+    def _demands_at(self, row: Row) -> dict[Demand, frozenset[Way]]:
+        """Return what the next character may be, and the ways on after each choice."""
+        key = row.position, row.ways
+        if (found := self._demands.get(key)) is not None:
+            return found
+        slot = self.slots[row.position]
+        ways: dict[Demand, set[Way]] = {}
+        for scheme, part, tones in row.ways:
+            label = self.schemes[scheme].rhymes[slot.line] if slot.is_last else ""
+            after = ways.setdefault((tones[:1] or EITHER, label), set())
+            if len(tones) == 1:
+                after.update(self._enter(scheme, part + 1))
+            else:
+                after.add((scheme, part, tones[1:]))
+        found = {demand: frozenset(after) for demand, after in ways.items()}
+        self._demands[key] = found
+        return found
+
+    def _mask(self, demands: frozenset[Demand], groups: tuple[int, ...]) -> BoolArray:
+        """Return the tokens (V,) that meet none of the demands."""
+        met = np.zeros(len(self.usable), np.bool_)
+        for tone, label in demands:
+            if not label:
+                met |= self.lexicon.tones[tone]
+                continue
+            alive = dict(zip(self.labels, groups, strict=True))[label.upper()]
+            rows = [
+                group
+                for group in (self.lexicon.group_at(group, label) for group in bits(alive))
+                if group is not None and tone in (EITHER, self.lexicon.book.groups[group].tone)
+            ]
+            met |= self.lexicon.rhymes[rows].any(axis=0)
+        mask: BoolArray = ~(met & self.usable)
+        return mask
+
+    def _meets(self, token_id: int, demand: Demand, row: Row) -> bool:
+        tone, label = demand
+        if not label:
+            return tone in (EITHER, *self.lexicon.tones_of(token_id))
+        if token_id in row.rhymed and self.fixed[self.slots[row.position].place or 0] is None:
+            return False
+        alive = row.groups[self.labels.index(label.upper())]
+        return bool(alive & self._rhyming(token_id, tone, label))
+
+    def _rhyming(self, token_id: int, tone: str, label: str) -> int:
+        """Return the groups, under the upper-case label, in which a token can rhyme."""
+        found = 0
+        for group in bits(self.lexicon.groups[token_id]):
+            under = self.lexicon.group_at(group, label)
+            if under is not None and tone in (EITHER, self.lexicon.book.groups[group].tone):
+                found |= 1 << under
+        return found
+
+    def _num_open(self, row: Row, label: str) -> int:
+        """Return how many open lines from here on have a label, in any scheme that is left."""
+        schemes = {scheme for scheme, _, _ in row.ways}
+        return max(
+            (self._open[scheme][label][row.position] if label in self._open[scheme] else 0)
+            for scheme in schemes
+        )
+
+    def _roomy(self, row: Row, label: str, groups: int) -> int:
+        """Return those of some groups that still have a character for each line that rhymes."""
+        taken = row.rhymed | row.used
+        for case in (label, label.lower()):
+            num_open = self._num_open(row, case)
+            for group in bits(groups) if num_open else ():
+                at = self.lexicon.group_at(group, case)
+                if at is None or not self._has_room(at, num_open, taken):
+                    groups &= ~(1 << group)
+        return groups
+
+    def _has_room(self, group: int, num_wanted: int, taken: Set[int]) -> bool:
+        num_left = self._sizes[group] - num_wanted
+        return num_left >= len(taken) or num_left >= sum(
+            self.lexicon.groups[token_id] >> group & 1 for token_id in taken
+        )
+
+    def _exclude_repeats(self, mask: BoolArray, row: Row, slot: Slot) -> None:
+        doubled = row.tail[-1] if row.tail and row.tail[-2:-1] != row.tail[-1:] else None
+        may_double = doubled is not None and not mask[doubled] and not slot.is_last
+        mask[list(row.used)] = True
+        if doubled is not None and may_double:
+            mask[doubled] = False
+        if slot.is_last:
+            return
+        # Leave the lines that rhyme enough characters.
+        for label, groups in zip(self.labels, row.groups, strict=True):
+            num_open = self._num_open(row, label)
+            alive = bits(groups)
+            if num_open and not any(self._has_room(g, num_open + 1, row.used) for g in alive):
+                mask |= self.lexicon.rhymes[alive].any(axis=0)
+
+
+def _slots(form: Form, lexicon: Lexicon) -> Iterable[Slot]:
+    place = 0
+    for line, (length, mark) in enumerate(zip(form.line_lengths, form.marks, strict=True)):
+        for number in range(length):
+            yield Slot(line, place, number == length - 1)
+            place += 1
+        known = [one for one in _MARKS[mark] if one in lexicon.vocabulary]
+        yield Slot(line, marks=tuple(lexicon.vocabulary.encode(known)))
+
+
+def _known(token_ids: Iterable[int | None]) -> list[int]:
+    return [token_id for token_id in token_ids if token_id is not None]
+
+
+def _all_but(num_tokens: int, token_ids: Sequence[int]) -> BoolArray:
+    mask = np.ones(num_tokens, np.bool_)
+    mask[list(token_ids)] = False
+    return mask

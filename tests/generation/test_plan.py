@@ -1,0 +1,206 @@
+"""The masks of a form, against all texts that there are in a small vocabulary."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from poetgen.corpus.vocabulary import END, NUM_SPECIAL, Vocabulary
+from poetgen.generation.fitting import fit_plan
+from poetgen.generation.lexicon import bits, lexicon_of
+from poetgen.verse.rhymes import rhyme_book
+from poetgen.verse.schemes import Form, Scheme
+
+# Two that rhyme in 东, two in 寒, of which 看 can be oblique, and two oblique ones.
+CHARS = "东红寒难看月白"
+VOCABULARY = Vocabulary([*CHARS, "，", "。"])
+LEXICON = lexicon_of(VOCABULARY, "pingshui")
+# A small form: the first line ends oblique, or rhymes.
+FORM = Form(
+    "toy",
+    (2, 2),
+    "，。",
+    (
+        Scheme(("", "A"), (frozenset({"平仄", "仄仄"}), frozenset({"仄平", "平平"}))),
+        Scheme(("A", "A"), (frozenset({"仄平"}), frozenset({"平平"}))),
+    ),
+)
+THREE = Form("three", (1, 1, 1), "，，。", (Scheme(("A", "A", "A")),))
+
+
+def plan_of(form=FORM, fixed=None, rhymes=range(106), usable=None, **rules):
+    mask = LEXICON.tones["中"].copy()
+    if usable is not None:
+        mask[[i + NUM_SPECIAL for i, char in enumerate(CHARS) if char not in usable]] = False
+    ids = {place: VOCABULARY.encode(char)[0] for place, char in (fixed or {}).items()}
+    return fit_plan(form, LEXICON, ids, mask, rhymes=rhymes, **rules)
+
+
+def poems_of(plan):
+    """Give all poems that the masks let pass; fail at a dead end."""
+    found = []
+
+    def grow(row, text):
+        allowed = np.flatnonzero(~plan.excluded(row)).tolist()
+        assert allowed, f"dead end after {text}"
+        if END in allowed:
+            assert allowed == [END]
+            found.append(text)
+            return
+        for token_id in allowed:
+            grow(plan.advance(row, token_id), text + VOCABULARY.token(token_id))
+
+    grow(plan.start(), "")
+    return found
+
+
+def keeps(scheme, lines, groups=range(106)):
+    """Say whether lines keep a scheme, each character in one of its readings."""
+    book = rhyme_book("pingshui")
+    text = "".join(lines)
+    ends = [line[-1] for line, label in zip(lines, scheme.rhymes, strict=True) if label]
+    shared = set(groups).intersection(*map(book.groups_of, ends))
+    if scheme.tones:
+        shared = {group for group in shared if book.groups[group].tone == "平"}
+    if len(set(ends)) < len(ends) or (ends and not shared):
+        return False
+    return not scheme.tones or any(
+        all(tone in book.tones_of(char) for char, tone in zip(text, pattern, strict=True))
+        for pattern in map("".join, itertools.product(*scheme.tones))
+    )
+
+
+def all_poems(form, chars=CHARS):
+    for text in itertools.product(chars, repeat=form.num_chars):
+        places = iter(text)
+        yield ["".join(itertools.islice(places, length)) for length in form.line_lengths]
+
+
+def written(form, lines):
+    return "".join(map("".join, zip(lines, form.marks, strict=True)))
+
+
+def test_the_masks_let_pass_what_keeps_the_form_and_nothing_else():
+    found = poems_of(plan_of())
+    assert len(found) == len(set(found)) > 100
+    expected = {
+        written(FORM, lines)
+        for lines in all_poems(FORM)
+        if any(keeps(scheme, lines) for scheme in FORM.schemes)
+    }
+    assert set(found) <= expected
+    # A first line that ends with a character of both tones is not taken for one that rhymes.
+    assert {poem for poem in expected - set(found) if poem[1] != "看"} == set()
+
+
+def test_without_tones_any_group_rhymes():
+    found = set(poems_of(plan_of(THREE)))
+    lines = [lines for lines in all_poems(THREE) if keeps(THREE.schemes[0], lines)]
+    assert found == {written(THREE, poem) for poem in lines}
+    assert "寒，难，看。" in found
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    fixed=st.dictionaries(st.integers(0, 3), st.sampled_from(CHARS), max_size=3),
+    usable=st.sets(st.sampled_from(CHARS), min_size=2),
+    rhymes=st.sampled_from([None, range(106), [0], [13]]),
+)
+def test_fixed_characters_and_groups_are_kept_or_known_to_be_impossible(fixed, usable, rhymes):
+    plan = plan_of(fixed=fixed, usable=usable, rhymes=rhymes)
+    schemes = FORM.schemes
+    if rhymes is None:
+        schemes = [Scheme(("", ""), scheme.tones) for scheme in schemes]
+
+    def fits(lines):
+        text = "".join(lines)
+        if any(text[place] != char for place, char in fixed.items()) or set(text) - usable:
+            return False
+        return any(keeps(scheme, lines, rhymes or ()) for scheme in schemes)
+
+    expected = {written(FORM, lines) for lines in all_poems(FORM) if fits(lines)}
+    if plan is None:
+        assert expected == set()
+        return
+    found = set(poems_of(plan))
+    assert found <= expected
+    assert {poem for poem in expected - found if poem[1] != "看"} == set()
+
+
+MANY = "东红中风空公翁通同工月白落雪石木日目玉竹国学足色力石北得"
+MANY_LEXICON = lexicon_of(Vocabulary([*dict.fromkeys(MANY), "，", "。"]), "pingshui")
+LEVEL = frozenset({"平平", "仄平"})
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_no_character_comes_twice_but_doubled(seed):
+    form = Form(
+        "two",
+        (3, 3),
+        "，。",
+        (
+            Scheme(
+                ("", "A"),
+                (
+                    frozenset(map("".join, itertools.product("平仄", repeat=3))),
+                    frozenset({"平平平", "仄平平"}),
+                ),
+            ),
+        ),
+    )
+    text = walk(form, seed, no_repeats=True)
+    for line in (text[:3], text[4:7]):
+        assert len(set(line)) == 3 or line[0] == line[1] != line[2] or line[1] == line[2] != line[0]
+    assert not set(text[:3]) & set(text[4:7])
+    assert text[5] != text[6]  # a rhyme is not the second of a pair
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_lines_that_come_before_leave_characters_to_rhyme(seed):
+    # Level characters all rhyme in 东, and there are ten: two fewer than the poem has.
+    parts = (frozenset({"平平"}), frozenset({"平平"}), frozenset({"平平"}), frozenset({"平平"}))
+    form = Form("level", (2, 2, 2, 2), "，。，。", (Scheme(("", "A", "", "A"), parts),))
+    text = walk(form, seed, no_repeats=True)
+    chars = [char for char in text if char not in "，。"]
+    assert len(set(chars)) == 8
+
+
+def walk(form, seed, **rules):
+    """Give a poem that is drawn blindly from what the masks let pass."""
+    rng = np.random.default_rng(seed)
+    plan = fit_plan(form, MANY_LEXICON, {}, MANY_LEXICON.tones["中"], rhymes=range(106), **rules)
+    row, text = plan.start(), ""
+    while row.position < len(plan.slots):
+        token_id = int(rng.choice(np.flatnonzero(~plan.excluded(row))))
+        row, text = plan.advance(row, token_id), text + plan.lexicon.vocabulary.token(token_id)
+    return text
+
+
+def test_a_group_that_has_too_few_characters_is_not_taken():
+    form = Form("two", (2, 2), "，。", (Scheme(("A", "A"), (LEVEL, LEVEL)),))
+    assert plan_of(form, rhymes=[0], usable=set("东月白寒难")) is None
+    assert plan_of(form, usable=set("东月白寒难")) is not None
+
+
+def test_a_word_is_not_written_within_a_line():
+    word = tuple(VOCABULARY.encode("白月"))
+    found = poems_of(plan_of(words=[word]))
+    assert not any("白月" in poem for poem in found)
+    assert any("月白" in poem for poem in found)
+
+
+def test_the_other_tone_of_a_label_is_its_counterpart():
+    lexicon = lexicon_of(VOCABULARY, "pingshui")
+    assert bits(0b1011) == [0, 1, 3]
+    # In 平水韵 no two groups have one name.
+    assert all(lexicon.group_at(group, "a") is None for group in range(106))
+    assert [lexicon.group_at(group, "A") for group in range(106)] == list(range(106))
+
+
+@pytest.mark.parametrize("name", ["，", "。"])
+def test_marks_stand_where_the_form_has_them(name):
+    assert all(poem[2 if name == "，" else 5] == name for poem in poems_of(plan_of()))
