@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
@@ -10,7 +11,7 @@ import numpy as np
 from poetgen.arrays import BoolArray, FloatArray, IntArray
 from poetgen.config import SampleConfig
 from poetgen.corpus.vocabulary import END, PAD, START, UNK
-from poetgen.generation.sampling import penalise_repeats, sample
+from poetgen.generation.sampling import log_normaliser, penalise_repeats, sample
 
 if TYPE_CHECKING:
     from poetgen.generation.plan import Plan
@@ -89,13 +90,25 @@ def weigh(logits: FloatArray, poems: Sequence[Sequence[int]], request: Request) 
     return penalise_repeats(logits, written, request.sampling.repetition_penalty)
 
 
+class Choice(NamedTuple):
+    """A token that was written: in which poem, and its log-probability under the model itself."""
+
+    poem: int
+    token_id: int
+    log_probability: float = math.nan
+
+
 def iter_written(
-    network: Stepper[State], request: Request, rngs: Sequence[np.random.Generator]
-) -> Iterator[tuple[int, int]]:
+    network: Stepper[State],
+    request: Request,
+    rngs: Sequence[np.random.Generator],
+    *,
+    scored: bool = False,
+) -> Iterator[Choice]:
     """Write one poem for each generator of ``rngs``, all together.
 
-    Yields the number of a poem and its next token id, without the prompt. A poem is over at
-    its end token, which is the last that is yielded; one that would have more than
+    Yields each token that follows the prompt; its log-probability only if ``scored``. A poem is
+    over at its end token, which is the last that is yielded; one that would have more than
     ``max_chars`` tokens before it is cut there. Each poem draws from its own generator, so it
     does not depend on the others.
     """
@@ -105,13 +118,16 @@ def iter_written(
     logits, state = read_prompt(network, prompt, len(rngs))
     # Once more at the largest length, to know whether the poem ends there.
     for length in range(len(prompt), max_chars + 1):
-        logits = weigh(logits, [poems[poem] for poem in alive.tolist()], request)
+        normalisers = log_normaliser(logits) if scored else np.full(len(alive), math.nan)
+        weighed = weigh(logits, [poems[poem] for poem in alive.tolist()], request)
         draws = np.array([rngs[poem].random() for poem in alive.tolist()])
-        chosen = sample(logits, request.sampling, draws)
-        for poem, token_id in zip(alive.tolist(), chosen.tolist(), strict=True):
-            if token_id == END or length < max_chars:
-                poems[poem].append(token_id)
-                yield poem, token_id
+        chosen = sample(weighed, request.sampling, draws)
+        logarithms = logits[np.arange(len(alive)), chosen] - normalisers
+        choices = map(Choice, alive.tolist(), chosen.tolist(), logarithms.tolist())
+        for choice in choices:
+            if choice.token_id == END or length < max_chars:
+                poems[choice.poem].append(choice.token_id)
+                yield choice
         (rows,) = np.nonzero(chosen != END)
         if len(rows) == 0:
             return
@@ -122,13 +138,28 @@ def iter_written(
 
 
 def write(
-    network: Stepper[State], request: Request, rngs: Sequence[np.random.Generator]
+    network: Stepper[State],
+    request: Request,
+    rngs: Sequence[np.random.Generator],
+    *,
+    scored: bool = False,
 ) -> list[Draft]:
-    """Return one whole poem for each generator, written as by ``iter_written``."""
+    """Return one whole poem for each generator, written as by ``iter_written``.
+
+    Their log-probabilities are the model's own, and known only if ``scored``.
+    """
     poems = [list(request.prompt) for _ in rngs]
-    for poem, token_id in iter_written(network, request, rngs):
-        poems[poem].append(token_id)
-    return [Draft(ids[:-1], False) if ids[-1] == END else Draft(ids, True) for ids in poems]
+    sums = [0.0 if scored else None for _ in rngs]
+    for choice in iter_written(network, request, rngs, scored=scored):
+        poems[choice.poem].append(choice.token_id)
+        if (before := sums[choice.poem]) is not None:
+            sums[choice.poem] = before + choice.log_probability
+    return [
+        Draft(ids[:-1], False, log_probability)
+        if ids[-1] == END
+        else Draft(ids, True, log_probability)
+        for ids, log_probability in zip(poems, sums, strict=True)
+    ]
 
 
 def poem_rngs(seed: int, num_poems: int, first: int = 0) -> list[np.random.Generator]:

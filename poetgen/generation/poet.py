@@ -122,11 +122,11 @@ class Poet:
             before = vocabulary.token(request.prompt[-1])
         networks = self._networks(request)
         network = networks[number % len(networks)]
-        for _, token_id in iter_written(network, request, poem_rngs(seed, 1, number)):
-            if token_id == END:
+        for choice in iter_written(network, request, poem_rngs(seed, 1, number)):
+            if choice.token_id == END:
                 yield ""
             else:
-                token = vocabulary.token(token_id)
+                token = vocabulary.token(choice.token_id)
                 yield spaced_after(before, token, vocabulary.kind)
                 before = token
 

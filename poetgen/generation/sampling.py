@@ -96,6 +96,14 @@ def log_softmax(logits: FloatArray) -> FloatArray:
     return logarithms
 
 
+def log_normaliser(logits: FloatArray) -> FloatArray:
+    """Return log Σ exp of logits (B, V), shape (B,), in float64."""
+    largest = logits.max(axis=-1)
+    sums = np.exp(logits - largest[:, None]).sum(axis=-1, dtype=np.float64)
+    normaliser: FloatArray = largest + np.log(sums)
+    return normaliser
+
+
 def scaled(logits: FloatArray, config: SampleConfig, dtype: DTypeLike = np.float64) -> FloatArray:
     """Return the logits (B, V), as ``dtype``, of the distribution that ``config`` samples from.
 

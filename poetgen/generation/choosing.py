@@ -1,0 +1,113 @@
+"""Writing many drafts and keeping the best: whole poems, or line by line.
+
+What is best, a judge says, over texts and their likelihoods; this module knows nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from poetgen.arrays import FloatArray
+from poetgen.corpus.vocabulary import Vocabulary
+from poetgen.generation.decode import Draft, Request, State, Stepper, read_prompt, weigh, write
+from poetgen.generation.plan import Plan
+from poetgen.generation.sampling import log_normaliser, sample
+
+# Of the drafts of a line so many are kept, each to be continued in as many ways.
+NUM_KEPT = 4
+
+
+class Judge(Protocol):
+    """What tells a good draft from a bad one."""
+
+    def scores(self, texts: Sequence[str], log_probabilities: FloatArray) -> FloatArray:
+        """Return a score for each text (B,), which may be the beginning of a poem.
+
+        Higher is better; −∞ refuses a text. ``log_probabilities`` (B,) are those of the
+        texts under the model itself.
+        """
+
+
+def best_whole(
+    network: Stepper[State],
+    request: Request,
+    rngs: Sequence[np.random.Generator],
+    num_drafts: int,
+    judge: Judge,
+    vocabulary: Vocabulary,
+) -> list[Draft]:
+    """Return for each generator the best of ``num_drafts`` poems, each written on its own."""
+    each = [rng for rng in rngs for rng in rng.spawn(num_drafts)]
+    drafts = write(network, request, each, scored=True)
+    texts = [vocabulary.decode(draft.token_ids) for draft in drafts]
+    scores = judge.scores(texts, np.array([draft.log_probability for draft in drafts]))
+    best = scores.reshape(len(rngs), num_drafts).argmax(axis=1)
+    return [drafts[number * num_drafts + place] for number, place in enumerate(best.tolist())]
+
+
+def best_by_lines(
+    network: Stepper[State],
+    plan: Plan,
+    request: Request,
+    rngs: Sequence[np.random.Generator],
+    num_drafts: int,
+    judge: Judge,
+    num_kept: int = NUM_KEPT,
+) -> list[Draft]:
+    """Return one poem for each generator, its lines chosen one after the other.
+
+    All poems of a plan have their lines at the same places. After each line the ``num_kept``
+    best of ``num_drafts`` beginnings are kept and continued, each as often as the others.
+    """
+    vocabulary = plan.lexicon.vocabulary
+    prompt = list(request.prompt)
+    num_rows = len(rngs) * num_drafts
+    logits, state = read_prompt(network, prompt, num_rows)
+    row = plan.start()
+    for token_id in prompt:
+        row = plan.advance(row, token_id)
+    rows, texts = [row] * num_rows, [prompt] * num_rows
+    log_probabilities = np.zeros(num_rows)
+    for position in range(len(prompt), len(plan.slots)):
+        normaliser = log_normaliser(logits)
+        for number, row in enumerate(rows):
+            np.putmask(logits[number], plan.excluded(row), -np.inf)
+        weighed = weigh(logits, texts, request)
+        draws = np.concatenate([rng.random(num_drafts) for rng in rngs])
+        chosen = sample(weighed, request.sampling, draws)
+        log_probabilities += logits[np.arange(num_rows), chosen] - normaliser
+        ids = chosen.tolist()
+        rows = [plan.advance(row, token_id) for row, token_id in zip(rows, ids, strict=True)]
+        texts = [[*text, token_id] for text, token_id in zip(texts, ids, strict=True)]
+        if plan.slots[position].place is None:
+            scores = judge.scores([vocabulary.decode(text) for text in texts], log_probabilities)
+            is_last = position + 1 == len(plan.slots)
+            order = _survivors(scores, texts, len(rngs), 1 if is_last else num_kept)
+            rows, texts = [rows[i] for i in order], [texts[i] for i in order]
+            log_probabilities = log_probabilities[order]
+            if is_last:
+                break
+            chosen, state = chosen[order], network.select(state, np.array(order))
+        logits, state = network.step(chosen, state)
+    return [
+        Draft(texts[first], False, float(log_probabilities[first]))
+        for first in range(0, num_rows, num_drafts)
+    ]
+
+
+def _survivors(
+    scores: FloatArray, texts: Sequence[Sequence[int]], num_poems: int, num_kept: int
+) -> list[int]:
+    """Return for each poem its best different drafts, repeated to as many as there were."""
+    num_drafts = len(texts) // num_poems
+    order: list[int] = []
+    for first in range(0, len(texts), num_drafts):
+        places = first + np.argsort(-scores[first : first + num_drafts], kind="stable")
+        different = {tuple(texts[place]): place for place in places[::-1].tolist()}
+        best = [place for place in places.tolist() if different[tuple(texts[place])] == place]
+        best = best[:num_kept]
+        order += [best[i % len(best)] for i in range(num_drafts)]
+    return order
