@@ -363,3 +363,14 @@ class VerseConfig(Settings):
     require: str | None = setting(None, "Words that the poem has, with commas between.")
     forbid: str | None = setting(None, "Words that it does not have, with commas between.")
     no_repeats: bool = setting(False, "Use no character twice, except doubled ones such as 悠悠.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowConfig(Settings):
+    """How a poem is shown."""
+
+    pinyin: bool = setting(False, "Show the pinyin of each character above it.")
+    traditional: bool = setting(False, "Show traditional characters.")
+    vertical: bool = setting(
+        False, "Show columns from right to left, as poems were written; without punctuation."
+    )

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from poetgen.cli.completion import complete_model
 from poetgen.cli.heat import pieces, shown, strip, text_row, widths
-from poetgen.cli.options import Force, ensure_new
+from poetgen.cli.options import Force, ensure_new, ensure_picture
 from poetgen.errors import SettingError
 from poetgen.terminal import json_text, visible
 
@@ -63,8 +63,7 @@ def inspect(
     if plot is not None:
         if text is None:
             raise SettingError("--plot draws what happens in a text.", "Give one: --text '…'")
-        if plot.suffix not in (".png", ".svg"):
-            raise SettingError(f"{plot} is not a .png or .svg file.", "Give a name that ends so.")
+        ensure_picture(plot)
         ensure_new(plot, force)
         need_matplotlib()
     from poetgen.cli.display import make_answer_console, make_console
