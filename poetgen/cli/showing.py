@@ -150,13 +150,12 @@ class Cards:
                 "Lower --max-chars.",
             )
         start = columns(text[: self.num_start_chars])
+        seed = [] if self.seed is None else [str(self.seed)]
         card = layout_card(
             text,
             title=start[0][:_TITLE_CHARS] if start else "",
             seal=seal_of(self.model_name),
-            imprint=" · ".join(
-                ["poetgen", self.model_name, *([] if self.seed is None else [str(self.seed)])]
-            ),
+            imprint=visible(" · ".join(["poetgen", self.model_name, *seed])),
         )
         data, lacking = (svg(card).encode(), "") if fonts is None else png(card, fonts)
         write_whole(self.file(number), lambda temporary: temporary.write_bytes(data))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FONT_FILES: tuple[tuple[str, int], ...] = (
     *(("LXGWWenKai-Regular.ttf", 0), ("Kaiti.ttc", 0), ("STKaiti.ttf", 0), ("simkai.ttf", 0)),
     *(("kaiu.ttf", 0), ("ukai.ttc", 0), ("NotoSerifCJK-Regular.ttc", 2)),
-    *(("NotoSerifSC-Regular.otf", 0), ("SourceHanSerifSC-Regular.otf", 0), ("Songti.ttc", 0)),
+    *(("NotoSerifSC-Regular.otf", 0), ("SourceHanSerifSC-Regular.otf", 0), ("Songti.ttc", 6)),
     *(("simsun.ttc", 0), ("uming.ttc", 0), ("NotoSansCJK-Regular.ttc", 2), ("PingFang.ttc", 0)),
     *(("msyh.ttc", 0), ("wqy-zenhei.ttc", 0), ("wqy-microhei.ttc", 0)),
     *(("DroidSansFallbackFull.ttf", 0), ("DroidSansFallback.ttf", 0)),

@@ -17,7 +17,7 @@ _IN_VERSE = dict(
         "长cháng 为wéi 尽jìn 还huán 重chóng 子zǐ 朝zhāo 沈chén 塞sài 教jiāo 著zhuó 着zhuó 兴xìng "
         "干gān 阙què 那nǎ 罢bà 薄bó 都dū 没mò 咽yè 泊bó 裳cháng 弹tán 卜bǔ 答dá 的dì 了liǎo "
         "勒lè 铺pū 颇pō 鹄hú 佛fó 斗dǒu 什shí 差chā 缝féng 削xuē 给jǐ 溜liù 迹jì 绩jì 阆làng "
-        "一yī 不bù",
+        "似sì 槛jiàn 欹qī 攒cuán 莎suō 蹊xī 率shuài 翘qiáo 一yī 不bù",
     )
 )
 # Changed by the tone that follows, in speech; a poem is annotated without that.
