@@ -13,6 +13,8 @@ from poetgen.verse.layout import couplets
 BLANK = "\u3000"
 # Characters in the longest column.
 MAX_CHARS = 18
+# Lines that have a column each, if they have the same length: those of 绝句 and 律诗.
+_MAX_LINES = 8
 
 _MARKS = re.compile(rf"[\s{LINE_MARKS}“”‘’「」『』《》〈〉（）—…·,.!?;:()]+")
 _STANZA_BREAK = re.compile(r"\n\s*\n")
@@ -21,17 +23,18 @@ _STANZA_BREAK = re.compile(r"\n\s*\n")
 def columns(text: str) -> list[str]:
     """Return the columns of a poem, the first to be read first, without punctuation.
 
-    A column is a line (句) where all lines but perhaps the last have the same length (诗), and
-    else a sentence, its lines set apart by an ideographic space (词), of at most ``MAX_CHARS``
-    characters. An empty column stands between two stanzas.
+    A column is a line (句) in a poem of at most eight, all but perhaps the last of the same
+    length. Else it is a sentence, such as a couplet, of at most ``MAX_CHARS`` characters, its
+    lines set apart by an ideographic space. An empty column stands between two stanzas.
     """
-    is_regular = len({len(line) for line in _lines(text)[:-1]}) < 2
+    lines = _lines(text)
+    is_short = len(lines) <= _MAX_LINES and len({len(line) for line in lines[:-1]}) < 2
     found: list[str] = []
     for stanza in _STANZA_BREAK.split(text):
         if found and _lines(stanza):
             found.append("")
         for sentence in couplets(stanza):
-            found += _folded(_lines(sentence), together=not is_regular)
+            found += _folded(_lines(sentence), together=not is_short)
     return found
 
 

@@ -24,6 +24,13 @@ def test_a_regular_poem_that_breaks_off_keeps_its_columns():
     assert columns(QUATRAIN[:-4]) == ["床前明月光", "疑是地上霜", "举头望明月", "低头"]
 
 
+def test_each_couplet_of_a_long_poem_is_a_column():
+    assert columns(3 * QUATRAIN) == 3 * [
+        f"床前明月光{BLANK}疑是地上霜",
+        f"举头望明月{BLANK}低头思故乡",
+    ]
+
+
 def test_each_sentence_of_other_verse_is_a_column_and_stanzas_are_set_apart():
     assert columns(LYRIC) == [
         f"转朱阁{BLANK}低绮户{BLANK}照无眠",
