@@ -13,7 +13,7 @@ from poetgen.corpus.tokens import spaced_after
 from poetgen.corpus.vocabulary import END
 from poetgen.errors import DeviceError, SettingError
 from poetgen.generation.decode import Draft, Request, Stepper, iter_written, poem_rngs, write
-from poetgen.generation.prompt import make_request
+from poetgen.generation.request import make_request
 from poetgen.generation.settings import check_settings
 from poetgen.networks.model import Model
 from poetgen.networks.model_file import load_model
