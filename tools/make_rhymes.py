@@ -76,6 +76,14 @@ class Scripts:
         for char, simple in self.simplified.items():
             self._forms[simple].append(char)
         self._variants = {char: group for group in variant_groups("classes") for char in group}
+        # Those that stand for all forms of a character.
+        self._whole = {*simplified, *"".join(variant_groups("variants"))}
+
+    @classmethod
+    def of(cls, corpus: Corpus) -> Scripts:
+        """Return the scripts with all characters of a corpus."""
+        vocabulary = corpus.vocabulary
+        return cls(hanzi_only(vocabulary.decode(range(len(vocabulary)))))
 
     def variants(self, char: str) -> str:
         """Return the characters that may be written for this one, itself included."""
@@ -89,11 +97,14 @@ class Scripts:
         """Return readings in which a character that a source lacks has those of its variants."""
         return self.each(lambda char: readings.get(char) or _union(readings, self.variants(char)))
 
-    def with_simplified(self, readings: Readings) -> Readings:
-        """Return readings in which a simplified character has those of all its forms (发/發/髮)."""
+    def with_forms(self, readings: Readings) -> Readings:
+        """Return readings in which a simplified character has those of all its forms (发/發/髮).
+
+        So has a variant that is always written for a simplified one (疎 for 疏).
+        """
         return self.each(
             lambda char: _union(
-                readings, self._forms[char] if self.simplified[char] == char else char
+                readings, self._forms[self.simplified[char]] if char in self._whole else char
             )
         )
 
@@ -137,13 +148,14 @@ def agreed(sources: Sequence[Readings], scripts: Scripts) -> Readings:
     """Return the readings that two sources state; all of a character on which none agree."""
 
     def groups(char: str) -> frozenset[int]:
-        counts = _count(sources, char)
+        counts = count_stated(sources, char)
         return frozenset(group for group in counts if counts[group] > 1) or frozenset(counts)
 
     return scripts.each(groups)
 
 
-def _count(sources: Sequence[Readings], char: str) -> Counter[int]:
+def count_stated(sources: Sequence[Readings], char: str) -> Counter[int]:
+    """Count the sources that state each reading of a character."""
     return Counter(group for source in sources for group in source.get(char, _NONE))
 
 
@@ -151,14 +163,14 @@ def pingshui(corpus: Corpus, scripts: Scripts) -> Readings:
     """Return the readings of 平水韵: those agreed, and those of one source that verse confirms."""
     sources = [scripts.with_variants(source) for source in pingshui_sources().values()]
     sure = agreed(sources, scripts)
-    known = scripts.with_simplified(sure)
+    known = scripts.with_forms(sure)
     poems = count_poems(known, rhyme_ends(corpus, "train"))
 
     def groups(char: str) -> frozenset[int]:
         simple = scripts.simplified[char]
         counts = poems.get(simple, Counter())
         # What another form is read as (沈 侵) says nothing about this one (瀋).
-        stated = _count(sources, char).keys() - known.get(simple, _NONE)
+        stated = count_stated(sources, char).keys() - known.get(simple, _NONE)
         if simple in known:
             confirmed = {group for group in stated if counts[group] > MIN_SHARE * counts.total()}
         else:
@@ -233,20 +245,17 @@ def table(comment: str, groups: Sequence[RhymeGroup], readings: Readings) -> str
 
 def tables(corpus: Corpus) -> dict[str, str]:
     """Return the text of each rhyme book, by name."""
-    vocabulary = corpus.vocabulary
-    scripts = Scripts(hanzi_only(vocabulary.decode(range(len(vocabulary)))))
+    scripts = Scripts.of(corpus)
     book = pingshui(corpus, scripts)
     fingerprint = f"{COMMAND}, corpus {corpus.name} {corpus.fingerprint}"
     return {
-        "pingshui": table(PINGSHUI_COMMENT + fingerprint, PINGSHUI, scripts.with_simplified(book)),
+        "pingshui": table(PINGSHUI_COMMENT + fingerprint, PINGSHUI, scripts.with_forms(book)),
         "cilin": table(
             CILIN_COMMENT + fingerprint,
             cilin.GROUPS,
-            scripts.with_simplified(cilin_readings(book, scripts)),
+            scripts.with_forms(cilin_readings(book, scripts)),
         ),
-        "new": table(
-            NEW_COMMENT + COMMAND, NEW_GROUPS, scripts.with_simplified(new_readings(scripts))
-        ),
+        "new": table(NEW_COMMENT + COMMAND, NEW_GROUPS, scripts.with_forms(new_readings(scripts))),
     }
 
 
