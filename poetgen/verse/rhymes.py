@@ -77,8 +77,9 @@ def rhyme_book(name: RhymeBookName = "pingshui") -> RhymeBook:
     for line in body.splitlines():
         titles, chars = line.split()
         indices = frozenset([index_of[title] for title in titles.split("/")])
-        tones = frozenset([groups[index].tone for index in indices])
-        readings.update(dict.fromkeys(chars, _Readings(indices, tones)))
+        shared = _Readings(indices, frozenset([groups[index].tone for index in indices]))
+        for char in chars:
+            readings[char] = shared
     return RhymeBook(name, groups, readings)
 
 
