@@ -64,7 +64,7 @@ def code_points(text: str) -> NDArray[np.uint32]:
 def distinct(numbers: NDArray[Any]) -> NDArray[Any]:
     """Return the different ones of ``numbers``, (N,), rising; faster than numpy's hash table."""
     ordered = np.sort(numbers)
-    return ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]]
+    return np.asarray(ordered[np.append(True, ordered[1:] != ordered[:-1])[: len(ordered)]])
 
 
 def ngrams(lines: Lines, n: int) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
