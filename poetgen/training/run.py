@@ -42,7 +42,9 @@ def train(
     """Train a model; the best one so far is always in ``folder/NAME.safetensors``.
 
     At the end a model of Chinese verse gets what the choice among its drafts needs
-    (``add_choice``). Several processes that torchrun started train one model together: each calls this
+    (``add_choice``).
+
+    Several processes that torchrun started train one model together: each calls this
     function, and the first one writes and reports.
 
     Args:
