@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-from poetgen.training.evaluate import evaluate
 
 from benchmarks.baselines import Step
 from benchmarks.measure import process
@@ -20,6 +19,7 @@ from poetgen.corpus.corpus import Corpus
 from poetgen.corpus.prepare import build_corpus
 from poetgen.fetching.named import fetch_corpus
 from poetgen.training.engine import make_engine
+from poetgen.training.evaluation import evaluate
 from poetgen.training.threads import num_cores
 
 _ROUNDS = 3

@@ -41,12 +41,11 @@ _BYTES_EACH = {"U8": 1, "I8": 1, "F16": 2, "U32": 4}
 class Choice:
     """What a model file knows of its training poems beside its weights.
 
-    ``chars`` (n,) are their characters, from that in most poems down, ``log_probs`` (n,) the
-    natural logarithms of the frequencies.
+    ``log_probs`` has the natural logarithm of the frequency of each of their characters, from
+    the character in most poems down.
     """
 
-    chars: str
-    log_probs: NDArray[np.float16]
+    log_probs: Mapping[str, float]
     thread: ThreadTable
     novelty: NoveltyIndex
     kinship: Kinship
@@ -57,7 +56,7 @@ class Choice:
         A high one is dull: it is made of the most common characters. One that never stands in
         the training poems counts as the rarest that does.
         """
-        table = dict(zip(self.chars, self.log_probs.tolist(), strict=True))
+        table = self.log_probs
         rarest = min(table.values(), default=0.0)
         hanzi = [hanzi_only(text) for text in texts]
         return [
@@ -70,8 +69,8 @@ class Choice:
         gaps, values = self.thread.packed()
         novelty = self.novelty
         return {
-            "chars": code_points(self.chars),
-            "log_probs": self.log_probs,
+            "chars": code_points("".join(self.log_probs)),
+            "log_probs": np.array([*self.log_probs.values()], np.float16),
             "kinds": self.kinship.vectors,
             "thread_gaps": gaps,
             "thread_values": values,
@@ -87,12 +86,15 @@ def build_choice(texts: Sequence[str]) -> Choice:
     chars, num_poems, counts = _characters(lines)
     num_frequent = int((num_poems >= MIN_POEMS).sum())
     return Choice(
-        chars=chars,
-        log_probs=np.log(counts / max(1, counts.sum())).astype(np.float16),
+        log_probs=_table(chars, np.log(counts / max(1, counts.sum())).astype(np.float16)),
         thread=build_thread(lines, chars[:num_frequent]),
         novelty=build_novelty(lines),
         kinship=build_kinship(lines, chars[:num_frequent]),
     )
+
+
+def _table(chars: str, log_probs: NDArray[np.float16]) -> dict[str, float]:
+    return dict(zip(chars, log_probs.tolist(), strict=True))
 
 
 def _characters(lines: Lines) -> tuple[str, IntArray, IntArray]:
@@ -139,8 +141,7 @@ def choice_from(arrays: Mapping[str, NDArray[Any]]) -> Choice:
     if not (log_probs <= 0).all() or not np.isfinite(log_probs).all():
         raise ValueError("its index of the training poems has frequencies that are not any")
     return Choice(
-        chars=chars,
-        log_probs=log_probs,
+        log_probs=_table(chars, log_probs),
         thread=unpack(chars[: len(kinds)], arrays["thread_gaps"], arrays["thread_values"]),
         novelty=novelty_from(arrays["lines"], arrays["grams"], arrays["pairs"]),
         kinship=make_kinship(chars, kinds),
