@@ -2,7 +2,7 @@
 
 import sys
 
-from benchmarks import cold_start, generation, load, memory, preparing, quality, training
+from benchmarks import cold_start, generation, load, memory, preparing, quality, training, verse
 
 BENCHMARKS = {
     "cold-start": cold_start.rows,
@@ -12,9 +12,11 @@ BENCHMARKS = {
     "load": load.rows,
     "memory": memory.rows,
     "quality": quality.rows,
+    "panel": verse.panel_rows,
+    "weights": verse.weights_rows,
 }
-# Half an hour, and an hour.
-LONG = {"quality", "memory"}
+# Half an hour, and an hour; some minutes, without anything of others beside ours.
+LONG = {"quality", "memory", "panel", "weights"}
 
 print(f"{'what':<58} {'ours':>11} {'theirs':>11} {'ratio':>8}   bound")
 for name, rows in BENCHMARKS.items():

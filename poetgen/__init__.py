@@ -7,6 +7,7 @@ The library, of which the commands are made::
     generate      a model -> poems
     compare       architectures on one corpus -> results
     load_corpus, load_poet
+    add_choice    a model and its corpus -> what the choice among drafts needs
 
 Names are imported on first access, so that ``import poetgen`` costs no array library.
 """
@@ -46,6 +47,7 @@ if TYPE_CHECKING:  # "as" is what makes a name public for type checkers
     from poetgen.generation.poet import generate as generate
     from poetgen.generation.poet import load_poet as load_poet
     from poetgen.networks.model import Metrics as Metrics
+    from poetgen.training.choice import add_choice as add_choice
     from poetgen.training.events import Event as Event
     from poetgen.training.events import Note as Note
     from poetgen.training.events import Progress as Progress
@@ -75,6 +77,7 @@ _NAMES = {
     ),
     "poetgen.generation.poet": ("Poem", "Poet", "generate", "load_poet"),
     "poetgen.networks.model": ("Metrics",),
+    "poetgen.training.choice": ("add_choice",),
     "poetgen.training.events": (
         *("Event", "Note", "Progress", "Sampled", "SetBack", "Started", "Trained", "Validated"),
     ),

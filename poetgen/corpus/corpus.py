@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,7 +16,8 @@ from poetgen.arrays import IntArray
 from poetgen.config import PrepareConfig, Script
 from poetgen.corpus.about import Abouts
 from poetgen.corpus.split import SPLITS, Split
-from poetgen.corpus.vocabulary import END, START, UNK, Vocabulary
+from poetgen.corpus.vocabulary import END, NUM_SPECIAL, START, UNK, Vocabulary
+from poetgen.verse.pieces import UNKNOWN
 
 # So many are encoded, or hashed, at once: in parts, so that memory never holds all of them a
 # second time, in a wider type.
@@ -152,6 +154,14 @@ def _encode(texts: Sequence[str], vocabulary: Vocabulary) -> tuple[IntArray, NDA
         inside[places] = False
     tokens[inside] = token_ids
     return tokens, lengths
+
+
+def decode_poems(poems: Poems, vocabulary: Vocabulary) -> list[str]:
+    """Return the texts of poems whose tokens are characters; U+FFFD stands for unknown ones."""
+    table = np.full(len(vocabulary), ord(UNKNOWN), "<u4")
+    table[NUM_SPECIAL:] = [ord(token) for token in vocabulary.tokens]
+    text = table[poems.tokens].tobytes().decode("utf-32-le")
+    return [text[begin + 1 : end - 1] for begin, end in itertools.pairwise(poems.offsets.tolist())]
 
 
 def dtype_for(vocabulary: Vocabulary) -> str:

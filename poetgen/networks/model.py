@@ -12,6 +12,7 @@ from poetgen.config import ModelConfig
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.networks.cells import CELLS
 from poetgen.tensor_file import Arrays
+from poetgen.verse.choice import Choice
 
 Weights = Arrays
 
@@ -49,7 +50,8 @@ class Model:
 
     ``training`` is a record for people: settings, versions and progress, with the names they
     had in the poetgen that trained the model. ``extra`` is what else the "corpus", the
-    "metrics" and the "validation" of its file say.
+    "metrics" and the "validation" of its file say. ``choice`` is the index with which drafts
+    of Chinese verse are chosen; models of other texts, and older ones, have none.
     """
 
     config: ModelConfig
@@ -60,6 +62,7 @@ class Model:
     corpus: CorpusRef | None = None
     validation: Metrics | None = None
     extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    choice: Choice | None = None
 
 
 def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:

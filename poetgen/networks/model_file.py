@@ -1,7 +1,8 @@
 """The model file: one ``.safetensors`` with everything that a poem needs.
 
-Weights are stored as float16. The header holds architecture, vocabulary, script, training
-settings, corpus and metrics, and a checksum over the whole file.
+Weights are stored as float16, and beside them, as ``choice.…``, the index with which drafts are
+chosen, if there is one. The header holds architecture, vocabulary, script, training settings,
+corpus and metrics, and a checksum over the whole file.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from poetgen.networks.model import (
 from poetgen.places import MODEL_KEY, SNAPSHOT_SUFFIXES
 from poetgen.plain import names_of, read_plain
 from poetgen.tensor_file import (
+    Arrays,
     Check,
     FileKind,
     Layout,
@@ -38,11 +40,13 @@ from poetgen.tensor_file import (
     load_tensor_header,
     save_tensor_file,
 )
+from poetgen.verse.choice import check_layout, choice_from
 
 T = TypeVar("T")
 
 KIND = FileKind(key=MODEL_KEY, version=1, noun="model file")
 _ADVICE = "Train a model (poetgen train), or name another one with --model."
+_CHOICE = "choice."
 # What poetgen writes has four; json and repr, which show a header, are recursive.
 _MAX_LEVELS = 16
 # Numbers that are widened at once: so many stay in the CPU's cache.
@@ -64,7 +68,9 @@ def save_model(model: Model, path: Path) -> None:
         )
     vocabulary = {"tokens": model.vocabulary.kind, "vocabulary": list(model.vocabulary.tokens)}
     header = {"model": asdict(model.config), **vocabulary, **card_of(model)}
-    save_tensor_file(path, KIND, weights, header)
+    index = {} if model.choice is None else model.choice.as_arrays()
+    arrays = {**weights, **{_CHOICE + name: array for name, array in index.items()}}
+    save_tensor_file(path, KIND, arrays, header)
 
 
 def card_of(model: Model) -> dict[str, Any]:
@@ -96,13 +102,13 @@ def load_model(path: Path) -> Model:
 
         return load_snapshot(path)
 
-    weights, header = load_tensor_file(path, KIND, _ADVICE, _checker(path))
+    arrays, header = load_tensor_file(path, KIND, _ADVICE, _checker(path))
     with _unusable(path):
-        return _read(header, weights)
+        return _read(header, arrays)
 
 
 def load_model_header(path: Path) -> Model:
-    """Return the model in a model file without its weights, in milliseconds.
+    """Return the model in a model file without weights and choice, in milliseconds.
 
     Raises:
         ModelError: the header is missing, altered, or not that of a model; what it says of
@@ -139,18 +145,32 @@ def _check_layout(header: Mapping[str, Any], layout: Layout) -> None:
     if not isinstance(header["vocabulary"], list):
         raise ValueError("its header is not as poetgen writes it")
     config = read_plain(ModelConfig, header["model"])
-    shapes = {name: shape for name, (_, shape) in layout.items()}
+    weights, index = _parted(layout)
+    shapes = {name: shape for name, (_, shape) in weights.items()}
     # Compared first: a header may claim more layers than anyone could count.
     if config.num_layers > len(shapes) or shapes != weight_shapes(config):
         raise ValueError("its weights do not fit its architecture")
-    if not all(dtype in ("F16", "F32") for dtype, _ in layout.values()):
+    if not all(dtype in ("F16", "F32") for dtype, _ in weights.values()):
         raise ValueError("its weights are not floating-point numbers of 16 or 32 bits")
     if NUM_SPECIAL + len(header["vocabulary"]) != config.vocab_size:
         raise ValueError("its vocabulary does not fit its architecture")
+    if index:
+        check_layout(index)
 
 
-def _read(header: dict[str, Any], weights: Weights) -> Model:
-    weights = {name: widen(numbers) for name, numbers in weights.items()}
+def _parted(arrays: Mapping[str, T]) -> tuple[dict[str, T], dict[str, T]]:
+    """Return the weights among the arrays of a file, and the index without its prefix."""
+    weights: dict[str, T] = {}
+    index: dict[str, T] = {}
+    for name, array in arrays.items():
+        part = index if name.startswith(_CHOICE) else weights
+        part[name.removeprefix(_CHOICE)] = array
+    return weights, index
+
+
+def _read(header: dict[str, Any], arrays: Arrays) -> Model:
+    halves, index = _parted(arrays)
+    weights = {name: widen(numbers) for name, numbers in halves.items()}
     # Larger ones, which poetgen does not write, would overflow in products.
     if not all(w.min() >= -LARGEST_WEIGHT and w.max() <= LARGEST_WEIGHT for w in weights.values()):
         raise ValueError("one of its weights is too large or NaN")
@@ -169,6 +189,7 @@ def _read(header: dict[str, Any], weights: Weights) -> Model:
         corpus=corpus,
         validation=validation,
         extra={part: values for part, values in extra.items() if values},
+        choice=choice_from(index) if index else None,
     )
 
 

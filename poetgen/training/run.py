@@ -15,6 +15,7 @@ from poetgen.errors import ExistsError, ModelError, SettingError
 from poetgen.generation.settings import exclude
 from poetgen.places import check_name, find_corpus, free_name, plain_name
 from poetgen.training.checkpoint import Checkpoint, delete_checkpoints, use_latest
+from poetgen.training.choice import add_choice, has_choice
 from poetgen.training.events import Event, Note, OnEvent, Trained
 from poetgen.training.logs import TensorBoardLog
 from poetgen.training.processes import Processes, joined
@@ -39,6 +40,9 @@ def train(
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
     """Train a model; the best one so far is always in ``folder/NAME.safetensors``.
+
+    At the end a model of Chinese verse gets what the choice among its drafts needs
+    (``add_choice``).
 
     Several processes that torchrun started train one model together: each calls this
     function, and the first one writes and reports.
@@ -95,7 +99,10 @@ def train(
                 # Nothing of a replaced run may be left that could be resumed; but it is there
                 # until this run has all that it needs.
                 delete_checkpoints(files)
-            return trainer.run(report, should_stop)
+            trained = trainer.run(report, should_stop)
+            if processes.is_first and trained.reason != "interrupted" and has_choice(data):
+                add_choice(trained.model, data)
+            return trained
 
 
 def _ignore(event: Event) -> None:

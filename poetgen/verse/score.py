@@ -1,0 +1,147 @@
+"""The ranking of drafts: one number for a poem, from what is measured of it.
+
+What a draft must not be is known from two sides: held-out poems of the Tang against the
+model's own samples, and against poems whose lines are exchanged (docs/verse.md has the figures
+and the command).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from poetgen.arrays import FloatArray
+from poetgen.verse.choice import Choice
+from poetgen.verse.forms import lines_of
+from poetgen.verse.keeping import rule_faults
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What is measured of a draft, which may be the beginning of a poem.
+
+    Args:
+        likelihood: natural log-probability under the model, a Chinese character.
+        unigram: mean natural log-frequency of its characters, without context.
+        thread: how its lines belong together, in nats, 0 and more.
+        unseen_pairs: share, 0 to 1, of neighbours inside a line that no training poem has.
+        num_chars: Chinese characters.
+        num_repeats: characters beyond the first of each kind.
+        num_copied: lines that stand whole in a training poem.
+        rhyme_faults: lines that should rhyme and do not, or with a character used before.
+        tone_faults: characters of a wrong tone.
+    """
+
+    likelihood: float
+    unigram: float
+    thread: float
+    unseen_pairs: float
+    num_chars: int
+    num_repeats: int
+    num_copied: int = 0
+    rhyme_faults: int = 0
+    tone_faults: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """How much each measure counts, in nats a character.
+
+    ``free_unseen`` and ``chars_a_repeat`` are what real poems have, which costs nothing: one
+    pair of neighbours in seven is new, and one repeated character is allowed for each 28, or
+    in a shorter poem.
+    """
+
+    dullness: float = 0.5
+    thread: float = 2.0
+    unseen: float = 8.0
+    repeat: float = 0.6
+    rhyme: float = 4.0
+    tone: float = 0.3
+    free_unseen: float = 0.15
+    chars_a_repeat: int = 28
+
+
+def score(measures: Measures, weights: Weights = Weights()) -> float:
+    """Return how good a draft is; higher is better, and −∞ refuses one with a copied line.
+
+    The likelihood a character, less half the unigram likelihood (so that a draft of common
+    characters is not the better for it), plus the thread, minus what is more than in real
+    poems of unseen pairs and repeated characters, minus faults of rhyme and tone.
+    """
+    if measures.num_copied:
+        return -math.inf
+    repeats = measures.num_repeats - max(1, measures.num_chars // weights.chars_a_repeat)
+    return (
+        measures.likelihood
+        - weights.dullness * measures.unigram
+        + weights.thread * measures.thread
+        - weights.unseen * max(0.0, measures.unseen_pairs - weights.free_unseen)
+        - weights.repeat * max(0, repeats)
+        - weights.rhyme * measures.rhyme_faults
+        - weights.tone * measures.tone_faults
+    )
+
+
+def measure(
+    texts: Sequence[str],
+    log_probabilities: Sequence[float] | FloatArray,
+    choice: Choice,
+    *,
+    rules: bool = True,
+) -> list[Measures]:
+    """Return what is measured of drafts, all at once.
+
+    ``log_probabilities`` (B,) are those of the whole texts under the model. Without ``rules``,
+    for texts that keep them anyway or need not, faults of rhyme and tone are not looked for.
+    """
+    lines = [lines_of(text) for text in texts]
+    threads = choice.thread.scores(lines)
+    found = []
+    for text_lines, log_probability, unigram, thread, novelty in zip(
+        lines,
+        log_probabilities,
+        choice.unigrams(texts),
+        threads.tolist(),
+        choice.novelty.check(texts),
+        strict=True,
+    ):
+        chars = "".join(text_lines)
+        faults = rule_faults(text_lines) if rules else None
+        found.append(
+            Measures(
+                likelihood=float(log_probability) / max(1, len(chars)),
+                unigram=unigram,
+                thread=thread,
+                unseen_pairs=novelty.unseen_pairs / max(1, novelty.num_pairs),
+                num_chars=len(chars),
+                num_repeats=len(chars) - len(set(chars)),
+                num_copied=len(novelty.copied_lines),
+                rhyme_faults=faults.rhyme + faults.same_rhyme if faults else 0,
+                tone_faults=faults.tones if faults else 0,
+            )
+        )
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceJudge:
+    """Ranks drafts, or beginnings of equal length, by ``score``.
+
+    With ``novel``, those with a copied line are refused; ``rules`` as of ``measure``.
+    """
+
+    choice: Choice
+    weights: Weights = Weights()
+    novel: bool = True
+    rules: bool = False
+
+    def scores(self, texts: Sequence[str], log_probabilities: FloatArray) -> FloatArray:
+        """Return the score of each text (B,); ``log_probabilities`` (B,) are under the model."""
+        found = measure(texts, log_probabilities, self.choice, rules=self.rules)
+        if not self.novel:
+            found = [replace(measures, num_copied=0) for measures in found]
+        return np.array([score(measures, self.weights) for measures in found])
