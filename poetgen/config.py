@@ -329,6 +329,13 @@ class SearchConfig(Settings):
         0.6, "With --beam: 0 favours short poems, 1 and more long ones.", min=0, max=10
     )
     distinct: bool = setting(False, "Never write a poem twice (sampling without replacement).")
+    best_of: int | None = setting(
+        None,
+        "Write so many drafts of a poem and keep the best; by default 16 of Chinese verse.",
+        min=1,
+        max=100_000,
+    )
+    novel: bool = setting(True, "Of several drafts, refuse those with a line that was copied.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

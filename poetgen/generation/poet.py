@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poetgen.config import Device, SampleConfig, SearchConfig, VerseConfig
 from poetgen.corpus.tokens import spaced_after
@@ -21,8 +21,15 @@ from poetgen.networks.numpy_model import NumpyModel
 from poetgen.places import find_model
 from poetgen.verse.layout import couplets
 
-# Poems that are written together: more are hardly faster, and take 90 KB each.
+if TYPE_CHECKING:
+    import numpy as np
+
+    from poetgen.generation.plan import Plan
+
+# Poems or drafts that are written together: more are hardly faster, and take 90 KB each.
 BLOCK_POEMS = 512
+# Drafts of a poem of Chinese verse, where nothing else is asked for.
+NUM_DRAFTS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,35 +84,83 @@ class Poet:
         self, request: Request, num_poems: int, seed: int, search: SearchConfig = SearchConfig()
     ) -> Iterator[Poem]:
         """Yield the poems that ``generate`` returns, written in blocks as they are asked for."""
-        networks = self._networks(request)
+        network = self._under(request.plans[0] if request.plans else None)
         if search.beam is not None:
             from poetgen.generation.beam import beam_search
 
-            found = beam_search(networks[0], request, search.beam, search.length_penalty)
+            found = beam_search(network, request, search.beam, search.length_penalty)
             yield from (self._poem(draft) for draft in found[:num_poems])
         elif search.distinct:
             from poetgen.generation.stochastic_beam import sample_distinct
 
-            for draft in sample_distinct(networks[0], request, seed, num_poems):
+            for draft in sample_distinct(network, request, seed, num_poems):
                 yield self._poem(draft, seed)
         else:
-            for first in range(0, num_poems, BLOCK_POEMS):
-                rngs = poem_rngs(seed, min(BLOCK_POEMS, num_poems - first), first)
-                # Each network has the poems whose number it has, modulo the number of networks.
+            num_drafts = self.num_drafts(request.sampling, search)
+            plans: Sequence[Plan | None] = request.plans or [None]
+            # Each plan has the poems whose number it has, modulo the number of plans.
+            block = len(plans) * max(1, BLOCK_POEMS // (num_drafts * len(plans)))
+            for first in range(0, num_poems, block):
+                rngs = poem_rngs(seed, min(block, num_poems - first), first)
                 parts = [
-                    write(network, request, rngs[number :: len(networks)])
-                    for number, network in enumerate(networks)
+                    self._write(request, plan, rngs[place :: len(plans)], num_drafts, search.novel)
+                    for place, plan in enumerate(plans)
                 ]
                 for number in range(len(rngs)):
-                    yield self._poem(parts[number % len(parts)][number // len(parts)], seed)
+                    yield self._poem(parts[number % len(plans)][number // len(plans)], seed)
 
-    def _networks(self, request: Request) -> list[Stepper[Any]]:
-        """Return the network under each of the plans, or as it is."""
-        if not request.plans:
-            return [self.network]
+    def num_drafts(
+        self,
+        sampling: SampleConfig = SampleConfig(),
+        search: SearchConfig = SearchConfig(),
+        *,
+        stream: bool = False,
+    ) -> int:
+        """Return how many drafts of a poem are written, of which the best is kept.
+
+        Raises:
+            SettingError: several are asked for, and the model knows not enough of its verse.
+        """
+        if self.model.choice is None:
+            if search.best_of is not None and search.best_of > 1:
+                raise SettingError(
+                    f"The model {self.name} has no index of its training poems to choose by.",
+                    "Leave --best-of out, or add one: poetgen.add_choice (docs/verse.md).",
+                )
+            return 1
+        if stream or search.distinct or search.beam is not None or sampling.temperature == 0:
+            return 1
+        return NUM_DRAFTS if search.best_of is None else search.best_of
+
+    def _write(
+        self,
+        request: Request,
+        plan: Plan | None,
+        rngs: Sequence[np.random.Generator],
+        num_drafts: int,
+        novel: bool,
+    ) -> list[Draft]:
+        """Return a poem for each generator, the best of its drafts."""
+        if not rngs:
+            return []
+        if num_drafts == 1 or self.model.choice is None:
+            return write(self._under(plan), request, rngs)
+        from poetgen.generation.choosing import best_by_lines, best_whole
+        from poetgen.verse.score import ChoiceJudge
+
+        judge = ChoiceJudge(self.model.choice, novel=novel, rules=plan is None)
+        if plan is None:
+            vocabulary = self.model.vocabulary
+            return best_whole(self.network, request, rngs, num_drafts, judge, vocabulary)
+        return best_by_lines(self.network, plan, request, rngs, num_drafts, judge)
+
+    def _under(self, plan: Plan | None) -> Stepper[Any]:
+        """Return the network under a plan, or as it is."""
+        if plan is None:
+            return self.network
         from poetgen.generation.ruled import RuledNetwork
 
-        return [RuledNetwork(self.network, plan) for plan in request.plans]
+        return RuledNetwork(self.network, plan)
 
     def _poem(self, draft: Draft, seed: int | None = None) -> Poem:
         text = self.model.vocabulary.decode(draft.token_ids)
@@ -120,13 +175,12 @@ class Poet:
         if request.prompt:
             yield vocabulary.decode(request.prompt)
             before = vocabulary.token(request.prompt[-1])
-        networks = self._networks(request)
-        network = networks[number % len(networks)]
-        for choice in iter_written(network, request, poem_rngs(seed, 1, number)):
-            if choice.token_id == END:
+        plan = request.plans[number % len(request.plans)] if request.plans else None
+        for written in iter_written(self._under(plan), request, poem_rngs(seed, 1, number)):
+            if written.token_id == END:
                 yield ""
             else:
-                token = vocabulary.token(choice.token_id)
+                token = vocabulary.token(written.token_id)
                 yield spaced_after(before, token, vocabulary.kind)
                 before = token
 
