@@ -2,7 +2,7 @@
 
     poetgen prepare tang
     poetgen prepare ci --name ci1 --min-count 1
-    python tools/make_tunes.py ci1 [--rates]
+    python -m tools.make_tunes ci1 [--rates]
 
 Of each tune below, the poems with its commonest line lengths are laid over one another:
 
@@ -27,6 +27,8 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, pairwise
 from pathlib import Path
 
+import opencc
+
 from poetgen import load_corpus
 from poetgen.characters import HAN
 from poetgen.verse.rhymes import rhyme_book
@@ -36,9 +38,9 @@ TONE_SHARE = 0.85
 RHYME_SHARE = 0.6
 HEADER = """\
 # Tunes (词牌), made by tools/make_tunes.py from the corpus ci (全宋词, chinese-poetry, MIT).
-# A tune: its name and aliases, then one line for each stanza (片). 平 and 仄 are level and
-# oblique, 中 is either. A letter marks a rhyme: A level, a oblique; lines with one letter rhyme,
-# A with a across the tones. （ ） hold two lines that are usually parallel (对仗).
+# A tune: its names, simplified/traditional, then a line for each stanza (片). 平 and 仄 are level
+# and oblique, 中 is either. A letter marks a rhyme: A level, a oblique; lines with one letter
+# rhyme, A with a across the tones. （ ） hold two lines that are usually parallel (对仗).
 """
 
 # Name, aliases, and the lines of the first stanza where the halves differ; 0: one stanza.
@@ -123,6 +125,7 @@ def poems_by_tune(corpus_name: str) -> dict[str, list[Poem]]:
 
 
 def lengths(poem: Poem) -> tuple[int, ...]:
+    """Return the number of characters in each line."""
     return tuple(len(line) for line, _ in poem)
 
 
@@ -143,6 +146,7 @@ def level_share(poems: Sequence[Poem], line: int, place: int) -> float:
 
 
 def divisions(char: str) -> set[str]:
+    """Return the divisions (部) of all readings of a character."""
     return {BOOK.groups[index].name for index in BOOK.groups_of(char)}
 
 
@@ -184,6 +188,7 @@ class Parallelism:
         print(f"parallel {parallel:.2f}, plain {plain:.2f}", file=sys.stderr)
 
     def of(self, lines: tuple[str, str]) -> float:
+        """Return the mean over the places; what is above ``threshold`` is parallel."""
         one, other = lines
         return sum(self._score(a, b) for a, b in zip(one, other, strict=True)) / len(one)
 
@@ -193,29 +198,26 @@ class Parallelism:
         return math.log((seen + 1) / (by_chance + 1))
 
 
-def template(
-    poems: Sequence[Poem], groups: Sequence[set[int]], line: int, rates: bool
-) -> str:
+def template(poems: Sequence[Poem], groups: Sequence[set[int]], line: int, rates: bool) -> str:
     """Return the tones of a line, with its letter if it rhymes and with its mark."""
+    length = lengths(poems[0])[line]
+    letter = "".join(chr(ord("a") + number) for number, one in enumerate(groups) if line in one)
     tones = ""
-    for place in range(len(poems[0][line][0])):
+    for place in range(length):
         level = level_share(poems, line, place)
-        is_rhyme = place == len(poems[0][line][0]) - 1 and any(line in one for one in groups)
-        needed = 0.5 if is_rhyme else TONE_SHARE
+        needed = 0.5 if letter and place == length - 1 else TONE_SHARE
         tones += "平" if level > needed else "仄" if 1 - level > needed else "中"
         if rates and abs(max(level, 1 - level) - TONE_SHARE) < 0.04:
             print(f"  line {line + 1}, place {place + 1}: level {level:.0%}", file=sys.stderr)
-    letters = [chr(ord("a") + number) for number, one in enumerate(groups) if line in one]
-    letter = "".join(letters).upper() if tones[-1] == "平" else "".join(letters)
     mark = Counter(_MARKS[poem[line][1]] for poem in poems).most_common(1)[0][0]
-    return tones + letter + mark
+    return tones + (letter.upper() if tones[-1] == "平" else letter) + mark
 
 
-def couplets(poems: Sequence[Poem], parallelism: Parallelism, breaks: set[int], rates: bool) -> set[int]:
-    """Return the first lines of the couplets of a tune."""
-    sizes, found = lengths(poems[0]), set()
-    for line, (one, other) in enumerate(pairwise(sizes)):
-        if one != other or one < 3 or line + 1 in breaks:
+def couplets(poems: Sequence[Poem], parallelism: Parallelism, first: int, rates: bool) -> set[int]:
+    """Return the first lines of the couplets of a tune; none goes over the end of a stanza."""
+    found: set[int] = set()
+    for line, (one, other) in enumerate(pairwise(lengths(poems[0]))):
+        if one != other or one < 3 or line + 1 == first:
             continue
         pairs = [(poem[line][0], poem[line + 1][0]) for poem in poems]
         score = sum(map(parallelism.of, pairs)) / len(pairs)
@@ -226,42 +228,45 @@ def couplets(poems: Sequence[Poem], parallelism: Parallelism, breaks: set[int], 
     return found
 
 
-def tune_lines(
-    names: Sequence[str], first: int | None, found: dict[str, list[Poem]], parallelism: Parallelism, rates: bool
-) -> Iterator[str]:
-    """Yield the lines of the table for one tune: its names, then its stanzas."""
-    poems = [poem for name in names for poem in found[name] if poem]
-    if first == 0:
+def best_known(poems: Sequence[Poem], is_single: bool) -> list[Poem]:
+    """Return the poems with the commonest line lengths."""
+    if is_single:
         poems = [part for poem in poems for part in stanzas(poem)]
-    shapes = Counter(map(lengths, poems))
-    shape, count = shapes.most_common(1)[0]
-    print(f"{names[0]}: {count} of {len(poems)}: {shape}", file=sys.stderr)
-    poems = [poem for poem in poems if lengths(poem) == shape]
-    half = len(shape) // 2
+    shape, count = Counter(map(lengths, poems)).most_common(1)[0]
+    print(f"{count} of {len(poems)}: {shape}", file=sys.stderr)
+    return [poem for poem in poems if lengths(poem) == shape]
+
+
+def tune(poems: Sequence[Poem], first: int | None, parallelism: Parallelism, rates: bool) -> str:
+    """Return the stanzas of a tune, a line each; ``first`` is the size of the first, if given."""
+    shape = lengths(poems[0])
     if first is None:
-        assert shape[:half] == shape[half:], f"{names[0]}: say where its first stanza ends"
-        first = half
+        first = len(shape) // 2
+        assert shape[:first] == shape[first:], "say where the first stanza ends"
     groups = rhyme_groups(poems, rates)
-    starts = couplets(poems, parallelism, {first}, rates)
-    lines = [
-        f"{'（' * (number in starts)}{template(poems, groups, number, rates)}{'）' * (number - 1 in starts)}"
-        for number in range(len(shape))
-    ]
-    yield " ".join(names)
-    for part in (lines[:first], lines[first:]):
-        if part:
-            yield "".join(part)
+    starts = couplets(poems, parallelism, first, rates)
+    lines = []
+    for number in range(len(shape)):
+        line = template(poems, groups, number, rates)
+        lines.append("（" * (number in starts) + line + "）" * (number - 1 in starts))
+    return "\n".join("".join(part) for part in (lines[:first], lines[first:]) if part)
 
 
 def main() -> None:
+    """Write the table."""
     corpus_name, rates = sys.argv[1], "--rates" in sys.argv
     found, parallelism = poems_by_tune(corpus_name), Parallelism("tang")
+    traditional = opencc.OpenCC("s2t")
     table = [HEADER]
-    for line in TUNES.split("\n")[1:-1]:
-        names = line.split()
+    for row in TUNES.split("\n")[1:-1]:
+        names = row.split()
         first = int(names.pop()) if names[-1].isdecimal() else None
-        table.append("\n".join([*tune_lines(names, first, found, parallelism, rates), ""]))
+        print(names[0], end=" ", file=sys.stderr)
+        poems = best_known([poem for name in names for poem in found[name] if poem], first == 0)
+        spellings = ("/".join(dict.fromkeys([name, traditional.convert(name)])) for name in names)
+        table.append(f"{' '.join(spellings)}\n{tune(poems, first, parallelism, rates)}\n")
     TABLE.write_text("\n".join(table), encoding="utf-8")
 
 
-main()
+if __name__ == "__main__":
+    main()
