@@ -20,6 +20,7 @@ Readings = frozenset[Tone]
 EITHER = "中"
 _OTHER: dict[Tone, Tone] = {"平": "仄", "仄": "平"}
 _ENGLISH = {"平": "level (平)", "仄": "oblique (仄)"}
+_ACCEPTED: tuple[Kind, ...] = ("特拗", "对句相救", "三仄尾", "借韵")
 # A remark counts little, so that it only decides between readings that are equal otherwise.
 _REMARK_COST = 0.01
 # Above one wrong tone, and below two: a line with both its even places wrong is of another kind.
@@ -96,7 +97,7 @@ def is_fault(kind: Kind, strict: bool) -> bool:
 
     Only a line that makes good its own 孤平 (孤平拗救) is accepted by all.
     """
-    return kind != "孤平拗救" and (strict or kind not in ("特拗", "对句相救", "三仄尾"))
+    return kind != "孤平拗救" and (strict or kind not in _ACCEPTED)
 
 
 def tone_fault(char: str, wanted: str, line: int, place: int) -> Fault:

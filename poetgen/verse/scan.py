@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
@@ -238,26 +238,42 @@ def _scan_regulated(lines: Sequence[str], book: RhymeBook, form: str, strict: bo
         ((option, read_regulated(lines, readings, option, strict)) for option in options),
         key=lambda one: one[1].cost,
     )
-    ends = [first] * first_rhymes + ends
-    found, broken = _rhymes(ends, "A", book)
-    faults = broken + [one for one in reading.findings if is_fault(one.kind, strict)]
+    found, broken = _rhymes([first] * first_rhymes + ends, "A", book)
+    findings = [*reading.findings, *_with_borrowed(broken, first, ends, book)]
+    scanned = tuple(
+        ScannedLine(
+            line.text,
+            _without_unknown(line, book),
+            line.template,
+            "A" if number % 2 == 0 or (number == 1 and first_rhymes) else "",
+        )
+        for number, line in enumerate(reading.lines, start=1)
+    )
     return Scan(
         form,
         f"{reading.heads[0]}起首句{'' if first_rhymes else '不'}入韵",
         book.name,
-        tuple(
-            ScannedLine(
-                line.text,
-                _without_unknown(line, book),
-                line.template,
-                "A" if number % 2 == 0 or (number == 1 and first_rhymes) else "",
-            )
-            for number, line in enumerate(reading.lines, start=1)
-        ),
+        scanned,
         (found,),
-        _in_order(faults),
-        tuple(one for one in reading.findings if not is_fault(one.kind, strict)),
+        _in_order(one for one in findings if is_fault(one.kind, strict)),
+        _in_order(one for one in findings if not is_fault(one.kind, strict)),
     )
+
+
+def _with_borrowed(
+    faults: Iterable[Fault], first: _End, ends: Sequence[_End], book: RhymeBook
+) -> Iterator[Fault]:
+    """Yield faults of rhyme; that of a first line in a neighbouring group is 借韵.
+
+    Neighbours are the groups of 平水韵 that 词林正韵 has in one division.
+    """
+    for fault in faults:
+        if fault.kind == "失韵" and fault.line == 1 and book.name == "pingshui":
+            divisions = rhyme_book("cilin")
+            if _commonest_group(ends, divisions) in first.groups(divisions):
+                message = fault.message.replace("失韵", "借韵: a neighbouring group")
+                fault = Fault("借韵", message, 1)
+        yield fault
 
 
 def _scan_tune(lines: Sequence[str], book: RhymeBook, tune: Tune) -> Scan:
