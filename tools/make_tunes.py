@@ -4,7 +4,7 @@
     poetgen prepare ci --name ci1 --min-count 1
     python -m tools.make_tunes ci1 [--rates]
 
-Of each tune below, the poems with its commonest line lengths are laid over one another:
+Of each tune below, the training poems with its commonest line lengths are laid over one another:
 
 - a tone is fixed where at least 85% of the characters with one reading have it;
 - two line ends rhyme if three of five poems have there two characters of one division of
@@ -115,12 +115,12 @@ BOOK = rhyme_book("cilin")
 
 
 def poems_by_tune(corpus_name: str) -> dict[str, list[Poem]]:
-    """Return the poems of a corpus by the first part of their titles."""
+    """Return the training poems of a corpus by the first part of their titles."""
     corpus, found = load_corpus(corpus_name), defaultdict(list)
-    for split, poems in corpus.splits.items():
-        for index, about in enumerate(corpus.about(split)):
-            tune = re.split("[・·（(]", about.title)[0]
-            found[tune].append(_LINE.findall(corpus.vocabulary.decode(poems[index])))
+    for index, about in enumerate(corpus.about("train")):
+        name = re.split("[・·（(]", about.title)[0]
+        text = corpus.vocabulary.decode(corpus.splits["train"][index])
+        found[name].append(_LINE.findall(text))
     return found
 
 
