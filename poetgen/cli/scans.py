@@ -12,7 +12,7 @@ from poetgen.cli.display import make_answer_console, make_console
 from poetgen.config import RhymeBookName
 from poetgen.corpus.cleaning import clean
 from poetgen.errors import SourceError
-from poetgen.reading import RawPoem, read_poems
+from poetgen.reading import Input, RawPoem, read_document, read_poems
 from poetgen.terminal import json_text
 from poetgen.verse.scan import Scan, scan
 
@@ -54,12 +54,21 @@ def print_scans(
 
 def _poems(source: str) -> list[RawPoem]:
     """Return the poems, without notes and marks of editors where that can be told."""
-    path = Path(source)
-    if source != "-" and mostly_han(source) and not path.exists():
-        poems = [RawPoem(source)]
+    if not source.strip():
+        raise SourceError("--verse is empty.", "Give a file, - for standard input, or a poem.")
+    if mostly_han(source) and not _is_there(Path(source)):
+        text = Input("--verse", lambda: source.encode("utf-8", "replace"))
+        poems = read_document(text, encoding="utf-8").poems
     else:
-        poems = read_poems(path)
+        poems = read_poems(Path(source))
     return [poem._replace(text=clean(poem.text).text or poem.text) for poem in poems]
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a poem may be too long for a file name
+        return False
 
 
 def _shown(poem: RawPoem, found: Scan) -> list[Text]:
