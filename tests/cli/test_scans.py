@@ -1,11 +1,18 @@
 """``poetgen inspect --verse``: scans of poems, from wherever they come."""
 
 import json
+import re
+import shlex
+from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from poetgen.verse.faults import Kind
+from poetgen.verse.tunes import tunes
 from tests.command import assert_two_line_error, poetgen
 
+PAGE = Path(__file__).parents[2] / "docs" / "verse.md"
 # By the tones 仄仄平平仄, 平平仄仄平, 平平平仄仄, 仄仄仄平平.
 GOOD = "月月天天月，天天月月东。天天天月月，月月月天公。"
 BAD = GOOD.replace("天天月月东", "天天天月东").replace("月月月天公", "月天月月楼")
@@ -94,3 +101,20 @@ def test_bad_input_is_two_lines(words, named, tmp_path):
     (tmp_path / "empty.txt").write_text("", encoding="utf-8")
     (tmp_path / "english.txt").write_text("The moon.\n", encoding="utf-8")
     assert_two_line_error(poetgen("inspect", *words, cwd=tmp_path), named)
+
+
+def test_the_examples_of_the_page_show_what_is_printed(tmp_path):
+    page = PAGE.read_text(encoding="utf-8")
+    examples = re.findall(r"```\n\$ poetgen (inspect [^\n]+)\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == 2
+    for command, shown in examples:
+        assert poetgen(*shlex.split(command), cwd=tmp_path).stdout == shown
+
+
+def test_the_page_counts_the_tunes():
+    assert f"{len(tunes())} tunes are known" in PAGE.read_text(encoding="utf-8")
+
+
+def test_the_page_explains_every_kind_of_finding():
+    rows = re.findall(r"^\| (\S+) \| ", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(get_args(Kind)) <= set(rows)
