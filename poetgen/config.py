@@ -376,6 +376,7 @@ class VerseConfig(Settings):
 class ShowConfig(Settings):
     """How a poem is shown."""
 
+    score: bool = setting(False, "Show under each poem what was measured of it.")
     pinyin: bool = setting(False, "Show the pinyin of each character above it.")
     traditional: bool = setting(False, "Show traditional characters.")
     vertical: bool = setting(

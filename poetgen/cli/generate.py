@@ -98,7 +98,8 @@ def generate(
         note(f"model {poet.name}, " + (f"beam {search.beam}" if search.beam else f"seed {drawn}"))
     # A search needs no seed: only one that was given is shown.
     known_seed = seed if search.beam else drawn
-    drafts = poet.iter_poems(request, num_poems, drawn, search)
+    scored = show.score or as_json
+    drafts = poet.iter_poems(request, num_poems, drawn, search, scored=scored)
     poems: Iterable[Printable] = drafts
     if not is_plain:
         shown = showing.iter_shown(drafts, show)

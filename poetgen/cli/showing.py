@@ -22,6 +22,7 @@ from poetgen.verse.card import MAX_COLUMNS, layout_card, seal_of, svg
 from poetgen.verse.columns import columns, vertical
 from poetgen.verse.picture import Fonts, find_fonts, png
 from poetgen.verse.pinyin import readings, with_pinyin
+from poetgen.verse.score_line import score_line
 
 # The longest title that stands beside a poem of five rows.
 _TITLE_CHARS = 7
@@ -84,6 +85,7 @@ def ensure_chinese(show: ShowConfig, card: Path | None, vocabulary: Vocabulary) 
 
 def _flags(show: ShowConfig, card: Path | None) -> list[str]:
     wanted = {
+        "--score": show.score,
         "--pinyin": show.pinyin,
         "--traditional": show.traditional,
         "--vertical": show.vertical,
@@ -96,17 +98,24 @@ def iter_shown(poems: Iterable[Poem], show: ShowConfig) -> Iterator[ShownPoem]:
     """Yield each poem as it is to be shown."""
     width = shutil.get_terminal_size().columns
     for poem in poems:
-        if show.pinyin or show.traditional:
-            simplified, traditional = in_both_scripts(poem.text)
-        shown = replace(poem, text=traditional) if show.traditional else poem
-        if show.vertical:
-            yield ShownPoem(shown, vertical(columns(visible(shown.text)), width))
-        elif show.pinyin:
-            syllables = readings(simplified, traditional)
-            rows = with_pinyin([visible(line) for line in shown.lines], syllables, width)
-            yield ShownPoem(shown, rows, {"pinyin": list(_by_line(shown.lines, syllables))})
-        else:
-            yield ShownPoem(shown, shown.lines)
+        shown = _dressed(poem, show, width)
+        if show.score and poem.score is not None:
+            gap = [""] if show.vertical else []
+            shown = replace(shown, lines=[*shown.lines, *gap, score_line(poem.score)])
+        yield shown
+
+
+def _dressed(poem: Poem, show: ShowConfig, width: int) -> ShownPoem:
+    if show.pinyin or show.traditional:
+        simplified, traditional = in_both_scripts(poem.text)
+    shown = replace(poem, text=traditional) if show.traditional else poem
+    if show.vertical:
+        return ShownPoem(shown, vertical(columns(visible(shown.text)), width))
+    if show.pinyin:
+        syllables = readings(simplified, traditional)
+        rows = with_pinyin([visible(line) for line in shown.lines], syllables, width)
+        return ShownPoem(shown, rows, {"pinyin": list(_by_line(shown.lines, syllables))})
+    return ShownPoem(shown, shown.lines)
 
 
 def _by_line(lines: Iterable[str], syllables: list[str]) -> Iterator[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from poetgen.characters import mostly_han
 from poetgen.config import Device, SampleConfig, SearchConfig, VerseConfig
 from poetgen.corpus.tokens import spaced_after
 from poetgen.corpus.vocabulary import END
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from poetgen.generation.plan import Plan
+    from poetgen.verse.score_line import PoemScore
 
 # Poems or drafts that are written together: more are hardly faster, and take 90 KB each.
 BLOCK_POEMS = 512
@@ -37,14 +39,15 @@ class Poem:
     """A poem, which is cut if it reached its largest length before its end.
 
     The log-probability is the natural logarithm of the probability of all that follows the
-    start: of distinct poems under the sampling settings, of a beam's under the model, of all
-    others None. The seed is that of the draw; a beam has none.
+    start: of distinct poems under the sampling settings, of a beam's and of the best of several
+    drafts under the model, of all others None. The seed is that of the draw; a beam has none.
     """
 
     text: str
     is_cut: bool = False
     log_probability: float | None = None
     seed: int | None = None
+    score: PoemScore | None = None
 
     @property
     def lines(self) -> list[str]:
@@ -54,8 +57,10 @@ class Poem:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         shown = {"text": self.text, "lines": self.lines, "cut": self.is_cut}
-        score = {} if self.log_probability is None else {"log_probability": self.log_probability}
-        return shown | score
+        likelihood = (
+            {} if self.log_probability is None else {"log_probability": self.log_probability}
+        )
+        return shown | likelihood | ({} if self.score is None else {"score": self.score.as_dict()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,33 +86,49 @@ class Poet:
         return make_request(start, self.model.vocabulary, sampling, verse)
 
     def iter_poems(
-        self, request: Request, num_poems: int, seed: int, search: SearchConfig = SearchConfig()
+        self,
+        request: Request,
+        num_poems: int,
+        seed: int,
+        search: SearchConfig = SearchConfig(),
+        *,
+        scored: bool = False,
     ) -> Iterator[Poem]:
         """Yield the poems that ``generate`` returns, written in blocks as they are asked for."""
+        num_drafts = self.num_drafts(request.sampling, search)
+
+        def poem(draft: Draft, seed: int | None = None) -> Poem:
+            text = self.model.vocabulary.decode(draft.token_ids)
+            score = self._score(text, draft, request, num_drafts, seed) if scored else None
+            return Poem(text, draft.is_cut, draft.log_probability, seed, score)
+
         network = self._under(request.plans[0] if request.plans else None)
         if search.beam is not None:
             from poetgen.generation.beam import beam_search
 
             found = beam_search(network, request, search.beam, search.length_penalty)
-            yield from (self._poem(draft) for draft in found[:num_poems])
+            yield from map(poem, found[:num_poems])
         elif search.distinct:
             from poetgen.generation.stochastic_beam import sample_distinct
 
             for draft in sample_distinct(network, request, seed, num_poems):
-                yield self._poem(draft, seed)
+                yield poem(draft, seed)
         else:
-            num_drafts = self.num_drafts(request.sampling, search)
             plans: Sequence[Plan | None] = request.plans or [None]
             # Each plan has the poems whose number it has, modulo the number of plans.
             block = len(plans) * max(1, BLOCK_POEMS // (num_drafts * len(plans)))
             for first in range(0, num_poems, block):
                 rngs = poem_rngs(seed, min(block, num_poems - first), first)
                 parts = [
-                    self._write(request, plan, rngs[place :: len(plans)], num_drafts, search.novel)
+                    self._write(
+                        *(request, plan, rngs[place :: len(plans)], num_drafts),
+                        novel=search.novel,
+                        scored=scored,
+                    )
                     for place, plan in enumerate(plans)
                 ]
                 for number in range(len(rngs)):
-                    yield self._poem(parts[number % len(plans)][number // len(plans)], seed)
+                    yield poem(parts[number % len(plans)][number // len(plans)], seed)
 
     def num_drafts(
         self,
@@ -138,21 +159,28 @@ class Poet:
         plan: Plan | None,
         rngs: Sequence[np.random.Generator],
         num_drafts: int,
+        *,
         novel: bool,
+        scored: bool,
     ) -> list[Draft]:
         """Return a poem for each generator, the best of its drafts."""
         if not rngs:
             return []
-        if num_drafts == 1 or self.model.choice is None:
-            return write(self._under(plan), request, rngs)
-        from poetgen.generation.choosing import best_by_lines, best_whole
-        from poetgen.verse.score import ChoiceJudge
+        judge = None
+        if num_drafts > 1 and self.model.choice is not None:
+            from poetgen.verse.score import ChoiceJudge
 
-        judge = ChoiceJudge(self.model.choice, novel=novel, rules=plan is None)
-        if plan is None:
+            judge = ChoiceJudge(self.model.choice, novel=novel, rules=plan is None)
+        if plan is not None:
+            from poetgen.generation.choosing import best_by_lines
+
+            return best_by_lines(self.network, plan, request, rngs, num_drafts, judge)
+        if judge is not None:
+            from poetgen.generation.choosing import best_whole
+
             vocabulary = self.model.vocabulary
             return best_whole(self.network, request, rngs, num_drafts, judge, vocabulary)
-        return best_by_lines(self.network, plan, request, rngs, num_drafts, judge)
+        return write(self.network, request, rngs, scored=scored)
 
     def _under(self, plan: Plan | None) -> Stepper[Any]:
         """Return the network under a plan, or as it is."""
@@ -162,9 +190,22 @@ class Poet:
 
         return RuledNetwork(self.network, plan)
 
-    def _poem(self, draft: Draft, seed: int | None = None) -> Poem:
-        text = self.model.vocabulary.decode(draft.token_ids)
-        return Poem(text, draft.is_cut, draft.log_probability, seed)
+    def _score(
+        self, text: str, draft: Draft, request: Request, num_drafts: int, seed: int | None
+    ) -> PoemScore | None:
+        if not mostly_han("".join(self.model.vocabulary.tokens)):
+            return None
+        from poetgen.verse.score_line import score_of
+
+        form = request.plans[0].form.name if request.plans else None
+        return score_of(
+            text,
+            self.model.choice,
+            form=form,
+            log_probability=draft.log_probability,
+            seed=seed,
+            num_candidates=num_drafts,
+        )
 
     def stream(self, request: Request, seed: int, number: int = 0) -> Iterator[str]:
         """Yield poem ``number`` of a seed in pieces: the start, then each token when written.

@@ -22,6 +22,10 @@ Kind = Literal[
     "对句相救",  # an oblique fourth, made good by a level third in the next line
 ]
 
+# Those of rhyme alone, and those of tones alone.
+RHYME_FAULTS: frozenset[Kind] = frozenset({"失韵", "重韵"})
+TONE_FAULTS: frozenset[Kind] = frozenset({"平仄", "孤平", "三平尾", "三仄尾", "失对", "失粘"})
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
