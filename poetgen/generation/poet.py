@@ -270,6 +270,7 @@ def generate(
     search: SearchConfig = SearchConfig(),
     verse: VerseConfig = VerseConfig(),
     seed: int | None = None,
+    score: bool = False,
     device: Device = "auto",
     on_note: Callable[[str], object] = lambda note: None,
 ) -> list[Poem]:
@@ -284,6 +285,7 @@ def generate(
         search: how whole poems are chosen, if they are.
         verse: what each poem has to keep: its form, tones, rhyme, an acrostic.
         seed: by default a random one; each poem has it.
+        score: also measure each poem of a model of Chinese.
         device: for ``load_poet``, as is ``on_note``.
         on_note: called with a sentence about each file that is passed over.
 
@@ -298,7 +300,8 @@ def generate(
         raise SettingError(f"The seed cannot be {seed!r}.", "Give a whole number of at least 0.")
     poet = model if isinstance(model, Poet) else load_poet(model, device=device, on_note=on_note)
     request = poet.request(start, sampling, verse)
-    return list(poet.iter_poems(request, num_poems, draw_seed() if seed is None else seed, search))
+    seed = draw_seed() if seed is None else seed
+    return list(poet.iter_poems(request, num_poems, seed, search, scored=score))
 
 
 def draw_seed() -> int:

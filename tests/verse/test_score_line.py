@@ -5,15 +5,16 @@ from dataclasses import fields
 from poetgen.verse.score_line import PoemScore, score_line
 
 FULL = PoemScore(
-    form="七律", rhyme="上平一东", tone_errors=1, copied_lines=0, longest_copied=4,
+    form="七律", rhyme="上平一东", rhyme_errors=2,
+    tone_errors=1, copied_lines=0, longest_copied=4,
     thread=0.464, log_likelihood=-4.125, seed=7, num_candidates=16,
 )  # fmt: skip
 
 
 def test_a_line_has_every_measure():
     assert score_line(FULL) == (
-        "— 七律 · 上平一东 · 1 tone error · at most 4 characters in a row copied · thread 0.46 · "
-        "−4.12 nats a character · seed 7 · best of 16"
+        "— 七律 · 上平一东 · 2 rhyme errors · 1 tone error · at most 4 characters in a row copied · "
+        "thread 0.46 · −4.12 nats a character · seed 7 · best of 16"
     )
 
 
