@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from benchmarks.measure import compare
-from poetgen.config import SampleConfig
+from poetgen.config import SampleConfig, SearchConfig, VerseConfig
 from poetgen.corpus.vocabulary import END, START
 from poetgen.generation.decode import Request, poem_rngs, weigh, write
 from poetgen.generation.poet import Poet, generate, load_poet
@@ -34,6 +34,20 @@ def rows() -> Iterator[str]:
     one = compare(lambda: ten_poems(endless), lambda: ten_poems(by_torch), pairs=15)
     yield one.line("10 poems of 24 characters, one by one: numpy / torch", "at most 1")
 
+    same_length = poet.request("", SampleConfig(max_chars=32))
+
+    def ten_quatrains() -> None:
+        for number in range(10):
+            ruled = poet.request(verse=VerseConfig(form="七绝"))
+            next(poet.iter_poems(ruled, 1, number, SearchConfig(best_of=1)))
+
+    def ten_free() -> None:
+        for number in range(10):
+            write(endless, same_length, poem_rngs(number, 1))
+
+    under_rules = compare(ten_quatrains, ten_free, pairs=15)
+    yield under_rules.line("10 quatrains: under rules / free, as long", "at most 2")
+
     def one_by_one() -> None:
         for number in range(_NUM_POEMS):
             write(poet.network, request, poem_rngs(_SEED, 1, number))
@@ -55,7 +69,8 @@ def rows() -> Iterator[str]:
 
 
 def _write(poet: Poet) -> None:
-    generate(model=poet, start="日", num_poems=_NUM_POEMS, seed=_SEED)
+    one_draft = SearchConfig(best_of=1)
+    generate(model=poet, start="日", num_poems=_NUM_POEMS, seed=_SEED, search=one_draft)
 
 
 def _products(network: NumpyModel, request: Request) -> Callable[[], None]:
