@@ -13,7 +13,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/dev: $(VENV)/installed
-	$(PIP) --editable '.[office,train]' hatchling hypothesis matplotlib mypy pytest ruff
+	$(PIP) --editable '.[card,office,train]' hatchling hypothesis matplotlib mypy pytest ruff
 	touch $@
 
 .PHONY: help poem test fuzz check check-long lint types docs bench clean

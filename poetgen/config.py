@@ -329,6 +329,13 @@ class SearchConfig(Settings):
         0.6, "With --beam: 0 favours short poems, 1 and more long ones.", min=0, max=10
     )
     distinct: bool = setting(False, "Never write a poem twice (sampling without replacement).")
+    best_of: int | None = setting(
+        None,
+        "Write so many drafts of a poem and keep the best; by default 16 of Chinese verse.",
+        min=1,
+        max=100_000,
+    )
+    novel: bool = setting(True, "Of several drafts, refuse those with a line that was copied.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -363,3 +370,15 @@ class VerseConfig(Settings):
     require: str | None = setting(None, "Words that the poem has, with commas between.")
     forbid: str | None = setting(None, "Words that it does not have, with commas between.")
     no_repeats: bool = setting(False, "Use no character twice, except doubled ones such as 悠悠.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShowConfig(Settings):
+    """How a poem is shown."""
+
+    score: bool = setting(False, "Show under each poem what was measured of it.")
+    pinyin: bool = setting(False, "Show the pinyin of each character above it.")
+    traditional: bool = setting(False, "Show traditional characters.")
+    vertical: bool = setting(
+        False, "Show columns from right to left, as poems were written; without punctuation."
+    )

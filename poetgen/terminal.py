@@ -36,6 +36,17 @@ def json_text(value: Any) -> str:
     return _replaced(text, _escaped)
 
 
+def display_width(text: str) -> int:
+    """Return the columns that ``text`` takes in a terminal: two for each Chinese character.
+
+    Source: Unicode Standard Annex 11 (East Asian Width); ambiguous characters count as narrow.
+    """
+    return sum(
+        0 if unicodedata.combining(char) else 1 + (unicodedata.east_asian_width(char) in "FW")
+        for char in text
+    )
+
+
 def _replaced(text: str, instead: Callable[[str], str]) -> str:
     if text.isprintable():
         return text

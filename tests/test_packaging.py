@@ -61,6 +61,14 @@ def test_a_wheel_carries_the_shipped_model_and_nobody_elses(wheel):
         assert archive.read("poetgen/models/tang.safetensors") == MODEL.read_bytes()
 
 
+def test_a_wheel_carries_the_tables_and_the_notice_of_their_sources(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert any(name.endswith(".dist-info/licenses/NOTICE") for name in names)
+    for table in (ROOT / "poetgen").glob("*/tables/*.txt"):
+        assert table.relative_to(ROOT).as_posix() in names
+
+
 def test_a_checkout_finds_the_model_beside_the_package(tmp_path):
     if places.shipped_models() != ROOT / "models":
         pytest.skip("the package under test is not installed from this checkout")

@@ -6,20 +6,20 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
 from poetgen.cli.completion import complete_model
-from poetgen.cli.options import Quiet
-from poetgen.config import Device, SampleConfig, SearchConfig, VerseConfig
+from poetgen.cli.options import Force, Quiet
+from poetgen.config import Device, SampleConfig, SearchConfig, ShowConfig, VerseConfig
 from poetgen.generation.settings import check_settings, exclude
 from poetgen.terminal import json_text, visible
 from poetgen.verse.layout import with_breaks
 
 if TYPE_CHECKING:
     from poetgen.generation.decode import Request
-    from poetgen.generation.poet import Poem, Poet
+    from poetgen.generation.poet import Poet
 
 
 def generate(
@@ -53,6 +53,16 @@ def generate(
     stream: Annotated[
         bool, typer.Option("--stream", help="Show each character as it is written.")
     ] = False,
+    show: ShowConfig = ShowConfig(),
+    card: Annotated[
+        Path | None,
+        typer.Option(
+            "--card",
+            metavar="FILE.png|svg",
+            help="Draw the poem, too; several poems as FILE-1, FILE-2 and so on.",
+        ),
+    ] = None,
+    force: Force = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Quiet = False,
 ) -> None:
@@ -68,6 +78,11 @@ def generate(
     check_settings(sampling, search, num_poems, stream=stream)
     if num_poems == 1 and search.beam is None:
         compute_in_one_thread()
+    is_plain = card is None and show == ShowConfig()
+    if not is_plain:
+        from poetgen.cli import showing
+
+        showing.check_showing(show, card, num_poems, stream=stream, as_json=as_json, force=force)
     from poetgen.generation.poet import draw_seed, load_poet
 
     def note(text: str) -> None:
@@ -75,17 +90,28 @@ def generate(
             print(visible(text), file=sys.stderr)
 
     poet = load_poet(model, device=device, on_note=note)
+    if not is_plain:
+        showing.ensure_chinese(show, card, poet.model.vocabulary)
     request = poet.request(start if start_file is None else start_file, sampling, verse)
     drawn = draw_seed() if seed is None else seed
     if not as_json:
         note(f"model {poet.name}, " + (f"beam {search.beam}" if search.beam else f"seed {drawn}"))
-    poems = poet.iter_poems(request, num_poems, drawn, search)
+    # A search needs no seed: only one that was given is shown.
+    known_seed = seed if search.beam else drawn
+    scored = show.score or as_json
+    drafts = poet.iter_poems(request, num_poems, drawn, search, scored=scored)
+    poems: Iterable[Printable] = drafts
+    if not is_plain:
+        shown = showing.iter_shown(drafts, show)
+        if card is not None:
+            num_start = len(poet.model.vocabulary.decode(request.prompt))
+            cards = showing.Cards(card, num_poems, num_start, poet.name, known_seed)
+            shown = showing.with_cards(shown, cards, note)
+        poems = shown
     if stream:
         cuts = _print_streams(poet, request, drawn, num_poems)
     elif as_json:
-        # A search needs no seed: only one that was given is shown.
-        shown = seed if search.beam else drawn
-        cuts = _print_json({"model": poet.name, "seed": shown}, poems)
+        cuts = _print_json({"model": poet.name, "seed": known_seed}, poems)
     else:
         cuts = _print_poems(poems)
     if len(cuts) < num_poems:
@@ -106,10 +132,25 @@ def compute_in_one_thread() -> None:
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
+class Printable(Protocol):
+    """What is printed of a poem."""
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines, without line breaks."""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the poem reached its largest length before its end."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+
+
 # Each of the following returns, for every poem that it has printed, whether it is cut.
 
 
-def _print_poems(poems: Iterable[Poem]) -> list[bool]:
+def _print_poems(poems: Iterable[Printable]) -> list[bool]:
     cuts: list[bool] = []
     for poem in poems:
         print(("\n" if cuts else "") + visible("\n".join(poem.lines)))
@@ -130,7 +171,7 @@ def _print_streams(poet: Poet, request: Request, seed: int, num_poems: int) -> l
     return cuts
 
 
-def _print_json(head: dict[str, Any], poems: Iterable[Poem]) -> list[bool]:
+def _print_json(head: dict[str, Any], poems: Iterable[Printable]) -> list[bool]:
     """Print one object: ``head``, then the poems, each as soon as it is written."""
     opening, _, closing = json_text({**head, "poems": []}).rpartition("[]")
     print(f"{opening}[", end="")

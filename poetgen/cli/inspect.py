@@ -1,4 +1,4 @@
-"""``poetgen inspect``: what a model says about itself, and what happens in it."""
+"""``poetgen inspect``: what a model says about itself, what happens in it, and scans of poems."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from rich.text import Text
 
 from poetgen.cli.completion import complete_model
 from poetgen.cli.heat import pieces, shown, strip, text_row, widths
-from poetgen.cli.options import Force, ensure_new
+from poetgen.cli.options import Force, ensure_new, ensure_picture
+from poetgen.config import RhymeBookName
 from poetgen.errors import SettingError
 from poetgen.terminal import json_text, visible
 
@@ -42,15 +43,52 @@ def inspect(
         Path | None,
         typer.Option("--plot", metavar="FILE.png|svg", help="Draw the trace (needs matplotlib)."),
     ] = None,
+    verse: Annotated[
+        str | None,
+        typer.Option(
+            "--verse",
+            metavar="FILE|-|TEXT",
+            help="Poems to scan: form, tones (平仄), rhymes, and every fault at its place.",
+        ),
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--form", help="With --verse: hold the poems against this form or tune."),
+    ] = None,
+    rhyme_book: Annotated[
+        RhymeBookName | None,
+        typer.Option(
+            "--rhyme-book", help="With --verse: the book; by default pingshui, for 词 cilin."
+        ),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="With --verse: count amended lines (拗救) as faults."),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     force: Force = False,
 ) -> None:
-    """List what is here, or show a model's card; with --text, what happens in it while it reads.
+    """List what is here, show a model's card, trace it on a text, or scan poems.
 
     Examples:  [bold]poetgen inspect[/bold]
 
     [bold]poetgen inspect tang --text '床前明月光，'[/bold]
+
+    [bold]poetgen inspect --verse '白日依山尽，黄河入海流。欲穷千里目，更上一层楼。'[/bold]
     """
+    if verse is not None:
+        if model is not None or text is not None or plot is not None:
+            raise SettingError(
+                "--verse scans poems without a model.", "Leave out MODEL, --text and --plot."
+            )
+        from poetgen.cli.scans import print_scans
+
+        print_scans(verse, form, rhyme_book, strict=strict, as_json=as_json)
+        return
+    if form is not None or rhyme_book is not None or strict:
+        raise SettingError(
+            "--form, --rhyme-book and --strict say how to scan poems.", "Give some: --verse FILE"
+        )
     if model is None:
         if text is not None or plot is not None:
             raise SettingError("--text and --plot need a model.", "Name one: poetgen inspect MODEL")
@@ -63,8 +101,7 @@ def inspect(
     if plot is not None:
         if text is None:
             raise SettingError("--plot draws what happens in a text.", "Give one: --text '…'")
-        if plot.suffix not in (".png", ".svg"):
-            raise SettingError(f"{plot} is not a .png or .svg file.", "Give a name that ends so.")
+        ensure_picture(plot)
         ensure_new(plot, force)
         need_matplotlib()
     from poetgen.cli.display import make_answer_console, make_console

@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 import typer
 
 from poetgen.config import Settings, flag_of
-from poetgen.errors import ExistsError
+from poetgen.errors import ExistsError, SettingError
 from poetgen.files import is_stream
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")]
@@ -26,6 +26,16 @@ def ensure_new(path: Path, force: bool) -> None:
     """
     if path.exists() and not force and not is_stream(path):
         raise ExistsError(f"{path} is already there.", "Give --force to replace it.")
+
+
+def ensure_picture(path: Path) -> None:
+    """Refuse a name that is not that of a picture.
+
+    Raises:
+        SettingError: it ends neither with .png nor with .svg.
+    """
+    if path.suffix not in (".png", ".svg"):
+        raise SettingError(f"{path} is not a .png or .svg file.", "Give a name that ends so.")
 
 
 class Without(frozenset[str]):

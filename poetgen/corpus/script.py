@@ -40,6 +40,15 @@ def to_traditional(text: str) -> str:
     return _convert(text, "s2t")
 
 
+def in_both_scripts(text: str) -> tuple[str, str]:
+    """Return ``text`` in simplified and in traditional characters.
+
+    Traditional text stays as it is: converted again, 里 (mile) could become 裏 (inside).
+    """
+    simplified = to_simplified(text)
+    return simplified, to_traditional(text) if text == simplified else text
+
+
 def convert_all(texts: Sequence[str], script: str) -> list[str]:
     """Convert texts to ``script``: ``simplified``, ``traditional``, or ``keep`` as they are.
 

@@ -54,13 +54,14 @@ def best_by_lines(
     request: Request,
     rngs: Sequence[np.random.Generator],
     num_drafts: int,
-    judge: Judge,
+    judge: Judge | None,
     num_kept: int = NUM_KEPT,
 ) -> list[Draft]:
     """Return one poem for each generator, its lines chosen one after the other.
 
     All poems of a plan have their lines at the same places. After each line the ``num_kept``
     best of ``num_drafts`` beginnings are kept and continued, each as often as the others.
+    Without a judge there is one draft.
     """
     vocabulary = plan.lexicon.vocabulary
     prompt = list(request.prompt)
@@ -82,16 +83,15 @@ def best_by_lines(
         ids = chosen.tolist()
         rows = [plan.advance(row, token_id) for row, token_id in zip(rows, ids, strict=True)]
         texts = [[*text, token_id] for text, token_id in zip(texts, ids, strict=True)]
-        if plan.slots[position].place is None:
+        is_last = position + 1 == len(plan.slots)
+        if judge is not None and plan.slots[position].place is None:
             scores = judge.scores([vocabulary.decode(text) for text in texts], log_probabilities)
-            is_last = position + 1 == len(plan.slots)
             order = _survivors(scores, texts, len(rngs), 1 if is_last else num_kept)
             rows, texts = [rows[i] for i in order], [texts[i] for i in order]
             log_probabilities = log_probabilities[order]
-            if is_last:
-                break
             chosen, state = chosen[order], network.select(state, np.array(order))
-        logits, state = network.step(chosen, state)
+        if not is_last:
+            logits, state = network.step(chosen, state)
     return [
         Draft(texts[first], False, float(log_probabilities[first]))
         for first in range(0, num_rows, num_drafts)

@@ -90,7 +90,7 @@ def weigh(logits: FloatArray, poems: Sequence[Sequence[int]], request: Request) 
     return penalise_repeats(logits, written, request.sampling.repetition_penalty)
 
 
-class Choice(NamedTuple):
+class Written(NamedTuple):
     """A token that was written: in which poem, and its log-probability under the model itself."""
 
     poem: int
@@ -104,7 +104,7 @@ def iter_written(
     rngs: Sequence[np.random.Generator],
     *,
     scored: bool = False,
-) -> Iterator[Choice]:
+) -> Iterator[Written]:
     """Write one poem for each generator of ``rngs``, all together.
 
     Yields each token that follows the prompt; its log-probability only if ``scored``. A poem is
@@ -123,11 +123,11 @@ def iter_written(
         draws = np.array([rngs[poem].random() for poem in alive.tolist()])
         chosen = sample(weighed, request.sampling, draws)
         logarithms = logits[np.arange(len(alive)), chosen] - normalisers
-        choices = map(Choice, alive.tolist(), chosen.tolist(), logarithms.tolist())
-        for choice in choices:
-            if choice.token_id == END or length < max_chars:
-                poems[choice.poem].append(choice.token_id)
-                yield choice
+        written = map(Written, alive.tolist(), chosen.tolist(), logarithms.tolist())
+        for token in written:
+            if token.token_id == END or length < max_chars:
+                poems[token.poem].append(token.token_id)
+                yield token
         (rows,) = np.nonzero(chosen != END)
         if len(rows) == 0:
             return
@@ -150,10 +150,10 @@ def write(
     """
     poems = [list(request.prompt) for _ in rngs]
     sums = [0.0 if scored else None for _ in rngs]
-    for choice in iter_written(network, request, rngs, scored=scored):
-        poems[choice.poem].append(choice.token_id)
-        if (before := sums[choice.poem]) is not None:
-            sums[choice.poem] = before + choice.log_probability
+    for token in iter_written(network, request, rngs, scored=scored):
+        poems[token.poem].append(token.token_id)
+        if (before := sums[token.poem]) is not None:
+            sums[token.poem] = before + token.log_probability
     return [
         Draft(ids[:-1], False, log_probability)
         if ids[-1] == END

@@ -165,6 +165,9 @@ class Plan:
         if free := {demand: ways for demand, ways in met.items() if not demand[1]}:
             met = free
         groups, rhymed = row.groups, row.rhymed
+        if any(label for _, label in self._demands_at(row)):
+            # Also where it does not rhyme by this reading: it is heard.
+            rhymed |= {token_id}
         for tone, label in met:
             if label:
                 matching = self._rhyming(token_id, tone, label)
@@ -172,7 +175,6 @@ class Plan:
                     alive & matching if one == label.upper() else alive
                     for one, alive in zip(self.labels, groups, strict=True)
                 )
-                rhymed |= {token_id}
         return Row(
             row.position + 1,
             frozenset().union(*met.values()),

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from poetgen.characters import mostly_han
 from poetgen.config import Device, SampleConfig, SearchConfig, VerseConfig
 from poetgen.corpus.tokens import spaced_after
 from poetgen.corpus.vocabulary import END
 from poetgen.errors import DeviceError, SettingError
 from poetgen.generation.decode import Draft, Request, Stepper, iter_written, poem_rngs, write
-from poetgen.generation.prompt import make_request
+from poetgen.generation.request import make_request
 from poetgen.generation.settings import check_settings
 from poetgen.networks.model import Model
 from poetgen.networks.model_file import load_model
@@ -21,8 +22,16 @@ from poetgen.networks.numpy_model import NumpyModel
 from poetgen.places import find_model
 from poetgen.verse.layout import couplets
 
-# Poems that are written together: more are hardly faster, and take 90 KB each.
+if TYPE_CHECKING:
+    import numpy as np
+
+    from poetgen.generation.plan import Plan
+    from poetgen.verse.score_line import PoemScore
+
+# Poems or drafts that are written together: more are hardly faster, and take 90 KB each.
 BLOCK_POEMS = 512
+# Drafts of a poem of Chinese verse, where nothing else is asked for.
+NUM_DRAFTS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +39,15 @@ class Poem:
     """A poem, which is cut if it reached its largest length before its end.
 
     The log-probability is the natural logarithm of the probability of all that follows the
-    start: of distinct poems under the sampling settings, of a beam's under the model, of all
-    others None. The seed is that of the draw; a beam has none.
+    start: of distinct poems under the sampling settings, of a beam's and of the best of several
+    drafts under the model, of all others None. The seed is that of the draw; a beam has none.
     """
 
     text: str
     is_cut: bool = False
     log_probability: float | None = None
     seed: int | None = None
+    score: PoemScore | None = None
 
     @property
     def lines(self) -> list[str]:
@@ -47,8 +57,10 @@ class Poem:
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         shown = {"text": self.text, "lines": self.lines, "cut": self.is_cut}
-        score = {} if self.log_probability is None else {"log_probability": self.log_probability}
-        return shown | score
+        likelihood = (
+            {} if self.log_probability is None else {"log_probability": self.log_probability}
+        )
+        return shown | likelihood | ({} if self.score is None else {"score": self.score.as_dict()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,42 +86,126 @@ class Poet:
         return make_request(start, self.model.vocabulary, sampling, verse)
 
     def iter_poems(
-        self, request: Request, num_poems: int, seed: int, search: SearchConfig = SearchConfig()
+        self,
+        request: Request,
+        num_poems: int,
+        seed: int,
+        search: SearchConfig = SearchConfig(),
+        *,
+        scored: bool = False,
     ) -> Iterator[Poem]:
         """Yield the poems that ``generate`` returns, written in blocks as they are asked for."""
-        networks = self._networks(request)
+        num_drafts = self.num_drafts(request.sampling, search)
+
+        def poem(draft: Draft, seed: int | None = None) -> Poem:
+            text = self.model.vocabulary.decode(draft.token_ids)
+            score = self._score(text, draft, request, num_drafts, seed) if scored else None
+            return Poem(text, draft.is_cut, draft.log_probability, seed, score)
+
+        network = self._under(request.plans[0] if request.plans else None)
         if search.beam is not None:
             from poetgen.generation.beam import beam_search
 
-            found = beam_search(networks[0], request, search.beam, search.length_penalty)
-            yield from (self._poem(draft) for draft in found[:num_poems])
+            found = beam_search(network, request, search.beam, search.length_penalty)
+            yield from map(poem, found[:num_poems])
         elif search.distinct:
             from poetgen.generation.stochastic_beam import sample_distinct
 
-            for draft in sample_distinct(networks[0], request, seed, num_poems):
-                yield self._poem(draft, seed)
+            for draft in sample_distinct(network, request, seed, num_poems):
+                yield poem(draft, seed)
         else:
-            for first in range(0, num_poems, BLOCK_POEMS):
-                rngs = poem_rngs(seed, min(BLOCK_POEMS, num_poems - first), first)
-                # Each network has the poems whose number it has, modulo the number of networks.
+            plans: Sequence[Plan | None] = request.plans or [None]
+            # Each plan has the poems whose number it has, modulo the number of plans.
+            block = len(plans) * max(1, BLOCK_POEMS // (num_drafts * len(plans)))
+            for first in range(0, num_poems, block):
+                rngs = poem_rngs(seed, min(block, num_poems - first), first)
                 parts = [
-                    write(network, request, rngs[number :: len(networks)])
-                    for number, network in enumerate(networks)
+                    self._write(
+                        *(request, plan, rngs[place :: len(plans)], num_drafts),
+                        novel=search.novel,
+                        scored=scored,
+                    )
+                    for place, plan in enumerate(plans)
                 ]
                 for number in range(len(rngs)):
-                    yield self._poem(parts[number % len(parts)][number // len(parts)], seed)
+                    yield poem(parts[number % len(plans)][number // len(plans)], seed)
 
-    def _networks(self, request: Request) -> list[Stepper[Any]]:
-        """Return the network under each of the plans, or as it is."""
-        if not request.plans:
-            return [self.network]
+    def num_drafts(
+        self,
+        sampling: SampleConfig = SampleConfig(),
+        search: SearchConfig = SearchConfig(),
+        *,
+        stream: bool = False,
+    ) -> int:
+        """Return how many drafts of a poem are written, of which the best is kept.
+
+        Raises:
+            SettingError: several are asked for, and the model knows not enough of its verse.
+        """
+        if self.model.choice is None:
+            if search.best_of is not None and search.best_of > 1:
+                raise SettingError(
+                    f"The model {self.name} has no index of its training poems to choose by.",
+                    "Leave --best-of out, or add one: poetgen.add_choice (docs/verse.md).",
+                )
+            return 1
+        if stream or search.distinct or search.beam is not None or sampling.temperature == 0:
+            return 1
+        return NUM_DRAFTS if search.best_of is None else search.best_of
+
+    def _write(
+        self,
+        request: Request,
+        plan: Plan | None,
+        rngs: Sequence[np.random.Generator],
+        num_drafts: int,
+        *,
+        novel: bool,
+        scored: bool,
+    ) -> list[Draft]:
+        """Return a poem for each generator, the best of its drafts."""
+        if not rngs:
+            return []
+        judge = None
+        if num_drafts > 1 and self.model.choice is not None:
+            from poetgen.verse.score import ChoiceJudge
+
+            judge = ChoiceJudge(self.model.choice, novel=novel, rules=plan is None)
+        if plan is not None:
+            from poetgen.generation.choosing import best_by_lines
+
+            return best_by_lines(self.network, plan, request, rngs, num_drafts, judge)
+        if judge is not None:
+            from poetgen.generation.choosing import best_whole
+
+            vocabulary = self.model.vocabulary
+            return best_whole(self.network, request, rngs, num_drafts, judge, vocabulary)
+        return write(self.network, request, rngs, scored=scored)
+
+    def _under(self, plan: Plan | None) -> Stepper[Any]:
+        """Return the network under a plan, or as it is."""
+        if plan is None:
+            return self.network
         from poetgen.generation.ruled import RuledNetwork
 
-        return [RuledNetwork(self.network, plan) for plan in request.plans]
+        return RuledNetwork(self.network, plan)
 
-    def _poem(self, draft: Draft, seed: int | None = None) -> Poem:
-        text = self.model.vocabulary.decode(draft.token_ids)
-        return Poem(text, draft.is_cut, draft.log_probability, seed)
+    def _score(
+        self, text: str, draft: Draft, request: Request, num_drafts: int, seed: int | None
+    ) -> PoemScore | None:
+        if not mostly_han("".join(self.model.vocabulary.tokens)):
+            return None
+        from poetgen.verse.score_line import score_of
+
+        form = request.plans[0].form.name if request.plans else None
+        return score_of(
+            text,
+            self.model.choice,
+            form=form,
+            log_probability=draft.log_probability,
+            seed=seed,
+            num_candidates=num_drafts,
+        )
 
     def stream(self, request: Request, seed: int, number: int = 0) -> Iterator[str]:
         """Yield poem ``number`` of a seed in pieces: the start, then each token when written.
@@ -120,13 +216,12 @@ class Poet:
         if request.prompt:
             yield vocabulary.decode(request.prompt)
             before = vocabulary.token(request.prompt[-1])
-        networks = self._networks(request)
-        network = networks[number % len(networks)]
-        for choice in iter_written(network, request, poem_rngs(seed, 1, number)):
-            if choice.token_id == END:
+        plan = request.plans[number % len(request.plans)] if request.plans else None
+        for written in iter_written(self._under(plan), request, poem_rngs(seed, 1, number)):
+            if written.token_id == END:
                 yield ""
             else:
-                token = vocabulary.token(choice.token_id)
+                token = vocabulary.token(written.token_id)
                 yield spaced_after(before, token, vocabulary.kind)
                 before = token
 
@@ -175,6 +270,7 @@ def generate(
     search: SearchConfig = SearchConfig(),
     verse: VerseConfig = VerseConfig(),
     seed: int | None = None,
+    score: bool = False,
     device: Device = "auto",
     on_note: Callable[[str], object] = lambda note: None,
 ) -> list[Poem]:
@@ -189,6 +285,7 @@ def generate(
         search: how whole poems are chosen, if they are.
         verse: what each poem has to keep: its form, tones, rhyme, an acrostic.
         seed: by default a random one; each poem has it.
+        score: also measure each poem of a model of Chinese.
         device: for ``load_poet``, as is ``on_note``.
         on_note: called with a sentence about each file that is passed over.
 
@@ -203,7 +300,8 @@ def generate(
         raise SettingError(f"The seed cannot be {seed!r}.", "Give a whole number of at least 0.")
     poet = model if isinstance(model, Poet) else load_poet(model, device=device, on_note=on_note)
     request = poet.request(start, sampling, verse)
-    return list(poet.iter_poems(request, num_poems, draw_seed() if seed is None else seed, search))
+    seed = draw_seed() if seed is None else seed
+    return list(poet.iter_poems(request, num_poems, seed, search, scored=score))
 
 
 def draw_seed() -> int:

@@ -4,74 +4,14 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from poetgen.arrays import BoolArray
 from poetgen.characters import LINE_MARKS, STARTS, full_width, mostly_han, unix_newlines
-from poetgen.config import SampleConfig, VerseConfig
 from poetgen.corpus.tokens import split_tokens
-from poetgen.corpus.vocabulary import NUM_SPECIAL, Vocabulary
-from poetgen.errors import PromptError, SettingError, SourceError
-from poetgen.generation.decode import Request
-
-if TYPE_CHECKING:
-    from poetgen.generation.plan import Plan
+from poetgen.corpus.vocabulary import Vocabulary
+from poetgen.errors import PromptError, SourceError
 
 _STANDARD_INPUT = Path("-")
-
-
-def make_request(
-    start: str | Path,
-    vocabulary: Vocabulary,
-    sampling: SampleConfig,
-    verse: VerseConfig = VerseConfig(),
-) -> Request:
-    """Return the request for poems that begin with ``start``.
-
-    A text counts towards ``sampling.max_chars``. A path is that of a file that holds the text,
-    or ``-`` for standard input; it is not counted. A poem with wishes has the length of its
-    form.
-
-    Raises:
-        PromptError: the file cannot be read, or a token is unknown.
-        SettingError: the text is as long as the longest poem, or wishes cannot be kept.
-    """
-    if isinstance(start, Path):
-        text = read_start(start)
-        prompt = encode_prompt(text, vocabulary, _name_of(start))
-        sampling = replace(sampling, max_chars=sampling.max_chars + len(prompt))
-    else:
-        text = start
-        prompt = encode_prompt(start, vocabulary)
-    plans: Sequence[Plan] = ()
-    if verse != VerseConfig():
-        from poetgen.generation.wishes import make_plans
-
-        plans = make_plans(verse, text, vocabulary)
-        sampling = replace(sampling, max_chars=len(plans[0].slots))
-    if not plans and prompt and len(prompt) >= sampling.max_chars:
-        raise SettingError(
-            f"The start has {len(prompt)} characters and --max-chars is {sampling.max_chars}.",
-            f"Give --max-chars {len(prompt) + 1} or more, or use --start-file, which is not "
-            "counted.",
-        )
-    exempt = None if sampling.repetition_penalty is None else _exempt(vocabulary)
-    return Request(prompt, sampling, exempt, plans)
-
-
-def _exempt(vocabulary: Vocabulary) -> BoolArray:
-    """Mark, shape (V,), the tokens that the repetition penalty spares: those without a letter.
-
-    Every line of verse ends with a mark, and every line of prose with a break.
-    """
-    exempt = np.ones(len(vocabulary), np.bool_)
-    exempt[NUM_SPECIAL:] = [not any(map(str.isalnum, token)) for token in vocabulary.tokens]
-    return exempt
 
 
 def read_start(path: Path) -> str:
@@ -89,7 +29,7 @@ def read_start(path: Path) -> str:
         raise PromptError("There is no standard input here.", "Give a file to --start-file.")
     try:
         data = sys.stdin.buffer.read() if path == _STANDARD_INPUT else path.read_bytes()
-        text = decode(data, _name_of(path)).text
+        text = decode(data, name_of(path)).text
     except OSError as error:
         raise PromptError(
             f"{path} cannot be read: {error.strerror or error}.",
@@ -100,7 +40,8 @@ def read_start(path: Path) -> str:
     return unix_newlines(text).removesuffix("\n")
 
 
-def _name_of(path: Path) -> str:
+def name_of(path: Path) -> str:
+    """Return how a file is named to the user."""
     return "standard input" if path == _STANDARD_INPUT else str(path)
 
 

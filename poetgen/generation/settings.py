@@ -20,6 +20,16 @@ def check_settings(
     """
     if num_poems < 1:
         raise SettingError(f"-n {num_poems} is out of range.", "Give 1 or more.")
+    if search.best_of is not None and search.best_of > 1:
+        others = {
+            "--stream": stream,
+            "--beam": search.beam is not None,
+            "--distinct": search.distinct,
+            "--temp 0": sampling.temperature == 0,
+        }
+        for flag, is_given in others.items():
+            if is_given:
+                raise exclude(f"--best-of {search.best_of}", flag)
     if search.distinct and stream:
         # Which poems are drawn is known only when all of them are.
         raise exclude("--distinct", "--stream")

@@ -1,1 +1,1 @@
-"""What poems are made of: forms and layout, without networks."""
+"""What poems are made of: forms, and how they are shown, without networks."""

@@ -18,7 +18,6 @@ Tone = Literal["平", "仄"]
 RhymeBookName = Literal["pingshui", "new", "cilin"]
 
 TABLES = Path(__file__).parent / "tables"
-_NONE: frozenset[int] = frozenset()
 
 
 class RhymeGroup(NamedTuple):
@@ -32,6 +31,14 @@ class RhymeGroup(NamedTuple):
     title: str
 
 
+class _Readings(NamedTuple):
+    groups: frozenset[int]
+    tones: frozenset[Tone]
+
+
+_UNKNOWN = _Readings(frozenset(), frozenset())
+
+
 @dataclass(frozen=True, slots=True)
 class RhymeBook:
     """A rhyme book (韵书). Characters are looked up as they are, simplified or traditional.
@@ -41,18 +48,18 @@ class RhymeBook:
 
     name: RhymeBookName
     groups: tuple[RhymeGroup, ...]
-    _readings: Mapping[str, frozenset[int]] = field(repr=False)
+    _readings: Mapping[str, _Readings] = field(repr=False)
 
     def groups_of(self, char: str) -> frozenset[int]:
         """Return the groups, as indices into ``groups``, of every reading of a character.
 
         A character that is not in the book has none.
         """
-        return self._readings.get(char, _NONE)
+        return self._readings.get(char, _UNKNOWN).groups
 
     def tones_of(self, char: str) -> frozenset[Tone]:
         """Return the tones of every reading of a character: one, both, or none if unknown."""
-        return frozenset([self.groups[index].tone for index in self.groups_of(char)])
+        return self._readings.get(char, _UNKNOWN).tones
 
 
 @functools.cache
@@ -66,11 +73,13 @@ def rhyme_book(name: RhymeBookName = "pingshui") -> RhymeBook:
     head, _, body = (TABLES / f"{name}.txt").read_text(encoding="utf-8").partition("\n\n")
     groups = tuple(_group(line) for line in head.splitlines() if not line.startswith("#"))
     index_of = {group.title: index for index, group in enumerate(groups)}
-    readings: dict[str, frozenset[int]] = {}
+    readings: dict[str, _Readings] = {}
     for line in body.splitlines():
         titles, chars = line.split()
         indices = frozenset([index_of[title] for title in titles.split("/")])
-        readings.update(dict.fromkeys(chars, indices))
+        shared = _Readings(indices, frozenset([groups[index].tone for index in indices]))
+        for char in chars:
+            readings[char] = shared
     return RhymeBook(name, groups, readings)
 
 

@@ -9,7 +9,8 @@ from poetgen.config import RhymeBookName, Tones
 from poetgen.errors import SettingError
 from poetgen.places import did_you_mean
 from poetgen.verse.forms import FORMS
-from poetgen.verse.tones import OPENINGS, regulated
+from poetgen.verse.tones import OPENINGS, expand, regulated
+from poetgen.verse.tunes import Tune, find_tune, tunes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,9 @@ class Form:
     """A form of verse: the length of its lines, the marks after them, its schemes.
 
     A mark is ， or 、 inside a sentence and 。 at its end. ``stanzas`` are the numbers of lines
-    (片) of which it consists.
+    (片) of which it consists, ``couplets`` the indices of lines that are usually parallel with
+    the next (对仗). In a tune of 词 a small letter marks an oblique rhyme and a capital a level
+    one.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Form:
     schemes: tuple[Scheme, ...]
     stanzas: tuple[int, ...] = ()
     book: RhymeBookName = "pingshui"
+    couplets: tuple[int, ...] = ()
 
     @property
     def num_chars(self) -> int:
@@ -70,6 +74,20 @@ def ancient_form(name: str, num_lines: int, length: int) -> Form:
     """Return a form of 古体: even lines rhyme, in either tone; nothing else is asked."""
     half = num_lines // 2
     return Form(name, (length,) * num_lines, "，。" * half, (Scheme(("", "A") * half),))
+
+
+def tune_form(tune: Tune, tones: Tones = "strict") -> Form:
+    """Return the form of a tune; its patterns are those of lines, loose the same as strict."""
+    patterns = () if tones == "off" else tuple(map(expand, tune.templates))
+    return Form(
+        tune.name,
+        tune.line_lengths,
+        tune.marks,
+        (Scheme(tune.rhymes, patterns),),
+        tune.stanzas,
+        book="cilin",
+        couplets=tune.couplets,
+    )
 
 
 # Forms of any even number of lines: that number by default, the least, the length of a line.
@@ -112,9 +130,12 @@ def find_form(name: str, tones: Tones = "strict") -> Form:
         if short.endswith("古"):
             return ancient_form(full_name, num_lines, length)
         return regulated_form(full_name, num_lines, length, tones)
+    if tune := find_tune(name):
+        return tune_form(tune, tones)
+    known = [*FORM_NAMES, *tunes()]
     raise SettingError(
         f"There is no form {name!r}.",
-        f"{did_you_mean(short, FORM_NAMES)}Choose among: {', '.join(FORM_NAMES)}.",
+        f"{did_you_mean(short, known)}Choose among: {', '.join(known)}.",
     )
 
 

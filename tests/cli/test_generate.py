@@ -33,8 +33,8 @@ def test_poems_are_printed_while_they_are_written(options, here, capsys, monkeyp
 
         name, request = poet.name, poet.request
 
-        def iter_poems(self, *arguments):
-            for poem in poet.iter_poems(*arguments):
+        def iter_poems(self, *arguments, **options):
+            for poem in poet.iter_poems(*arguments, **options):
                 printed.append(capsys.readouterr().out)
                 yield poem
 
@@ -65,7 +65,7 @@ def test_a_stream_prints_what_is_printed_without_it(here, capsys):
 def test_poems_make_one_json_object(here, num_poems, capsys):
     save_model(tiny_model(tokens='日月"\n[]'), here / "models/a[]b.safetensors")
     generate(model="a[]b", num_poems=num_poems, seed=2, as_json=True)
-    poems = library_generate(model="a[]b", num_poems=num_poems, seed=2)
+    poems = library_generate(model="a[]b", num_poems=num_poems, seed=2, score=True)
     shown = {"model": "a[]b", "seed": 2, "poems": [poem.as_dict() for poem in poems]}
     assert capsys.readouterr().out == json_text(shown) + "\n"
 

@@ -55,7 +55,8 @@ def test_what_is_on_by_default_can_be_switched_off():
     assert on
     for name, option in on:
         flag = f"--no-{option.name.replace('_', '-')}"
-        assert COMMANDS[name].make_context(name, ["x", flag]).params[option.name] is False
+        names = ["x"] * any(one.param_type_name == "argument" for one in COMMANDS[name].params)
+        assert COMMANDS[name].make_context(name, [*names, flag]).params[option.name] is False
 
 
 def test_a_mistyped_command_is_guessed(capsys):

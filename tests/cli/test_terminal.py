@@ -16,7 +16,7 @@ from poetgen.cli.display import make_answer_console, make_console
 from poetgen.cli.heat import shown, text_row, widths
 from poetgen.cli.prepare import prepare
 from poetgen.errors import InputError
-from poetgen.terminal import json_text, visible
+from poetgen.terminal import display_width, json_text, visible
 from tests.command import ENVIRONMENT
 from tests.synthetic import write_poems
 
@@ -163,3 +163,9 @@ def test_ctrl_c_during_the_imports_shows_no_traceback(tmp_path, module):
     )
     done = python("", "-c", code, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_a_chinese_character_is_two_columns_wide():
+    assert display_width("床a，") == 5
+    assert display_width("lǜ") == display_width("lu\u0308\u0300") == 2
+    assert display_width("") == 0

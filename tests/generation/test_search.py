@@ -421,7 +421,8 @@ def test_ten_distinct_poems_are_ten_poems(tmp_path):
     assert answer["seed"] == 4
     texts = [poem["text"] for poem in answer["poems"]]
     assert len(set(texts)) == len(texts) == 10
-    assert all(set(poem) == {"text", "lines", "cut", "log_probability"} for poem in answer["poems"])
+    keys = {"text", "lines", "cut", "log_probability", "score"}
+    assert all(set(poem) == keys for poem in answer["poems"])
     few = poetgen(*arguments, "--distinct", "--top-k", "1", cwd=tmp_path)
     assert few.returncode == 0
     assert "Only 1 distinct poem found; 10 requested." in few.stderr

@@ -12,7 +12,7 @@ from poetgen.characters import STARTS
 from poetgen.config import VerseConfig
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import PromptError, SettingError
-from poetgen.generation.wishes import make_plans
+from poetgen.generation.planning import make_plans
 from poetgen.networks.model_file import load_model
 from poetgen.places import find_model
 from poetgen.verse.forms import line_lengths, lines_of

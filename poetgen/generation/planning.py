@@ -1,0 +1,186 @@
+"""From wishes to the plans by which a poem is written, or the wishes that exclude each other."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from poetgen.config import VerseConfig
+from poetgen.corpus.vocabulary import Vocabulary
+from poetgen.errors import SettingError
+from poetgen.generation.fitting import fit_plan
+from poetgen.generation.plan import Plan
+from poetgen.generation.wishes import Wishes, first_place, read_wishes
+from poetgen.places import did_you_mean
+from poetgen.verse.rhymes import RhymeBook
+from poetgen.verse.schemes import Form
+from poetgen.verse.tones import EITHER
+
+# Of the ways to place required words so many are used, and so many are tried.
+_MAX_PLANS = 4
+_TRIES = 64
+
+
+def make_plans(verse: VerseConfig, start: str, vocabulary: Vocabulary) -> list[Plan]:
+    """Return the plans for poems that keep all wishes and begin with ``start``.
+
+    There are several where required words can stand at different places.
+
+    Raises:
+        SettingError: a wish is not understood, or two of them exclude each other.
+        PromptError: a wish has a character that the model does not know.
+    """
+    wishes = read_wishes(verse, start, vocabulary)
+    plans = list(itertools.islice(_iter_plans(wishes), _MAX_PLANS))
+    if not plans:
+        raise _collision(wishes)
+    return plans
+
+
+def _iter_plans(wishes: Wishes) -> Iterator[Plan]:
+    fixed = {place: i for places in wishes.fixed.values() for place, i in places.items()}
+    # The same words come to the same places, whatever the seed of the poems is.
+    rng = random.Random(0)
+    seen: set[tuple[tuple[int, int], ...]] = set()
+    for _ in range(_TRIES if wishes.required else 1):
+        placed = _place_words(wishes, dict(fixed), rng)
+        key = None if placed is None else tuple(sorted(placed.items()))
+        if placed is None or key is None or key in seen:
+            continue
+        seen.add(key)
+        if (plan := _plan(wishes, placed)) is not None:
+            yield plan
+
+
+def _place_words(
+    wishes: Wishes, fixed: dict[int, int], rng: random.Random
+) -> dict[int, int] | None:
+    """Return ``fixed`` with each required word somewhere in a line, or None if one has no room."""
+    form = wishes.form
+    for word in wishes.required:
+        options = []
+        for line, length in enumerate(form.line_lengths):
+            for offset in range(length - len(word) + 1):
+                first = first_place(form, line) + offset
+                places = dict(zip(range(first, first + len(word)), word, strict=True))
+                if all(fixed.get(place, i) == i for place, i in places.items()):
+                    options.append(places)
+        rng.shuffle(options)
+        fitting = (places for places in options if _plan(wishes, {**fixed, **places}) is not None)
+        chosen = next(fitting, None)
+        if chosen is None:
+            return None
+        fixed.update(chosen)
+    return fixed
+
+
+def _plan(wishes: Wishes, fixed: Mapping[int, int]) -> Plan | None:
+    verse, usable = wishes.verse, wishes.lexicon.tones[EITHER].copy()
+    usable[[word[0] for word in wishes.forbidden if len(word) == 1]] = False
+    if any(_stands_in(word, fixed, wishes.form) for word in wishes.forbidden):
+        return None
+    return fit_plan(
+        wishes.form,
+        wishes.lexicon,
+        fixed,
+        usable,
+        rhymes=None if verse.rhyme == "free" else _wished_groups(verse.rhyme, wishes.lexicon.book),
+        words=[word for word in wishes.forbidden if len(word) > 1],
+        no_repeats=verse.no_repeats,
+    )
+
+
+def _stands_in(word: Sequence[int], fixed: Mapping[int, int], form: Form) -> bool:
+    """Return whether a word stands in a line already."""
+    return any(
+        all(fixed.get(first_place(form, line) + offset + i) == word[i] for i in range(len(word)))
+        for line, length in enumerate(form.line_lengths)
+        for offset in range(length - len(word) + 1)
+    )
+
+
+def _wished_groups(rhyme: str, book: RhymeBook) -> Container[int]:
+    """Return the rhyme groups that ``--rhyme`` allows.
+
+    Raises:
+        SettingError: it names none.
+    """
+    if rhyme == "auto":
+        return range(len(book.groups))
+    named = {i for i, group in enumerate(book.groups) if rhyme in (group.name, group.title)}
+    if not named and len(rhyme) == 1:
+        # Any character stands for the groups in which it rhymes.
+        named = set(book.groups_of(rhyme))
+    if not named:
+        names = list(dict.fromkeys(group.name for group in book.groups))
+        raise SettingError(
+            f"There is no rhyme group {rhyme!r} in the book {book.name}.",
+            f"{did_you_mean(rhyme, names)}Give auto, free, a character that rhymes, or one of: "
+            f"{' '.join(names)}",
+        )
+    return named
+
+
+def _collision(wishes: Wishes) -> SettingError:
+    """Return the error that says which wishes exclude each other: as few as explain it."""
+    names = [name for name, one in _RELAXED.items() if one(wishes) != wishes]
+    for size in range(1, len(names) + 1):
+        for kept in itertools.combinations(names, size):
+            relaxed = wishes
+            for name in names:
+                if name not in kept:
+                    relaxed = _RELAXED[name](relaxed)
+            if next(_iter_plans(relaxed), None) is None:
+                return _excluded(kept, wishes)
+    return _excluded(names, wishes)
+
+
+def _excluded(names: Sequence[str], wishes: Wishes) -> SettingError:
+    shown = [f"{name} {_VALUES[name](wishes)}".strip() for name in names]
+    if len(names) == 1:
+        return SettingError(
+            f"A {wishes.form.name} cannot keep {shown[0]}.", "Change it, or give another --form."
+        )
+    return SettingError(
+        f"A {wishes.form.name} cannot keep {', '.join(shown[:-1])} and {shown[-1]} together.",
+        "Change one of them, or give another --form.",
+    )
+
+
+def _without_fixed(name: str) -> Callable[[Wishes], Wishes]:
+    return lambda wishes: replace(wishes, fixed={**wishes.fixed, name: {}})
+
+
+def _without_tones(wishes: Wishes) -> Wishes:
+    schemes = tuple(replace(scheme, tones=()) for scheme in wishes.form.schemes)
+    return replace(wishes, form=replace(wishes.form, schemes=schemes))
+
+
+def _with_verse(**settings: Any) -> Callable[[Wishes], Wishes]:
+    return lambda wishes: replace(wishes, verse=replace(wishes.verse, **settings))
+
+
+# What remains without a wish, and how the wish was worded.
+_RELAXED: dict[str, Callable[[Wishes], Wishes]] = {
+    "--start": _without_fixed("--start"),
+    "--acrostic": _without_fixed("--acrostic"),
+    "--pattern": _without_fixed("--pattern"),
+    "--require": lambda wishes: replace(wishes, required=()),
+    "--forbid": lambda wishes: replace(wishes, forbidden=()),
+    "--rhyme": _with_verse(rhyme="free"),
+    "--tones": _without_tones,
+    "--no-repeats": _with_verse(no_repeats=False),
+}
+_VALUES: dict[str, Callable[[Wishes], object]] = {
+    "--start": lambda wishes: wishes.start,
+    "--acrostic": lambda wishes: wishes.verse.acrostic,
+    "--pattern": lambda wishes: wishes.verse.pattern,
+    "--require": lambda wishes: wishes.verse.require,
+    "--forbid": lambda wishes: wishes.verse.forbid,
+    "--rhyme": lambda wishes: wishes.verse.rhyme,
+    "--tones": lambda wishes: wishes.verse.tones,
+    "--no-repeats": lambda wishes: "",
+}

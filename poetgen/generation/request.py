@@ -1,0 +1,70 @@
+"""From what a user asks for to a request that a network can follow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from poetgen.arrays import BoolArray
+from poetgen.config import SampleConfig, VerseConfig
+from poetgen.corpus.vocabulary import NUM_SPECIAL, Vocabulary
+from poetgen.errors import SettingError
+from poetgen.generation.decode import Request
+from poetgen.generation.prompt import encode_prompt, name_of, read_start
+
+if TYPE_CHECKING:
+    from poetgen.generation.plan import Plan
+
+
+def make_request(
+    start: str | Path,
+    vocabulary: Vocabulary,
+    sampling: SampleConfig,
+    verse: VerseConfig = VerseConfig(),
+) -> Request:
+    """Return the request for poems that begin with ``start``.
+
+    A text counts towards ``sampling.max_chars``. A path is that of a file that holds the text,
+    or ``-`` for standard input; it is not counted. A poem with wishes has the length of its
+    form.
+
+    Raises:
+        PromptError: the file cannot be read, or a token is unknown.
+        SettingError: the text is as long as the longest poem, or wishes cannot be kept.
+    """
+    if isinstance(start, Path):
+        text = read_start(start)
+        prompt = encode_prompt(text, vocabulary, name_of(start))
+        sampling = replace(sampling, max_chars=sampling.max_chars + len(prompt))
+    else:
+        text = start
+        prompt = encode_prompt(start, vocabulary)
+    plans: Sequence[Plan] = ()
+    if verse != VerseConfig():
+        # Its tables of rhymes are read only where they are needed.
+        from poetgen.generation.planning import make_plans
+
+        plans = make_plans(verse, text, vocabulary)
+        sampling = replace(sampling, max_chars=len(plans[0].slots))
+    if not plans and prompt and len(prompt) >= sampling.max_chars:
+        raise SettingError(
+            f"The start has {len(prompt)} characters and --max-chars is {sampling.max_chars}.",
+            f"Give --max-chars {len(prompt) + 1} or more, or use --start-file, which is not "
+            "counted.",
+        )
+    exempt = None if sampling.repetition_penalty is None else _exempt(vocabulary)
+    return Request(prompt, sampling, exempt, plans)
+
+
+def _exempt(vocabulary: Vocabulary) -> BoolArray:
+    """Mark, shape (V,), the tokens that the repetition penalty spares: those without a letter.
+
+    Every line of verse ends with a mark, and every line of prose with a break.
+    """
+    exempt = np.ones(len(vocabulary), np.bool_)
+    exempt[NUM_SPECIAL:] = [not any(map(str.isalnum, token)) for token in vocabulary.tokens]
+    return exempt

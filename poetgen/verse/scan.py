@@ -1,0 +1,381 @@
+"""Scan a poem (诗词格律检测): its form, its rhymes, and place by place what holds and what breaks.
+
+This is the reader's side of the rules. It shares only the rhyme books and the table of tunes
+with the writer's side (``schemes.py``, ``tones.py``), and so can test what that writes.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
+
+from poetgen.config import RhymeBookName
+from poetgen.errors import SettingError
+from poetgen.places import did_you_mean
+from poetgen.verse.faults import Fault
+from poetgen.verse.forms import lines_of
+from poetgen.verse.regulated import (
+    EITHER,
+    LineReading,
+    is_fault,
+    read_regulated,
+    resolve,
+    tone_fault,
+)
+from poetgen.verse.rhymes import RhymeBook, RhymeGroup, Tone, rhyme_book
+from poetgen.verse.tunes import Tune, find_tune, tunes
+
+UNKNOWN = "？"
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedLine:
+    """A line (句) without marks, and what was read in it.
+
+    ``tones`` has 平 or 仄 for each character, 中 where it has both and either will do, and ？
+    where the book does not have it. ``template`` is what the form asks for, 中 for either, or
+    "". ``rhyme`` is a letter, a capital for a level rhyme, or "".
+    """
+
+    text: str
+    tones: str
+    template: str = ""
+    rhyme: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RhymeFound:
+    """The line ends that rhyme: the letter of their lines, their group, the characters."""
+
+    letter: str
+    group: str
+    chars: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a poem is and where it breaks the rules of that.
+
+    ``form`` is 五绝, 七律, 五排 or the like, 五古 or 七古 for what is not regulated, the name of
+    a tune, or None. ``opening`` says of regulated verse how it begins (仄起首句不入韵).
+    ``remarks`` are what is unusual but accepted, such as amended lines (拗救).
+    """
+
+    form: str | None
+    opening: str | None
+    book: RhymeBookName
+    lines: tuple[ScannedLine, ...]
+    rhymes: tuple[RhymeFound, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    remarks: tuple[Fault, ...] = ()
+
+
+_LENGTHS = {"五": 5, "七": 7}
+_KINDS = {4: "绝", 8: "律"}
+_FORM = re.compile(r"([五七])言?(绝句?|律诗?|排律?|古[体诗]?)(?:[:：](\d{1,9}))?")
+_FORM_NAMES = [length + kind for length in _LENGTHS for kind in "绝律排古"]
+
+
+def scan(
+    text: str, book: RhymeBookName | None = None, *, form: str | None = None, strict: bool = False
+) -> Scan:
+    """Return the scan of one poem.
+
+    ``book`` is pingshui by default, cilin for a tune. With ``form`` the poem is held against it,
+    else its form is recognised. ``strict`` counts amended lines (拗救) and 三仄尾 as faults.
+
+    Raises:
+        SettingError: there is no such form.
+    """
+    lines = lines_of(text)
+    if form is None:
+        return _recognised(lines, book, strict)
+    if matched := _FORM.fullmatch(form.strip()):
+        length, kind, num_lines = matched[1], matched[2][0], int(matched[3] or 0)
+        if fault := _wrong_shape(lines, _LENGTHS[length], kind, num_lines):
+            return _unscanned(lines, rhyme_book(book or "pingshui"), length + kind, fault)
+        if kind == "古":
+            return _scan_ancient(lines, rhyme_book(book or "pingshui"), length + kind)
+        return _scan_regulated(lines, rhyme_book(book or "pingshui"), length + kind, strict)
+    if tune := find_tune(form):
+        if not _fits(lines, tune):
+            wanted = ", ".join(map(str, tune.line_lengths))
+            fault = Fault("句数", f"the lines of {tune.name} have {wanted} characters")
+            return _unscanned(lines, rhyme_book(book or "cilin"), tune.name, fault)
+        return _scan_tune(lines, rhyme_book(book or "cilin"), tune)
+    known = [*_FORM_NAMES, *tunes()]
+    raise SettingError(
+        f"There is no form {form!r}.",
+        f"{did_you_mean(form, known)}Choose among: {', '.join(known)}.",
+    )
+
+
+def _recognised(lines: Sequence[str], book: RhymeBookName | None, strict: bool) -> Scan:
+    """Return the scan of a poem by the form that it keeps best."""
+    found = []
+    for tune in tunes().values():
+        if _fits(lines, tune):
+            sung = _scan_tune(lines, rhyme_book(book or "cilin"), tune)
+            if _keeps_most_tones(sung):
+                found.append(sung)
+    poem_book = rhyme_book(book or "pingshui")
+    for length, num_chars in _LENGTHS.items():
+        if len(lines) >= 4 and set(map(len, lines)) == {num_chars}:
+            kind = _KINDS.get(len(lines), "排")
+            if _wrong_shape(lines, num_chars, kind, 0) is None:
+                regulated = _scan_regulated(lines, poem_book, length + kind, strict)
+                if _means_to_be_regulated(regulated):
+                    found.append(regulated)
+            found = found or [_scan_ancient(lines, poem_book, f"{length}古")]
+    return min(found, key=lambda one: len(one.faults), default=_unscanned(lines, poem_book))
+
+
+def _keeps_most_tones(scan: Scan) -> bool:
+    """Return whether a poem keeps four of five tones of its tune, where half would be chance."""
+    wanted = sum(tone != EITHER for line in scan.lines for tone in line.template)
+    return 5 * sum(fault.kind == "平仄" for fault in scan.faults) <= wanted
+
+
+def _means_to_be_regulated(scan: Scan) -> bool:
+    """Return whether half of the even lines of a poem rhyme and half of its lines are in order."""
+    bad_ends = sum(fault.kind == "失韵" for fault in scan.faults)
+    bad_lines = {fault.line for fault in scan.faults if fault.kind not in ("失韵", "重韵")}
+    return 4 * bad_ends <= len(scan.lines) and 2 * len(bad_lines) <= len(scan.lines)
+
+
+def _wrong_shape(lines: Sequence[str], length: int, kind: str, num_lines: int) -> Fault | None:
+    """Return the fault of a poem that has not the lines of its form; 0 is any fitting number."""
+    for number, line in enumerate(lines, start=1):
+        if len(line) != length:
+            return Fault("句数", f"it has {len(line)} characters, not {length}", number)
+    least = {"绝": 4, "律": 8, "排": 10, "古": 4}[kind]
+    wanted = num_lines or (least if least in _KINDS and kind != "古" else 0)
+    if wanted and len(lines) != wanted:
+        return Fault("句数", f"the poem has {len(lines)} lines, not {wanted}")
+    if len(lines) < least or (len(lines) % 2 and kind != "古"):
+        even = "" if kind == "古" else "an even number of "
+        return Fault("句数", f"the poem has {len(lines)} lines, not {even}at least {least}")
+    return None
+
+
+def _unscanned(
+    lines: Sequence[str], book: RhymeBook, form: str | None = None, fault: Fault | None = None
+) -> Scan:
+    """Return a scan that shows the tones of the characters and nothing else."""
+    scanned = tuple(ScannedLine(line, _tones(line, book, "")) for line in lines)
+    return Scan(form, None, book.name, scanned, faults=(fault,) if fault else ())
+
+
+def _tones(text: str, book: RhymeBook, template: str) -> str:
+    """Return the tones of characters, those that the template asks for where they have two."""
+    wishes = template or EITHER * len(text)
+    readings = map(book.tones_of, text)
+    return "".join(
+        resolve(tones, wish) if tones else UNKNOWN
+        for tones, wish in zip(readings, wishes, strict=True)
+    )
+
+
+# Rhymes.
+
+
+class _End(NamedTuple):
+    """A line end that should rhyme: the number of its line, its character, the tone wanted."""
+
+    line: int
+    char: str
+    tone: Tone
+
+    def groups(self, book: RhymeBook) -> set[str]:
+        """Return the names of its groups of that tone."""
+        groups = (book.groups[index] for index in book.groups_of(self.char))
+        return {group.name for group in groups if group.tone == self.tone}
+
+
+def _commonest_group(ends: Iterable[_End], book: RhymeBook) -> str:
+    """Return the name of the group with most of the ends, or "" if there is none."""
+    counts = Counter(name for end in ends for name in sorted(end.groups(book)))
+    return counts.most_common(1)[0][0] if counts else ""
+
+
+def _rhymes(ends: Sequence[_End], letter: str, book: RhymeBook) -> tuple[RhymeFound, list[Fault]]:
+    """Return the group in which most of the ends rhyme, and the faults of the others."""
+    name, faults = _commonest_group(ends, book), []
+    tones = {end.tone for end in ends}
+    titles = [one.title for one in book.groups if one.name == name and one.tone in tones]
+    title = "/".join(titles)
+    chars = "".join(end.char for end in ends)
+    for index, end in enumerate(ends):
+        if name not in end.groups(book) and book.groups_of(end.char):
+            others = chars.replace(end.char, "")
+            message = f"{end.char} does not rhyme with {others} ({title}; 失韵)"
+            faults.append(Fault("失韵", message, end.line))
+        elif end.char in chars[:index]:
+            first = ends[chars.index(end.char)].line
+            message = f"{end.char} ends line {first} already (重韵)"
+            faults.append(Fault("重韵", message, end.line))
+    return RhymeFound(letter, title, chars), faults
+
+
+# Regulated verse, ancient verse, tunes.
+
+
+def _scan_regulated(lines: Sequence[str], book: RhymeBook, form: str, strict: bool) -> Scan:
+    readings = [[book.tones_of(char) for char in line] for line in lines]
+    ends = [_End(number, lines[number - 1][-1], "平") for number in range(2, len(lines) + 1, 2)]
+    first, tones = _End(1, lines[0][-1], "平"), readings[0][-1]
+    options = []
+    if tones == {"平"} or _commonest_group(ends, book) in first.groups(book):
+        options.append(True)
+    if tones != {"平"}:
+        options.append(False)
+    first_rhymes, reading = min(
+        ((option, read_regulated(lines, readings, option, strict)) for option in options),
+        key=lambda one: one[1].cost,
+    )
+    found, broken = _rhymes([first] * first_rhymes + ends, "A", book)
+    findings = [*reading.findings, *_with_borrowed(broken, first, ends, book)]
+    scanned = tuple(
+        ScannedLine(
+            line.text,
+            _without_unknown(line, book),
+            line.template,
+            "A" if number % 2 == 0 or (number == 1 and first_rhymes) else "",
+        )
+        for number, line in enumerate(reading.lines, start=1)
+    )
+    return Scan(
+        form,
+        f"{reading.heads[0]}起首句{'' if first_rhymes else '不'}入韵",
+        book.name,
+        scanned,
+        (found,),
+        _in_order(one for one in findings if is_fault(one.kind, strict)),
+        _in_order(one for one in findings if not is_fault(one.kind, strict)),
+    )
+
+
+def _with_borrowed(
+    faults: Iterable[Fault], first: _End, ends: Sequence[_End], book: RhymeBook
+) -> Iterator[Fault]:
+    """Yield faults of rhyme; that of a first line in a neighbouring group is 借韵.
+
+    Neighbours are the groups of 平水韵 that 词林正韵 has in one division.
+    """
+    for fault in faults:
+        if fault.kind == "失韵" and fault.line == 1 and book.name == "pingshui":
+            divisions = rhyme_book("cilin")
+            if _commonest_group(ends, divisions) in first.groups(divisions):
+                message = fault.message.replace("失韵", "借韵: a neighbouring group")
+                fault = Fault("借韵", message, 1)
+        yield fault
+
+
+def _scan_tune(lines: Sequence[str], book: RhymeBook, tune: Tune) -> Scan:
+    # Lines may be divided otherwise than usual (读破), so that places count from the beginning.
+    template, letters = "".join(tune.templates), _letters(tune)
+    scanned: list[ScannedLine] = []
+    ends: dict[str, list[_End]] = defaultdict(list)
+    faults: list[Fault] = []
+    start = 0
+    for number, line in enumerate(lines, start=1):
+        wanted = template[start : start + len(line)]
+        start += len(line)
+        letter = letters.get(start, "")
+        tones = _tones(line, book, wanted)
+        scanned.append(ScannedLine(line, tones, wanted, letter))
+        # A rhyme of the wrong tone does not rhyme; that is said once, below.
+        for place in range(len(line) - bool(letter)):
+            if {tones[place], wanted[place]} == {"平", "仄"}:
+                faults.append(tone_fault(line[place], wanted[place], number, place + 1))
+        if letter:
+            ends[letter.upper()].append(_End(number, line[-1], "平" if letter.isupper() else "仄"))
+    found: list[RhymeFound] = []
+    remarks: list[Fault] = []
+    for letter, group in ends.items():
+        rhyme, broken = _rhymes(group, letter, book)
+        found.append(rhyme)
+        # Several tunes repeat a line.
+        faults += [one for one in broken if one.kind != "重韵"]
+        remarks += [one for one in broken if one.kind == "重韵"]
+    return Scan(
+        tune.name,
+        None,
+        book.name,
+        tuple(scanned),
+        tuple(found),
+        _in_order(faults),
+        _in_order(remarks),
+    )
+
+
+def _fits(lines: Sequence[str], tune: Tune) -> bool:
+    """Return whether a poem has the characters of a tune and a line end at each of its rhymes."""
+    ends = set(accumulate(map(len, lines)))
+    return max(ends, default=0) == sum(tune.line_lengths) and ends >= _letters(tune).keys()
+
+
+@functools.cache
+def _letters(tune: Tune) -> Mapping[int, str]:
+    """Return the letters of a tune's rhymes by the number of characters before their ends."""
+    return {
+        end: letter
+        for end, letter in zip(accumulate(tune.line_lengths), tune.rhymes, strict=True)
+        if letter
+    }
+
+
+def _scan_ancient(lines: Sequence[str], book: RhymeBook, form: str) -> Scan:
+    """Return the scan of 古体: neighbouring even lines rhyme, in any tone, and may change it."""
+    runs: list[tuple[set[RhymeGroup], list[int]]] = []
+    for number in range(2, len(lines) + 1, 2):
+        groups = {book.groups[index] for index in book.groups_of(lines[number - 1][-1])}
+        if runs and runs[-1][0] & groups:
+            runs[-1][0].intersection_update(groups)
+            runs[-1][1].append(number)
+        else:
+            runs.append((groups, [number]))
+    found: list[RhymeFound] = []
+    faults: list[Fault] = []
+    remarks: list[Fault] = []
+    letters = [""] * len(lines)
+    for groups, numbers in runs:
+        if len(numbers) == 1:
+            char = lines[numbers[0] - 1][-1]
+            message = f"{char} rhymes with neither even line beside it (失韵)"
+            faults.append(Fault("失韵", message, numbers[0]))
+            continue
+        group = min(groups, key=book.groups.index)
+        letter = chr(ord("A") + len(found) % 26)
+        if not found and group in [book.groups[one] for one in book.groups_of(lines[0][-1])]:
+            numbers.insert(0, 1)
+        rhyme, repeated = _rhymes(
+            [_End(number, lines[number - 1][-1], group.tone) for number in numbers],
+            letter if group.tone == "平" else letter.lower(),
+            book,
+        )
+        found.append(rhyme)
+        remarks += repeated
+        for number in numbers:
+            letters[number - 1] = rhyme.letter
+    scanned = tuple(
+        ScannedLine(line, _tones(line, book, ""), rhyme=letter)
+        for line, letter in zip(lines, letters, strict=True)
+    )
+    return Scan(form, None, book.name, scanned, tuple(found), tuple(faults), tuple(remarks))
+
+
+def _without_unknown(line: LineReading, book: RhymeBook) -> str:
+    return "".join(
+        tone if book.groups_of(char) else UNKNOWN
+        for char, tone in zip(line.text, line.tones, strict=True)
+    )
+
+
+def _in_order(faults: Iterable[Fault]) -> tuple[Fault, ...]:
+    return tuple(sorted(faults, key=lambda one: (one.line or 0, one.place or 0)))
