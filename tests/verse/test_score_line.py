@@ -13,8 +13,8 @@ FULL = PoemScore(
 
 def test_a_line_has_every_measure():
     assert score_line(FULL) == (
-        "— 七律 · 上平一东 · 2 rhyme errors · 1 tone error · at most 4 characters in a row copied · "
-        "thread 0.46 · −4.12 nats a character · seed 7 · best of 16"
+        "— 七律 · 上平一东 · 2 rhyme errors · 1 tone error · at most 4 characters in a row "
+        "copied · thread 0.46 · −4.12 nats a character · seed 7 · best of 16"
     )
 
 
