@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poetgen.cli.completion import complete_corpus
+from poetgen.cli.completion import complete_corpus, complete_model
 from poetgen.cli.corpora import find_or_offer
 from poetgen.cli.options import Force, Quiet
 from poetgen.cli.signals import GONE, Stop, stop_on_signal
 from poetgen.config import TrainConfig
+from poetgen.errors import SettingError
 from poetgen.generation.settings import exclude
 
 if TYPE_CHECKING:
@@ -50,6 +51,16 @@ def train(
         bool,
         typer.Option("--tensorboard", help="Write models/NAME.tensorboard, too, for TensorBoard."),
     ] = False,
+    index: Annotated[
+        str | None,
+        typer.Option(
+            "--index",
+            metavar="MODEL",
+            help="Train nothing, but write into this model, trained on CORPUS before, the index "
+            "by which the best of many drafts is chosen; train itself does so at its end.",
+            autocompletion=complete_model,
+        ),
+    ] = None,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
@@ -59,6 +70,9 @@ def train(
     """
     if resume and force:
         raise exclude("--resume", "--force")
+    if index is not None:
+        _add_index(index, corpus, quiet=quiet, alone=not (name or resume or tensorboard or force))
+        return
     from poetgen.cli.display import TrainingDisplay, make_console
     from poetgen.training.processes import this_process
     from poetgen.training.run import train as run_training
@@ -80,6 +94,21 @@ def train(
     _report(console, trained, corpus)
     if trained.reason == "interrupted":
         raise typer.Exit(stop.exit_code)
+
+
+def _add_index(model: str, corpus: str, *, quiet: bool, alone: bool) -> None:
+    from poetgen.cli.display import make_console
+    from poetgen.training.choice import add_choice
+
+    if not alone:
+        raise SettingError(
+            "--index trains nothing, so --name, --resume, --tensorboard and --force do not apply.",
+            "Leave them out, or leave --index out.",
+        )
+    console = make_console(quiet)
+    folder = find_or_offer(corpus, console, "poetgen train NAME")
+    path = add_choice(model, folder, on_note=console.print)
+    console.print(f"Wrote the index of {folder.name} into {path}.")
 
 
 def _given(context: typer.Context) -> set[str]:

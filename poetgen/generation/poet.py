@@ -146,7 +146,7 @@ class Poet:
             if search.best_of is not None and search.best_of > 1:
                 raise SettingError(
                     f"The model {self.name} has no index of its training poems to choose by.",
-                    "Leave --best-of out, or add one: poetgen.add_choice (docs/verse.md).",
+                    "Leave --best-of out, or add one: poetgen train CORPUS --index MODEL",
                 )
             return 1
         if stream or search.distinct or search.beam is not None or sampling.temperature == 0:

@@ -1,8 +1,7 @@
 """The ranking of drafts: one number for a poem, from what is measured of it.
 
-What a draft must not be is known from two sides: held-out poems of the Tang against the
-model's own samples, and against poems whose lines are exchanged (docs/verse.md has the figures
-and the command).
+The weights follow from what tells held-out poems of the Tang from the model's own samples and
+from poems whose lines are exchanged (docs/verse.md).
 """
 
 from __future__ import annotations
@@ -50,17 +49,19 @@ class Measures:
 class Weights:
     """How much each measure counts, in nats a character.
 
-    ``free_unseen`` and ``chars_a_repeat`` are what real poems have, which costs nothing: one
-    pair of neighbours in seven is new, and one repeated character is allowed for each 28, or
-    in a shorter poem.
+    The last three are what real poems have. About half of them have more thread than
+    ``enough_thread``, but a draft is not better for that; one pair of neighbours in seven is new
+    (``free_unseen``), and one repeated character is allowed in a poem, or for each
+    ``chars_a_repeat`` characters.
     """
 
     dullness: float = 0.5
-    thread: float = 2.0
+    thread: float = 3.0
     unseen: float = 8.0
     repeat: float = 0.6
     rhyme: float = 4.0
     tone: float = 0.3
+    enough_thread: float = 0.15
     free_unseen: float = 0.15
     chars_a_repeat: int = 28
 
@@ -69,8 +70,9 @@ def score(measures: Measures, weights: Weights = Weights()) -> float:
     """Return how good a draft is; higher is better, and −∞ refuses one with a copied line.
 
     The likelihood a character, less half the unigram likelihood (so that a draft of common
-    characters is not the better for it), plus the thread, minus what is more than in real
-    poems of unseen pairs and repeated characters, minus faults of rhyme and tone.
+    characters is not the better for it), plus the thread up to what real poems have, minus
+    what is more than in real poems of unseen pairs and repeated characters, minus faults of
+    rhyme and tone.
     """
     if measures.num_copied:
         return -math.inf
@@ -78,7 +80,7 @@ def score(measures: Measures, weights: Weights = Weights()) -> float:
     return (
         measures.likelihood
         - weights.dullness * measures.unigram
-        + weights.thread * measures.thread
+        + weights.thread * min(measures.thread, weights.enough_thread)
         - weights.unseen * max(0.0, measures.unseen_pairs - weights.free_unseen)
         - weights.repeat * max(0, repeats)
         - weights.rhyme * measures.rhyme_faults

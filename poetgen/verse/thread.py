@@ -49,7 +49,7 @@ class ThreadTable:
     """
 
     chars: str
-    keys: NDArray[np.int64]
+    keys: NDArray[np.int32]
     values: NDArray[np.float32]
     index: dict[str, int]
 
@@ -112,6 +112,7 @@ class ThreadTable:
     def _look_up(self, keys: IntArray) -> FloatArray:
         if len(self.keys) == 0:
             return np.zeros(len(keys), np.float32)
+        keys = keys.astype(np.int32)
         places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         return np.where(self.keys[places] == keys, self.values[places], np.float32(0))
 
@@ -134,7 +135,7 @@ class ThreadTable:
 def make_table(chars: str, keys: IntArray, values: FloatArray) -> ThreadTable:
     """Return the table of these pairs of characters of ``chars``, as ``chars_of`` picks them."""
     index = {char: number for number, char in enumerate(chars)}
-    return ThreadTable(chars, np.asarray(keys, np.int64), np.asarray(values, np.float32), index)
+    return ThreadTable(chars, np.asarray(keys, np.int32), np.asarray(values, np.float32), index)
 
 
 def chars_of(frequent: str) -> str:
@@ -149,9 +150,9 @@ def unpack(frequent: str, gaps: NDArray[np.uint8], steps: NDArray[np.uint8]) -> 
         ValueError: there are pairs beyond the last one that these characters have.
     """
     chars = chars_of(frequent)
-    keys = np.cumsum(gaps, dtype=np.int64) - 1
-    if len(keys) and (not gaps.all() or keys[-1] >= len(chars) ** 2):
+    if not gaps.all() or gaps.sum(dtype=np.int64) > len(chars) ** 2:
         raise ValueError("its table of pairs does not fit its characters")
+    keys = np.cumsum(gaps, dtype=np.int32) - 1
     real = steps > 0
     return make_table(chars, keys[real], steps[real] * np.float32(STEP))
 

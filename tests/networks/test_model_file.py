@@ -17,7 +17,9 @@ from poetgen.networks.model import CorpusRef, Metrics, Model
 from poetgen.networks.model_file import load_model, load_model_header, save_model, widen
 from poetgen.tensor_file import FileKind, save_tensor_file
 from poetgen.training.checkpoint import load_checkpoint
+from poetgen.verse.choice import build_choice
 from tests.tiny import tiny_model, tiny_weights
+from tests.verse.samples import chance_poems
 
 # Any JSON a trainer might write beside the weights. Surrogates are not text, and a control
 # character is not a token.
@@ -80,6 +82,52 @@ def test_any_vocabulary_and_any_card_survive_the_file(card, tokens, tmp_path_fac
     loaded = load_model(path)
     assert loaded.vocabulary.tokens == tuple(sorted(tokens))
     assert loaded.training == card
+
+
+def test_what_the_choice_among_drafts_needs_comes_back_as_it_was(path, tmp_path):
+    model = dataclasses.replace(tiny_model(), choice=build_choice(chance_poems(200)))
+    save_model(model, path)
+    loaded = load_model(path)
+    arrays = model.choice.as_arrays()
+    for name, array in loaded.choice.as_arrays().items():
+        np.testing.assert_array_equal(array, arrays[name], err_msg=name)
+    assert loaded.weights.keys() == model.weights.keys()
+    assert load_model_header(path).choice is None
+    save_model(loaded, tmp_path / "again.safetensors")
+    assert (tmp_path / "again.safetensors").read_bytes() == path.read_bytes()
+    save_model(dataclasses.replace(loaded, choice=None), path)
+    assert load_model(path).choice is None
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("choice.kinds", None),
+        ("choice.more", np.zeros(3, np.uint8)),
+        ("choice.chars", np.zeros(3, np.float16)),
+        ("choice.chars", np.array([97] * 90, np.uint32)),
+        ("choice.log_probs", np.full(90, np.nan, np.float16)),
+        ("choice.log_probs", np.full(91, -1, np.float16)),
+        ("choice.kinds", np.zeros((90, 17), np.int8)),
+        ("choice.thread_gaps", np.zeros(4, np.uint8)),
+        ("choice.pairs", np.zeros((2, 2), np.uint8)),
+    ],
+    ids=str,
+)
+def test_a_damaged_index_is_refused_with_its_model(name, array, path):
+    model = dataclasses.replace(tiny_model(), choice=build_choice(chance_poems(200)))
+    arrays = {name: w.astype(np.float16) for name, w in model.weights.items()}
+    arrays |= {f"choice.{part}": array for part, array in model.choice.as_arrays().items()}
+    kind, card = FileKind(key="poetgen", version=1, noun="model file"), _card(model)
+    save_tensor_file(path, kind, arrays, card)
+    load_model(path)
+    if array is None:
+        del arrays[name]
+    else:
+        arrays[name] = array
+    save_tensor_file(path, kind, arrays, card)
+    with pytest.raises(ModelError, match="not a usable model"):
+        load_model(path)
 
 
 def test_saving_twice_gives_the_same_bytes(saved, path, tmp_path):

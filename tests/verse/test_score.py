@@ -1,0 +1,97 @@
+"""The ranking of drafts: which of two is better."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poetgen.verse.choice import build_choice
+from poetgen.verse.score import ChoiceJudge, Measures, Weights, measure, score
+from tests.verse.samples import chance_poems, lines_in
+
+USUAL = Measures(
+    likelihood=-4.0,
+    unigram=-6.5,
+    thread=0.08,
+    unseen_pairs=0.125,
+    num_chars=28,
+    num_repeats=1,
+)
+POEMS = chance_poems(300, seed=11)
+CHOICE = build_choice(POEMS)
+NEW = chance_poems(40, seed=12)
+
+
+def changed(**changes):
+    return dataclasses.replace(USUAL, **changes)
+
+
+def test_the_score_is_the_sum_that_is_documented():
+    measures = changed(unseen_pairs=0.25, num_repeats=3, rhyme_faults=2, tone_faults=5)
+    expected = -4.0 + 0.5 * 6.5 + 3 * 0.08 - 8 * 0.1 - 0.6 * 2 - 4 * 2 - 0.3 * 5
+    assert score(measures) == pytest.approx(expected)
+    half = Weights(dullness=0.25, repeat=0)
+    assert score(measures, half) == pytest.approx(expected - 0.25 * 6.5 + 1.2)
+
+
+@pytest.mark.parametrize(
+    "worse",
+    [
+        {"likelihood": -4.1},
+        {"unigram": -6.0},
+        {"thread": 0.05},
+        {"unseen_pairs": 0.3},
+        {"num_repeats": 2},
+        {"rhyme_faults": 1},
+        {"tone_faults": 1},
+        {"num_copied": 1},
+    ],
+    ids=str,
+)
+def test_each_measure_counts(worse):
+    assert score(changed(**worse)) < score(USUAL)
+
+
+def test_what_real_poems_have_too_costs_nothing():
+    assert score(changed(unseen_pairs=0.0, num_repeats=0)) == score(USUAL)
+    assert score(changed(num_chars=56, num_repeats=2)) == score(USUAL)
+    assert score(changed(num_chars=20, num_repeats=1)) == score(USUAL)
+    assert score(changed(thread=0.5)) == score(changed(thread=0.15))
+
+
+@given(st.integers(1, 9))
+def test_a_copied_line_is_refused_whatever_else(num_copied):
+    assert score(changed(likelihood=0.0, thread=9.0, num_copied=num_copied)) == -math.inf
+
+
+def test_the_measures_are_those_of_the_text():
+    texts = [POEMS[5], *NEW, lines_in(NEW[0])[0], ""]
+    for rules in (True, False):
+        found = measure(texts, [-100.0] * len(texts), CHOICE, rules=rules)
+        for text, measures in zip(texts, found, strict=True):
+            chars = "".join(lines_in(text))
+            assert measures.num_chars == len(chars)
+            assert measures.num_repeats == len(chars) - len(set(chars))
+            assert measures.likelihood == -100 / max(1, len(chars))
+            assert measures.thread == pytest.approx(CHOICE.thread.score(lines_in(text)))
+            assert 0 <= measures.unseen_pairs <= 1
+            assert measures.unigram == CHOICE.unigrams([text])[0]
+        assert found[0].num_copied == len(lines_in(POEMS[5]))
+        assert any(measures.rhyme_faults for measures in found) == rules
+
+
+def test_a_judge_ranks_many_as_each_alone_and_refuses_copies_only_if_asked():
+    texts = [*NEW, POEMS[5]]
+    likelihoods = -np.arange(90.0, 90.0 + len(texts))
+    for novel in (True, False):
+        judge = ChoiceJudge(CHOICE, novel=novel)
+        scores = judge.scores(texts, likelihoods)
+        alone = [
+            judge.scores([t], np.array([p]))[0] for t, p in zip(texts, likelihoods, strict=False)
+        ]
+        assert scores == pytest.approx(alone)
+        assert np.isfinite(scores[-1]) == (not novel)
+        assert np.isfinite(scores[:-1]).all()
