@@ -11,6 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from poetgen import places
+from poetgen.networks.model_file import load_model
 from tests.command import ENVIRONMENT, poetgen
 
 ROOT = Path(__file__).parent.parent
@@ -77,7 +78,12 @@ def test_a_checkout_finds_the_model_beside_the_package(tmp_path):
 
 
 def test_the_shipped_model_is_small():
-    assert MODEL.stat().st_size < 12_000_000
+    """Its weights, and apart from them the index of the poems that it has read."""
+    index = load_model(MODEL).choice.as_arrays()
+    num_bytes = sum(array.nbytes for array in index.values())
+    assert MODEL.stat().st_size - num_bytes < 12_000_000
+    assert sum(index[name].nbytes for name in ("lines", "grams", "pairs")) <= 2_000_000
+    assert num_bytes < 3_200_000
 
 
 def test_ci_has_one_version_in_the_range_of_every_package_that_users_may_have():
