@@ -6,6 +6,7 @@ The library, of which the commands are made::
     train         a corpus -> a model file
     generate      a model -> poems
     compare       architectures on one corpus -> results
+    scan          a poem -> its form, and where it breaks the rules
     load_corpus, load_poet
     add_choice    a model and its corpus -> what the choice among drafts needs
 
@@ -57,6 +58,9 @@ if TYPE_CHECKING:  # "as" is what makes a name public for type checkers
     from poetgen.training.events import Trained as Trained
     from poetgen.training.events import Validated as Validated
     from poetgen.training.run import train as train
+    from poetgen.verse.scan import Scan as Scan
+    from poetgen.verse.scan import scan as scan
+    from poetgen.verse.score_line import PoemScore as PoemScore
 
 __version__ = "0.1.0"
 
@@ -82,6 +86,8 @@ _NAMES = {
         *("Event", "Note", "Progress", "Sampled", "SetBack", "Started", "Trained", "Validated"),
     ),
     "poetgen.training.run": ("train",),
+    "poetgen.verse.scan": ("Scan", "scan"),
+    "poetgen.verse.score_line": ("PoemScore",),
 }
 _MODULE_OF = {name: module for module, names in _NAMES.items() for name in names}
 
