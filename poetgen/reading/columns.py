@@ -114,7 +114,7 @@ def columns_by_content(rows: Sequence[Sequence[str]], known: Columns = Columns()
     texts = known.texts or _texts(columns, free)
     if not texts:
         return None
-    labels = [p for p in free if p not in texts and _share(columns[p], _is_label) >= 0.8]
+    labels = [p for p in free if p not in texts and _share(columns[p], is_label) >= 0.8]
     dynasties = known.dynasties or _best(labels, lambda p: _share(columns[p], is_dynasty), 0.8)
     labels = [place for place in labels if place not in dynasties]
     authors = known.authors or _best(labels, lambda p: _share(columns[p], is_name), 0.5)
@@ -151,8 +151,9 @@ def _texts(columns: Sequence[Sequence[str]], free: Sequence[int]) -> tuple[int, 
         # The longest, for a famous couplet may stand in a column of its own.
         near = [place for place in free if scores[place] >= 0.8 * best]
         return (max(near, key=lambda place: sum(map(len, columns[place]))),)
-    parts = tuple(place for place in free if _share(columns[place], is_line) >= 0.9)
-    return parts if len(parts) > 1 else ()
+    parts = [place for place in free if _share(columns[place], is_line) >= 0.9]
+    # Of verses between others some may be shorter.
+    return tuple(p for p in free if parts[0] <= p <= parts[-1]) if len(parts) > 1 else ()
 
 
 def is_line(text: str) -> bool:
@@ -160,7 +161,8 @@ def is_line(text: str) -> bool:
     return _LINE.fullmatch(text.strip()) is not None
 
 
-def _is_label(text: str) -> bool:
+def is_label(text: str) -> bool:
+    """Return whether a text may be a title or a name: short, and not a sentence or an address."""
     has_letter = any(char.isalpha() for char in text)
     return len(text) <= 40 and has_letter and not _SENTENCE_MARK.search(text) and "://" not in text
 

@@ -49,7 +49,8 @@ _DYNASTIES = (
     "时代",
     "時代",
 )
-_JOINTS = re.compile(r"[\s_-]+")
+# What a name may have besides: blanks, signs, a remark in brackets.
+_JOINTS = re.compile(r"[\s_:：*-]+|[（(\[【].*")
 # A text in several fields: line1, line2, 第一句, 第二句, 上阕, 下阕.
 _PART = re.compile(
     r"(?:line|verse|sentence|content|text|paragraph|句|诗句|詩句|内容)\d{1,3}"
@@ -85,7 +86,7 @@ def fields_of(names: tuple[str, ...]) -> Fields:
 
 
 def plain_name(name: str) -> str:
-    """Return the name of a field without case, blanks, ``_`` and ``-``."""
+    """Return the name of a field without case, blanks, signs and a remark in brackets."""
     return _JOINTS.sub("", name).lower()
 
 

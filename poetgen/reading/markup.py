@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from poetgen.characters import unix_newlines
 from poetgen.limits import split_lines
 from poetgen.reading.blocks import gather_poems
-from poetgen.reading.documents import Reading
+from poetgen.reading.documents import Reading, united_readings
 from poetgen.reading.fields import fields_of
 from poetgen.reading.lines import Line, Source, spread, tidy
-from poetgen.reading.tables import take_tables
+from poetgen.reading.tables import beside_tables, take_tables
 
 if TYPE_CHECKING:
     from bs4 import Tag
@@ -85,10 +84,8 @@ def read_html(text: str, name: str) -> Reading:
         tag.decompose()
     tables = take_tables(soup, name)
     found = gather_poems(list(_html_lines(soup)))
-    left_out = Counter({"pinyin": len(spelled)} if spelled else {})
-    left_out.update(tables.left_out)
-    left_out.update(found.left_out)
-    return Reading(tables.poems + found.poems, left_out, [*tables.doubts, *found.doubts])
+    pinyin = Reading([], {"pinyin": len(spelled)} if spelled else {})
+    return united_readings([pinyin, beside_tables(tables, found)])
 
 
 def _settings(front: str) -> Iterator[Line]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Any
 
 from poetgen import limits
 from poetgen.errors import SourceError
+from poetgen.reading.cells import tidied
 from poetgen.reading.columns import NUM_ROWS_LOOKED_AT
-from poetgen.reading.documents import RawPoem, Reading
-from poetgen.reading.raw_text import tidied
+from poetgen.reading.documents import Reading, united_readings
 from poetgen.reading.tables import NoTableError, read_rows
 
 
@@ -26,9 +25,7 @@ def read_workbook(data: bytes, name: str) -> Reading:
     # Imported late: most sources are no workbooks.
     import openpyxl
 
-    poems: list[RawPoem] = []
-    left_out: Counter[str] = Counter()
-    doubts: list[str] = []
+    found: list[Reading] = []
     problems: list[NoTableError] = []
     with limits.damage_reported(name), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about validations, colours and the like
@@ -42,21 +39,18 @@ def read_workbook(data: bytes, name: str) -> Reading:
                 sheet.reset_dimensions()
                 place = f"{name}, sheet {sheet.title}"
                 try:
-                    found = read_rows(_numbered(sheet.iter_rows(values_only=True), place), place)
+                    rows = _numbered(sheet.iter_rows(values_only=True), place)
+                    found.append(tidied(read_rows(rows, place), "<", place, has_lines=True))
                 except NoTableError as problem:
                     problems.append(problem)
-                else:
-                    poems += found.poems
-                    left_out.update(found.left_out)
-                    doubts += found.doubts
-                    limits.ensure_few(len(poems), name)
+                limits.ensure_few(sum(len(one.poems) for one in found), name)
         except (SyntaxError, TypeError, AttributeError) as error:  # of XML, and of odd parts
             raise ValueError(str(error)) from error
-    if problems and not poems:
+    if problems and not any(one.poems for one in found):
         raise problems[0]
     if problems:
-        left_out["sheets without poems"] += len(problems)
-    return Reading(tidied(poems, "<", has_lines=True), left_out, doubts)
+        found.append(Reading([], {"sheets without poems": len(problems)}))
+    return united_readings(found)
 
 
 def _numbered(rows: Iterable[Sequence[Any]], name: str) -> Iterator[tuple[str, list[str]]]:

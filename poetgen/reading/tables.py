@@ -7,24 +7,26 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from poetgen import limits
 from poetgen.characters import END_MARKS, LINE_MARKS, mostly_han
 from poetgen.errors import SourceError
+from poetgen.reading.cells import tidied
 from poetgen.reading.columns import (
     NUM_ROWS_LOOKED_AT,
     Columns,
     columns_by_content,
     columns_by_name,
+    is_label,
     is_line,
     is_poem,
 )
-from poetgen.reading.documents import RawPoem, Reading
+from poetgen.reading.documents import Aside, RawPoem, Reading, united_readings
 from poetgen.reading.fields import fields_of, listed
-from poetgen.reading.raw_text import tidied, united
+from poetgen.reading.raw_text import united
 from poetgen.reading.tags import plain
 
 if TYPE_CHECKING:
@@ -35,7 +37,9 @@ _LINES_LOOKED_AT = 50
 # What Excel writes above a table: sep=;
 _SEPARATOR_LINE = re.compile(r"sep=.\r?\n?", re.IGNORECASE)
 _MARK = re.compile(f"[{LINE_MARKS}]")
-_MAX_ROWS_ABOVE = 6
+_MAX_ROWS_ABOVE = 10
+_HEAD_CHARS = 20_000
+_NUMBER = re.compile(r"[\s\d.,%-]*")
 _NAME = re.compile(r"[^\W\d][\w .-]{0,29}")
 
 
@@ -47,27 +51,58 @@ class NoTableError(SourceError):
 class Layout:
     """How a table is laid out: its columns, its header if it has one, its width in cells.
 
-    ``by_content`` says that the columns are recognised by what is in them.
+    ``by_content`` says that the columns are recognised by what is in them, ``num_above`` how
+    many rows, such as the name of the collection, stand above.
     """
 
     columns: Columns
     header: tuple[str, ...]
     width: int
     by_content: bool = False
+    num_above: int = 0
+
+    @property
+    def described(self) -> str:
+        """What the columns hold: text 'poem_text', title 'poem_title'."""
+        names = [
+            self.header[place] if "".join(self.header[place : place + 1]) else f"column {place + 1}"
+            for place in range(self.width)
+        ]
+        return self.columns.described(names)
 
     def doubts(self, name: str) -> list[str]:
         """Return a sentence about a table whose columns have no known names."""
-        if not self.by_content:
-            return []
-        unnamed = tuple(f"column {place + 1}" for place in range(self.width))
-        names = self.header + unnamed[len(self.header) :]
         how = "" if self.header else "no header, and "
-        return [f"{name} has {how}columns known by content: {self.columns.described(names)}."]
+        doubt = f"{name} has {how}columns known by content: {self.described}."
+        return [doubt] if self.by_content else []
+
+    def lacks_poem(self, row: Sequence[str]) -> bool:
+        """Return whether a row is the header again, a sum, the name of a part or the like.
+
+        Such a row has a number for a text, no text and no title, or nothing but a label where
+        others have more cells. A title with an empty text is an empty poem.
+        """
+        filled = [cell for cell in row if cell.strip()]
+        is_lone = len(filled) == 1 and is_label(filled[0])
+        if len(row) <= max(self.columns.texts):
+            return is_lone and len(row) == 1 and self.width > 2
+        texts = [row[place] for place in self.columns.texts]
+        if not all(map(_NUMBER.fullmatch, texts)):
+            is_label_only = is_lone and any(self.columns[1:]) and not is_line(filled[0])
+            return is_label_only or tuple(row) == self.header
+        titles = [row[place] for place in self.columns.titles if place < len(row)]
+        is_untitled = all(map(_NUMBER.fullmatch, titles))
+        return is_untitled or any(map(str.strip, texts)) or (is_lone and self.width > 2)
 
 
 def layout_of(rows: Sequence[Sequence[str]]) -> Layout | None:
     """Return the layout of a table that begins with ``rows``; None if no column holds poems."""
-    rows = [row for row in rows if any(row)]
+    num_above = _num_rows_above(rows[:_MAX_ROWS_ABOVE])
+    found = _layout_below([row for row in rows[num_above:] if any(row)])
+    return found and replace(found, num_above=num_above)
+
+
+def _layout_below(rows: Sequence[Sequence[str]]) -> Layout | None:
     if not rows:
         return None
     header, *body = rows
@@ -103,7 +138,8 @@ def is_table(head: str, delimiter: str) -> bool:
         rows = list(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter))
     except csv.Error:
         return False
-    header, *rows = [row for row in rows if row] or [[]]
+    rows = [row for row in rows if row]
+    header, *rows = rows[_num_rows_above(rows[:_MAX_ROWS_ABOVE]) :] or [[]]
     fields = fields_of(tuple(header))
     if len(header) == 1:
         # The first line of a poem may well be the one word "poem".
@@ -128,10 +164,12 @@ def read_table(text: str, name: str, delimiters: str) -> Reading:
         SourceError: no column is known to hold poems, or a row is broken.
     """
     text = _SEPARATOR_LINE.sub("", text, count=1) if _SEPARATOR_LINE.match(text) else text
-    header_line = text[: text.find("\n") + 1 or len(text)]
+    head, header_line = text[:_HEAD_CHARS], text[: text.find("\n") + 1 or len(text)]
+    # The first line may stand above the table.
+    found = (one for one in delimiters if is_table(head, one))
     rows = csv.reader(
         (f"{line}\n" for line in limits.split_lines(text, name)),
-        delimiter=max(delimiters, key=header_line.count),
+        delimiter=next(found, max(delimiters, key=header_line.count)),
         strict=True,
     )
     with _long_cells():
@@ -143,7 +181,7 @@ def read_table(text: str, name: str, delimiters: str) -> Reading:
                 f"Line {rows.line_num} of {name} is not a row of a table: {error}.",
                 'Put quotation marks around such a cell, and "" for each one in it.',
             ) from error
-    return reading._replace(poems=tidied(reading.poems, text, has_lines=True))
+    return tidied(reading, text, name, has_lines=True)
 
 
 def read_rows(places: Iterable[tuple[str, Sequence[str]]], name: str) -> Reading:
@@ -155,8 +193,6 @@ def read_rows(places: Iterable[tuple[str, Sequence[str]]], name: str) -> Reading
     """
     rows = iter(places)
     first = list(islice(rows, NUM_ROWS_LOOKED_AT))
-    num_above = _num_rows_above([row for _, row in first[:_MAX_ROWS_ABOVE]])
-    first = first[num_above:]
     layout = layout_of([row for _, row in first])
     if layout is None:
         header = next((tuple(row) for _, row in first if any(row)), ())
@@ -166,12 +202,18 @@ def read_rows(places: Iterable[tuple[str, Sequence[str]]], name: str) -> Reading
             "--format plain if this is not a table.",
         )
     poems: list[RawPoem] = []
+    asides = [
+        Aside("rows above the header", " ".join(filter(None, row)))
+        for _, row in first[: layout.num_above]
+    ]
     num_empty, num_joined, is_below = 0, 0, not layout.header
-    for place, row in chain(first, rows):
-        if not any(row):
+    for place, row in chain(first[layout.num_above :], rows):
+        if not any(map(str.strip, row)):
             num_empty += bool(row)
         elif not is_below:
             is_below = True
+        elif layout.lacks_poem(row):
+            asides.append(Aside("rows without a poem", " ".join(filter(None, row))))
         else:
             if len(row) != layout.width:
                 num_joined += len(row) > layout.width
@@ -185,43 +227,67 @@ def read_rows(places: Iterable[tuple[str, Sequence[str]]], name: str) -> Reading
         doubts.append(
             f"{num_joined} rows of {name} have more cells than the header: their verses are joined."
         )
-    left_out = {"empty rows": num_empty, "rows above the header": num_above}
-    return Reading(poems, {kind: num for kind, num in left_out.items() if num}, doubts)
+    left_out = Counter(aside.kind for aside in asides) + Counter({"empty rows": num_empty})
+    return Reading(poems, left_out, doubts, asides, layout.described)
 
 
 def take_tables(page: Tag, name: str) -> Reading:
-    """Read the tables of a page of HTML that hold poems, and take them out of the page.
-
-    Raises:
-        SourceError: a row has another width than the header.
-    """
-    poems: list[RawPoem] = []
-    left_out: Counter[str] = Counter()
-    doubts: list[str] = []
+    """Read the tables of a page of HTML that hold poems, and take them out of the page."""
+    found = []
     for number, table in enumerate(page.find_all("table"), start=1):
         rows = [
             [plain(f"<br>{cell.decode_contents()}") for cell in row.find_all(["td", "th"])]
             for row in table.find_all("tr")
         ]
-        layout = None if table.find("table") else layout_of(rows[:NUM_ROWS_LOOKED_AT])
-        if layout is not None and (layout.header or any(layout.columns[1:])):
-            place = f"table {number} of {name}"
-            places = ((f"Row {line} of {place}", row) for line, row in enumerate(rows, start=1))
-            found = read_rows(places, place)
-            poems += tidied(found.poems, "", has_lines=True)
-            left_out.update(found.left_out)
-            doubts += found.doubts
+        if not table.find("table") and (one := read_grid(rows, f"table {number} of {name}")):
+            found.append(one)
             table.extract()
-    return Reading(poems, left_out, doubts)
+    return united_readings(found)
+
+
+def read_grid(rows: Sequence[Sequence[str]], name: str) -> Reading | None:
+    """Read a table of a page or a Word file; None if its rows are not surely poems.
+
+    Rows may lack their last cells.
+    """
+    width = max(map(len, rows), default=0)
+    rows = [[*row, *[""] * (width - len(row))] for row in rows]
+    layout = layout_of(rows[:NUM_ROWS_LOOKED_AT])
+    if layout is None or not (layout.header or any(layout.columns[1:])):
+        return None
+    places = ((f"Row {line} of {name}", row) for line, row in enumerate(rows, start=1))
+    return tidied(read_rows(places, name), "", name, has_lines=True)
+
+
+def beside_tables(tables: Reading, rest: Reading) -> Reading:
+    """Return the poems of the tables of a page, and those of the text around them.
+
+    Beside tables of poems, only what is surely verse is a poem.
+    """
+    if not tables.poems:
+        return rest
+    asides = [Aside("prose", poem.text) for poem in rest.poems if not is_poem(poem.text)]
+    poems = [poem for poem in rest.poems if is_poem(poem.text)]
+    rest = rest._replace(poems=poems, doubts=rest.doubts if poems else [])
+    prose = Reading([], Counter(aside.kind for aside in asides), asides=asides)
+    return united_readings([tables, rest, prose])
 
 
 def _num_rows_above(rows: Sequence[Sequence[str]]) -> int:
-    """Return how many rows, such as the name of the collection, stand above a known header."""
-    for place, row in enumerate(rows):
-        columns = columns_by_name(row)
-        if columns.texts and (place == 0 or any(columns[1:])):
-            return place
-    return 0
+    """Return how many rows, such as the name of the collection, stand above a table.
+
+    The header is the row with the most known names; without any, rows of one cell stand above
+    those of several.
+    """
+    num_known = [sum(map(bool, columns_by_name(row))) for row in rows]
+    if max(num_known, default=0) > 1:
+        return num_known.index(max(num_known))
+    filled = [[cell for cell in row if cell.strip()] for row in rows]
+    if max(map(len, filled), default=0) < 2 or 1 in num_known:
+        return 0
+    return next(
+        place for place, cells in enumerate(filled) if len(cells) > 1 or any(map(is_poem, cells))
+    )
 
 
 def _fitted(row: Sequence[str], layout: Layout, place: str) -> Sequence[str]:
@@ -257,7 +323,8 @@ def _is_unknown_table(rows: Sequence[Sequence[str]]) -> bool:
     columns = layout.columns
     poems = [columns.poem(row).text for row in (body if layout.header else rows)]
     num_whole = sum("\n" in poem or poem.rstrip()[-1:] in END_MARKS for poem in poems if poem)
-    has_labels = any(columns[1:]) or bool(layout.header)
+    has_lines = any("\n" in cell for row in rows for cell in row)
+    has_labels = any(columns[1:]) or bool(layout.header) or has_lines
     if len(columns.texts) > 1:
         # Verses in columns of their own are sure below a title.
         has_labels = bool(columns.titles) and columns.titles < columns.texts
