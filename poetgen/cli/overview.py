@@ -35,6 +35,7 @@ def show_samples(prepared: Prepared, console: Console, num_samples: int) -> None
         return
     for sample in merge_samples(prepared.samples, num_samples):
         way = ", ".join(filter(None, (sample.format, sample.encoding)))
+        way += f"; {sample.columns}" if sample.columns else ""
         shown = f"{len(sample.poems):,} of {sample.num_poems:,} poems"
         console.print(f"{sample.source} ({way}): {shown if sample.poems else 'no poem is kept'}")
         for poem in sample.poems:

@@ -29,13 +29,17 @@ _EVEN_LENGTHS = (4, 5, 6, 7)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The first and some random poems of a source, as they entered the corpus."""
+    """The first and some random poems of a source, as they entered the corpus.
+
+    ``columns`` says which columns of a table hold what.
+    """
 
     source: str
     format: str
     encoding: str
     num_poems: int
     poems: Sequence[KeptPoem]
+    columns: str = ""
 
 
 def sample_places(num_poems: int, num_samples: int) -> list[int]:
@@ -64,6 +68,7 @@ def merge_samples(samples: Sequence[Sample], num_samples: int) -> list[Sample]:
                 encoding,
                 sum(sample.num_poems for sample in group),
                 [poems[place] for place in sample_places(len(poems), num_samples)],
+                "; ".join(dict.fromkeys(one.columns for one in group[:MAX_SOURCES] if one.columns)),
             )
         )
     return merged

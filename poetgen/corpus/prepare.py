@@ -45,7 +45,8 @@ OnFile = Callable[[int, int], None]
 class Prepared:
     """A corpus, the poems kept and dropped, a sentence about each file skipped, and its folder.
 
-    ``kept`` has the poems of each split in the order of the corpus; ``doubts`` are sentences
+    ``kept`` has the poems of each split in the order of the corpus; ``dropped`` has also what is
+    left out because it is not a poem, such as rows of sums; ``doubts`` are sentences
     about what was uncertain when the sources were read; ``samples`` has the first and some
     random poems of each file. ``folder`` is None if the corpus is only in memory.
     """
@@ -227,11 +228,13 @@ def _read(
                 ensure_few(num_read, "This collection")
                 dynasty = dynasties().get(document.sha256, "")
                 kept = sieve.add_all(document.poems, prose=document.prose, dynasty=dynasty)
+                sieve.leave_out(document.asides)
                 sources.samples.append(
                     Sample(
                         document.name,
                         document.format,
                         document.encoding,
+                        columns=document.columns,
                         num_poems=len(kept),
                         poems=[
                             KeptPoem(kept[place][0], *About.from_line(kept[place][1]))
@@ -277,7 +280,12 @@ def _ensure_held_out(sieve: Sieve, skipped: Sequence[str]) -> None:
     # By chance a small collection may hold out nothing, or everything.
     for needy in ("train", "validation"):
         if not sieve.num_kept[needy]:
-            sieve.move_one(max(SPLITS, key=sieve.num_kept.__getitem__), needy)
+            # The last poem to learn from, or to validate on, stays where it is.
+            counts = sieve.num_kept
+            donor = max(
+                SPLITS, key=lambda split: (split == "test" or counts[split] > 1, counts[split])
+            )
+            sieve.move_one(donor, needy)
 
 
 def _ensure_words(texts: Sequence[str]) -> None:

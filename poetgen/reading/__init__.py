@@ -9,11 +9,12 @@
 What an input holds is detected from its content, never from its name alone.
 """
 
-from poetgen.reading.documents import Document, Input, RawPoem
+from poetgen.reading.documents import Aside, Document, Input, RawPoem
 from poetgen.reading.formats import describe_ignored, read_document, read_poems
 from poetgen.reading.inputs import find_files, find_inputs
 
 __all__ = [
+    "Aside",
     "Document",
     "Input",
     "RawPoem",

@@ -54,7 +54,7 @@ def tidied(found: Reading, text: str, name: str, *, has_lines: bool = False) -> 
     if num_divided:
         doubts.append(
             f"{num_divided} texts of {name} hold titles, authors or notes, too, and are read like "
-            f"running text, for example {printable(first[:20])!r}."
+            f"running text, for example {printable(' '.join(first.split())[:20])!r}."
         )
     return found._replace(poems=done, left_out=left_out, doubts=doubts)
 
