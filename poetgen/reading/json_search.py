@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from collections.abc import Collection
+from itertools import chain, islice
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from poetgen.characters import END_MARKS, mostly_han, printable
 from poetgen.errors import SourceError
 from poetgen.reading.columns import (
     NUM_ROWS_LOOKED_AT,
+    Columns,
     columns_by_content,
     columns_by_name,
     is_dynasty,
@@ -21,7 +23,7 @@ from poetgen.reading.documents import RawPoem, Reading
 from poetgen.reading.fields import Fields, fields_of
 from poetgen.reading.raw_text import verses_of
 from poetgen.reading.records import ADVICE, MAX_DEPTH, first_value, label_of, poems_of
-from poetgen.reading.tables import layout_of, read_rows
+from poetgen.reading.tables import read_grid
 
 
 class _Labels(NamedTuple):
@@ -93,9 +95,15 @@ class _Search:
             self.poems += [
                 RawPoem(_in_lines(text), title, author, dynasty) for title, text in texts.items()
             ]
-        labels = self._named(record, fields, self._under(key, labels, keep_title=True))
+        self._visit_fields(record, self._under(key, labels, keep_title=True), depth, skipped=texts)
+
+    def _visit_fields(
+        self, record: dict[str, Any], labels: _Labels, depth: int, skipped: Collection[str] = ()
+    ) -> None:
+        """Collect the poems within the fields of an object."""
+        labels = self._named(record, fields_of(tuple(record)), labels)
         for name, inner in record.items():
-            if isinstance(inner, dict | list) and name not in texts:
+            if isinstance(inner, dict | list) and name not in skipped:
                 self.visit(inner, labels, depth + 1, name)
 
     def _add_record(self, record: dict[str, Any], labels: _Labels, key: str | None) -> None:
@@ -110,7 +118,15 @@ class _Search:
     def _visit_records(self, records: list[dict[str, Any]], labels: _Labels, depth: int) -> None:
         """Collect the poems of records; if no text has a known name, look at what fields hold."""
         is_known = any(_has_lines(record, fields_of(tuple(record))) for record in records)
-        fields = None if is_known else self._fields_by_content(records)
+        columns = None if is_known else _columns_by_content(records)
+        fields = None
+        if columns is not None:
+            names = tuple(records[0])
+            fields = Fields(*(tuple(names[place] for place in places) for places in columns))
+            if self._has_more_within(records, fields.texts, labels, depth):
+                return
+            what = "fields are known by their contents"
+            self._doubt(what, columns.described(names), quoted=False)
         for record in records:
             num_before = len(self.poems)
             if fields is None:
@@ -121,31 +137,34 @@ class _Search:
                     self.poems += poems_of(record, self.name, *labels, fields)
             self.num_without += len(self.poems) == num_before
 
-    def _fields_by_content(self, records: list[dict[str, Any]]) -> Fields | None:
-        names = tuple(records[0])
-        num_alike = sum(record.keys() == records[0].keys() for record in records)
-        if len(records) > 1 and 2 * num_alike <= len(records):
-            return None
-        rows = [
-            [_in_lines(record.get(name)) for name in names]
-            for record in islice(records, NUM_ROWS_LOOKED_AT)
-        ]
-        columns = columns_by_content(rows, columns_by_name(names)._replace(texts=()))
-        if columns is None:
-            return None
-        self._doubt("fields are known by their contents", columns.described(names), quoted=False)
-        return Fields(*(tuple(names[place] for place in places) for places in columns))
+    def _has_more_within(
+        self, records: list[dict[str, Any]], texts: tuple[str, ...], labels: _Labels, depth: int
+    ) -> bool:
+        """Collect the poems in the lists of records, if these are no fewer than ``texts``.
+
+        So the lives of authors are not taken for poems above those that they wrote.
+        """
+        if not any(map(_is_of_objects, chain.from_iterable(map(dict.values, records)))):
+            return False
+        within = _Search(self.name)
+        for record in records:
+            within._visit_fields(record, labels, depth)
+        num_poems = sum(is_poem(poem.text) for poem in within.poems)
+        num_texts = sum(is_poem(_in_lines(record.get(texts[0]))) for record in records)
+        if num_poems < max(num_texts, 1):
+            return False
+        self.poems += within.poems
+        self.doubts |= within.doubts
+        self.num_without += within.num_without
+        return True
 
     def _add_rows(self, value: list[Any]) -> bool:
         """Add the poems of lists of cells; return False if these are not rows of a table."""
         if not all(isinstance(row, list) for row in value):
             return False
-        rows = [[_in_lines(cell) for cell in row] for row in value]
-        layout = layout_of(rows[:NUM_ROWS_LOOKED_AT])
-        if layout is None or not (any(layout.columns[1:]) or layout.header):
+        reading = read_grid([[_in_lines(cell) for cell in row] for row in value], self.name)
+        if reading is None:
             return False  # lists of verses
-        places = ((f"Row {number} of {self.name}", row) for number, row in enumerate(rows))
-        reading = read_rows(places, self.name)
         self.poems += reading.poems
         self.doubts.update(dict.fromkeys(reading.doubts))
         return True
@@ -192,6 +211,23 @@ class _Search:
         if not any(what in doubt for doubt in self.doubts):
             shown = f"such as {printable(example)!r}" if quoted else example
             self.doubts[f"In {self.name} {what}, {shown}."] = None
+
+
+def _columns_by_content(records: list[dict[str, Any]]) -> Columns | None:
+    """Return which fields of the first record hold what; None if the others have other fields."""
+    names = tuple(records[0])
+    num_alike = sum(record.keys() == records[0].keys() for record in records)
+    if len(records) > 1 and 2 * num_alike <= len(records):
+        return None
+    rows = [
+        [_in_lines(record.get(name)) for name in names]
+        for record in islice(records, NUM_ROWS_LOOKED_AT)
+    ]
+    return columns_by_content(rows, columns_by_name(names)._replace(texts=()))
+
+
+def _is_of_objects(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(one, dict) for one in value)
 
 
 def rows_of_columns(record: dict[str, Any]) -> list[list[Any]] | None:

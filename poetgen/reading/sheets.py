@@ -6,7 +6,7 @@ import io
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from poetgen import limits
 from poetgen.errors import SourceError
@@ -14,6 +14,9 @@ from poetgen.reading.cells import tidied
 from poetgen.reading.columns import NUM_ROWS_LOOKED_AT
 from poetgen.reading.documents import Reading, united_readings
 from poetgen.reading.tables import NoTableError, read_rows
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
 
 
 def read_workbook(data: bytes, name: str) -> Reading:
@@ -25,8 +28,6 @@ def read_workbook(data: bytes, name: str) -> Reading:
     # Imported late: most sources are no workbooks.
     import openpyxl
 
-    found: list[Reading] = []
-    problems: list[NoTableError] = []
     with limits.damage_reported(name), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about validations, colours and the like
         limits.ensure_unpacks_within(data, name)
@@ -34,16 +35,9 @@ def read_workbook(data: bytes, name: str) -> Reading:
             book = openpyxl.load_workbook(
                 io.BytesIO(data), read_only=True, data_only=True, keep_links=False
             )
-            for sheet in book.worksheets:
-                # What a file says about its own dimensions may be wrong.
-                sheet.reset_dimensions()
-                place = f"{name}, sheet {sheet.title}"
-                try:
-                    rows = _numbered(sheet.iter_rows(values_only=True), place)
-                    found.append(tidied(read_rows(rows, place), "<", place, has_lines=True))
-                except NoTableError as problem:
-                    problems.append(problem)
-                limits.ensure_few(sum(len(one.poems) for one in found), name)
+            found, problems = _read_sheets(book, name, surely=True)
+            if not found:
+                found, problems = _read_sheets(book, name, surely=False)
         except (SyntaxError, TypeError, AttributeError) as error:  # of XML, and of odd parts
             raise ValueError(str(error)) from error
     if problems and not any(one.poems for one in found):
@@ -51,6 +45,27 @@ def read_workbook(data: bytes, name: str) -> Reading:
     if problems:
         found.append(Reading([], {"sheets without poems": len(problems)}))
     return united_readings(found)
+
+
+def _read_sheets(
+    book: Workbook, name: str, *, surely: bool
+) -> tuple[list[Reading], list[NoTableError]]:
+    """Return what the sheets with poems hold, and why the others hold none."""
+    found: list[Reading] = []
+    problems = []
+    for sheet in book.worksheets:
+        # What a file says about its own dimensions may be wrong.
+        sheet.reset_dimensions()
+        place = f"{name}, sheet {sheet.title}"
+        rows = _numbered(sheet.iter_rows(values_only=True), place)
+        try:
+            reading = read_rows(rows, place, surely=surely)
+        except NoTableError as problem:
+            problems.append(problem)
+        else:
+            found.append(tidied(reading, "<", place, has_lines=True))
+        limits.ensure_few(sum(len(one.poems) for one in found), name)
+    return found, problems
 
 
 def _numbered(rows: Iterable[Sequence[Any]], name: str) -> Iterator[tuple[str, list[str]]]:

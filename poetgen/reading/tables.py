@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING
 
 from poetgen import limits
-from poetgen.characters import END_MARKS, LINE_MARKS, mostly_han
+from poetgen.characters import END_MARKS, LINE_MARKS, hanzi_only, mostly_han
 from poetgen.errors import SourceError
 from poetgen.reading.cells import tidied
 from poetgen.reading.columns import (
@@ -26,7 +26,7 @@ from poetgen.reading.columns import (
 )
 from poetgen.reading.documents import Aside, RawPoem, Reading, united_readings
 from poetgen.reading.fields import fields_of, listed
-from poetgen.reading.raw_text import united
+from poetgen.reading.raw_text import united, verses_of
 from poetgen.reading.tags import plain
 
 if TYPE_CHECKING:
@@ -77,22 +77,27 @@ class Layout:
         return [doubt] if self.by_content else []
 
     def lacks_poem(self, row: Sequence[str]) -> bool:
-        """Return whether a row is the header again, a sum, the name of a part or the like.
+        """Return whether a row is the header again, a sum, a remark, the name of a part.
 
-        Such a row has a number for a text, no text and no title, or nothing but a label where
-        others have more cells. A title with an empty text is an empty poem.
+        It is not verse, and most labels that others have are missing: of two or three there is
+        one at most. A title with an empty text is an empty poem.
         """
         filled = [cell for cell in row if cell.strip()]
-        is_lone = len(filled) == 1 and is_label(filled[0])
         if len(row) <= max(self.columns.texts):
-            return is_lone and len(row) == 1 and self.width > 2
-        texts = [row[place] for place in self.columns.texts]
-        if not all(map(_NUMBER.fullmatch, texts)):
-            is_label_only = is_lone and any(self.columns[1:]) and not is_line(filled[0])
-            return is_label_only or tuple(row) == self.header
-        titles = [row[place] for place in self.columns.titles if place < len(row)]
-        is_untitled = all(map(_NUMBER.fullmatch, titles))
-        return is_untitled or any(map(str.strip, texts)) or (is_lone and self.width > 2)
+            return len(filled) == len(row) == 1 and self.width > 2 and is_label(filled[0])
+        if tuple(row) == self.header:
+            return True
+        text = "\n".join(row[place] for place in self.columns.texts).strip()
+        is_number = _NUMBER.fullmatch(text) is not None
+        is_verse = is_line(text) or (len(hanzi_only(text)) >= 8 and len(verses_of(text)) > 1)
+        if is_verse or not (is_number or mostly_han(text)):
+            return False
+        labels = [
+            any(row[p].strip() for p in places if p < len(row)) for places in self.columns[1:]
+        ]
+        num_needed = min(sum(map(bool, self.columns[1:])), 2) or not text
+        is_lone = len(filled) == 1 and self.width > 2
+        return sum(labels) < num_needed or is_lone or (is_number and bool(text))
 
 
 def layout_of(rows: Sequence[Sequence[str]]) -> Layout | None:
@@ -184,8 +189,12 @@ def read_table(text: str, name: str, delimiters: str) -> Reading:
     return tidied(reading, text, name, has_lines=True)
 
 
-def read_rows(places: Iterable[tuple[str, Sequence[str]]], name: str) -> Reading:
+def read_rows(
+    places: Iterable[tuple[str, Sequence[str]]], name: str, *, surely: bool = False
+) -> Reading:
     """Read the poems of rows, each with a place that an error can name.
+
+    With ``surely``, a table has a header or a column of labels, too.
 
     Raises:
         NoTableError: no column is known to hold poems.
@@ -194,7 +203,9 @@ def read_rows(places: Iterable[tuple[str, Sequence[str]]], name: str) -> Reading
     rows = iter(places)
     first = list(islice(rows, NUM_ROWS_LOOKED_AT))
     layout = layout_of([row for _, row in first])
-    if layout is None:
+    if layout is None or (surely and not (layout.header or any(layout.columns[1:]))):
+        if not surely and (turned := _poems_in_columns([row for _, row in first])):
+            return Reading(turned, doubts=[f"{name} has a poem in each column."])
         header = next((tuple(row) for _, row in first if any(row)), ())
         raise NoTableError(
             f"{name} has no column that is known to hold poems; it has {listed(header)}.",
@@ -252,11 +263,11 @@ def read_grid(rows: Sequence[Sequence[str]], name: str) -> Reading | None:
     """
     width = max(map(len, rows), default=0)
     rows = [[*row, *[""] * (width - len(row))] for row in rows]
-    layout = layout_of(rows[:NUM_ROWS_LOOKED_AT])
-    if layout is None or not (layout.header or any(layout.columns[1:])):
-        return None
     places = ((f"Row {line} of {name}", row) for line, row in enumerate(rows, start=1))
-    return tidied(read_rows(places, name), "", name, has_lines=True)
+    try:
+        return tidied(read_rows(places, name, surely=True), "<", name, has_lines=True)
+    except NoTableError:
+        return None
 
 
 def beside_tables(tables: Reading, rest: Reading) -> Reading:
@@ -288,6 +299,22 @@ def _num_rows_above(rows: Sequence[Sequence[str]]) -> int:
     return next(
         place for place, cells in enumerate(filled) if len(cells) > 1 or any(map(is_poem, cells))
     )
+
+
+def _poems_in_columns(rows: Sequence[Sequence[str]]) -> list[RawPoem]:
+    """Return a poem for each column, if all are four verses or more below two labels at most."""
+    columns = [list(filter(None, column)) for column in zip_longest(*rows, fillvalue="")]
+    num_lines = [sum(map(is_line, column[2:])) for column in columns]
+    are_labels = not all(is_line(cell) for row in rows[:2] for cell in row)
+    are_poems = (
+        len(columns) > 1
+        and are_labels
+        and all(
+            num >= 4 and num == len(column[2:])
+            for num, column in zip(num_lines, columns, strict=True)
+        )
+    )
+    return [RawPoem("\n".join(column)) for column in columns] if are_poems else []
 
 
 def _fitted(row: Sequence[str], layout: Layout, place: str) -> Sequence[str]:
