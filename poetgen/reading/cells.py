@@ -5,15 +5,14 @@ A title may have its author beside it, and a text may have both above it and not
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from poetgen.characters import hanzi_only, mostly_han, printable, without_surrogates
 from poetgen.reading.blocks import gather_poems
 from poetgen.reading.columns import NUM_ROWS_LOOKED_AT, is_dynasty
-from poetgen.reading.documents import RawPoem, Reading
-from poetgen.reading.headings import parse_heading
-from poetgen.reading.lines import Line, is_regular, tidy
+from poetgen.reading.documents import RawPoem, Reading, united_readings
+from poetgen.reading.headings import Heading, parse_heading
+from poetgen.reading.lines import Line, is_chinese, is_regular, tidy
 from poetgen.reading.raw_text import HAS_BREAK, broken, lined
 from poetgen.reading.tags import plain
 
@@ -34,29 +33,32 @@ def tidied(found: Reading, text: str, name: str, *, has_lines: bool = False) -> 
     if has_escapes:
         poems = [RawPoem(*map(without_surrogates, poem)) for poem in poems]
     poems = _with_authors(poems)
-    has_breaks = has_html or has_escapes or has_lines or "|" in text
-    are_headed = _are_headed(poems)
-    if not (has_breaks or are_headed):
+    # Where titles are missing, they may stand on the lines of the texts.
+    are_headed = not any(poem.title for poem in poems) and _most(
+        map(_divided, poems[:NUM_ROWS_LOOKED_AT])
+    )
+    if not (has_html or has_escapes or has_lines or "|" in text or "/" in text or are_headed):
         return found._replace(poems=poems)
-    left_out, first, num_divided = Counter(found.left_out), "", 0
+    are_repeated = _most(map(_num_repeated, poems[:NUM_ROWS_LOOKED_AT]))
     done: list[RawPoem] = []
+    parts = [found]
     for poem in poems:
-        if are_headed or HAS_BREAK.search(poem.text):
-            poem = poem._replace(text=broken(poem.text))
-            if divided := _divided(poem):
-                left_out.update(divided.left_out)
-                first, num_divided = first or poem.text, num_divided + 1
-                done += [one._replace(text=lined(one.text)) for one in divided.poems]
-                continue
-            poem = poem._replace(text=lined(poem.text))
-        done.append(poem)
-    doubts = list(found.doubts)
-    if num_divided:
-        doubts.append(
-            f"{num_divided} texts of {name} hold titles, authors or notes, too, and are read like "
-            f"running text, for example {printable(' '.join(first.split())[:20])!r}."
-        )
-    return found._replace(poems=done, left_out=left_out, doubts=doubts)
+        if not (are_headed or HAS_BREAK.search(poem.text)):
+            done.append(poem)
+            continue
+        poem = poem._replace(text=broken(poem.text))
+        if part := _divided(poem, _num_repeated(poem) if are_repeated else 0):
+            parts.append(part)
+        done += [one._replace(text=lined(one.text)) for one in (part.poems if part else [poem])]
+    found = united_readings(parts)._replace(poems=done)
+    if len(parts) == 1:
+        return found
+    first = parts[1].poems[0]
+    doubt = (
+        f"{len(parts) - 1} texts of {name} hold titles, authors or notes, too, and are read like "
+        f"running text, for example {printable(first.title or first.text[:20])!r}."
+    )
+    return found._replace(doubts=[*found.doubts, doubt])
 
 
 def _with_authors(poems: list[RawPoem]) -> list[RawPoem]:
@@ -65,78 +67,67 @@ def _with_authors(poems: list[RawPoem]) -> list[RawPoem]:
     The same holds for authors, if no poem has a title.
     """
     for role, other in (("title", "author"), ("author", "title")):
-        if not poems or any(getattr(poem, other) for poem in poems):
+        if any(getattr(poem, other) for poem in poems):
             continue
-        looked_at = [getattr(poem, role) for poem in poems[:NUM_ROWS_LOOKED_AT]]
-        if 2 * sum(_names_both(label) for label in looked_at) < max(sum(map(bool, looked_at)), 1):
-            continue
-        return [
-            RawPoem(poem.text, head.title, head.author, head.dynasty or poem.dynasty)
-            if (head := parse_heading(getattr(poem, role))) and head.title and head.author
-            else poem
-            for poem in poems
-        ]
+        if _most(_both_of(getattr(poem, role)) for poem in poems[:NUM_ROWS_LOOKED_AT]):
+            return [
+                RawPoem(poem.text, head.title, head.author, head.dynasty or poem.dynasty)
+                if (head := _both_of(getattr(poem, role)))
+                else poem
+                for poem in poems
+            ]
     return poems
 
 
-def _names_both(label: str) -> bool:
+def _both_of(label: str) -> Heading | None:
+    """Return the title and the author in a label; None if it does not have both."""
     head = parse_heading(label)
-    return head is not None and bool(head.title and head.author)
+    return head if head and head.title and head.author else None
 
 
-def _are_headed(poems: Sequence[RawPoem]) -> bool:
-    """Return whether no poem has a title, and half of the texts begin with one on their line."""
-    if not poems or poems[0].title or any(poem.title for poem in poems):
-        return False
-    heads = [Line(poem.text).heading for poem in poems[:NUM_ROWS_LOOKED_AT]]
-    return 2 * sum(head is not None and bool(head.title and head.rest) for head in heads) >= len(
-        heads
-    )
+def _most(found: Iterable[object]) -> bool:
+    """Return whether half of the values found are something."""
+    passed = list(map(bool, found))
+    return 2 * sum(passed) >= len(passed) > 0
 
 
-def _divided(poem: RawPoem) -> Reading | None:
-    """Return what a text of several lines holds, read like running text; None if only verse.
+def _divided(poem: RawPoem, num_repeated: int = 0) -> Reading | None:
+    """Return what a text holds, read like running text; None if there is only verse.
 
-    The lines above it that repeat its title and its author are left out. Below a title that is
-    known, all else is verse, but for notes and the poems of a series.
+    The first ``num_repeated`` lines are left out. Below a title that is known, all else is
+    verse, but for notes and the poems of a series.
     """
-    if not mostly_han(poem.text):
-        return None
-    lines = [Line(tidy(line)) for line in poem.text.split("\n")]
-    num_repeated = next((n for n, line in enumerate(lines) if not _repeats(line.text, poem)), 0)
-    lines = lines[num_repeated:]
-    if not num_repeated and (all(line.is_clean for line in lines) or is_regular(lines)):
+    lines = [Line(tidy(line)) for line in poem.text.split("\n")[num_repeated:]]
+    is_verse = all(line.is_clean for line in lines)
+    is_verse = is_verse or (is_regular(lines) and mostly_han(poem.text))
+    if (is_verse and not num_repeated) or not is_chinese(lines):
         return None
     found = gather_poems(lines)
-    titles = [one.title for one in found.poems if one.title]
-    is_certain = not poem.title or all(title.startswith("其") for title in titles)
-    if not (is_certain and found.poems and (titles or found.left_out)) or "prose" in found.left_out:
-        if not num_repeated:
-            return None
-        text = "\n".join(line.text for line in lines)
-        return Reading([poem._replace(text=text)])
-    if not titles:
-        text = "\n".join(one.text for one in found.poems)
-        author = poem.author or next((one.author for one in found.poems), "")
-        return Reading([poem._replace(text=text, author=author)], found.left_out)
-    return Reading(
-        [
-            RawPoem(
-                one.text,
-                f"{poem.title} {one.title}".strip(),
-                one.author or poem.author,
-                one.dynasty or poem.dynasty,
-            )
-            for one in found.poems
-        ],
-        found.left_out,
-    )
+    titles = {one.title for one in found.poems if one.title}
+    is_sure = not poem.title or all(title.startswith("其") for title in titles)
+    if not (found.poems and is_sure) or "prose" in found.left_out:
+        found, titles = Reading([RawPoem("\n".join(line.text for line in lines))]), set()
+    if not (num_repeated or titles or found.left_out):
+        return None
+    poems: list[RawPoem] = []
+    for text, title, author, dynasty in found.poems:
+        if poems and not title:  # a stanza
+            poems[-1] = poems[-1]._replace(text=f"{poems[-1].text}\n{text}")
+        else:
+            title = f"{poem.title} {title}".strip()
+            poems.append(RawPoem(text, title, author or poem.author, dynasty or poem.dynasty))
+    return found._replace(poems=poems)
 
 
-def _repeats(line: str, poem: RawPoem) -> bool:
-    """Return whether a line says nothing but the title, the author and the dynasty of a poem."""
-    rest = line
-    for label in poem[1:]:
-        rest = rest.replace(label, "", 1) if label else rest
-    rest = hanzi_only(rest)
-    return rest != hanzi_only(line) and (not rest or is_dynasty(rest) or rest == "作者")
+def _num_repeated(poem: RawPoem) -> int:
+    """Return how many lines above a text say nothing but its title, author and dynasty."""
+    num = 0
+    for line in poem.text.split("\n")[:-1]:
+        rest = line
+        for label in filter(None, poem[1:]):
+            rest = rest.replace(label, "", 1)
+        is_label = not hanzi_only(rest) or is_dynasty(hanzi_only(rest)) or rest[:2] == "作者"
+        if rest == line or not is_label:
+            break
+        num += 1
+    return num

@@ -114,7 +114,7 @@ def columns_by_content(rows: Sequence[Sequence[str]], known: Columns = Columns()
     texts = known.texts or _texts(columns, free)
     if not texts:
         return None
-    labels = [p for p in free if p not in texts and _share(columns[p], is_label) >= 0.8]
+    labels = [p for p in free if p not in texts and _share(columns[p], _is_label) >= 0.8]
     dynasties = known.dynasties or _best(labels, lambda p: _share(columns[p], is_dynasty), 0.8)
     labels = [place for place in labels if place not in dynasties]
     authors = known.authors or _best(labels, lambda p: _share(columns[p], is_name), 0.5)
@@ -161,8 +161,7 @@ def is_line(text: str) -> bool:
     return _LINE.fullmatch(text.strip()) is not None
 
 
-def is_label(text: str) -> bool:
-    """Return whether a text may be a title or a name: short, and not a sentence or an address."""
+def _is_label(text: str) -> bool:
     has_letter = any(char.isalpha() for char in text)
     return len(text) <= 40 and has_letter and not _SENTENCE_MARK.search(text) and "://" not in text
 

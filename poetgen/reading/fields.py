@@ -16,6 +16,8 @@ TEXTS = (
     *("cont", "line", "sentence", "句子", "句"),
     *("stanzas", "rendered"),  # the latter is WordPress's
 )
+# Of these each holds several parts of one poem.
+PARTS = ("lines", "verses", "stanzas")
 # The first one that is not empty; a 词 without a title goes by the name of its tune.
 _TITLES = (
     *("title", "rhythmic", "chapter", "name"),

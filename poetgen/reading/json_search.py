@@ -20,7 +20,7 @@ from poetgen.reading.columns import (
     is_poem,
 )
 from poetgen.reading.documents import RawPoem, Reading
-from poetgen.reading.fields import Fields, fields_of
+from poetgen.reading.fields import PARTS, Fields, fields_of, plain_name
 from poetgen.reading.raw_text import verses_of
 from poetgen.reading.records import ADVICE, MAX_DEPTH, first_value, label_of, poems_of
 from poetgen.reading.tables import read_grid
@@ -257,6 +257,8 @@ def _has_lines(record: dict[str, Any], fields: Fields) -> bool:
         return False
     content = record[fields.texts[0]]
     if isinstance(content, list):
+        if plain_name(fields.texts[0]) in PARTS and all(isinstance(one, dict) for one in content):
+            return bool(content)
         lines = [line for one in content for line in (one if isinstance(one, list) else [one])]
         return bool(lines) and all(isinstance(line, str) for line in lines)
     is_aside = any(isinstance(value, dict | list) for value in record.values())

@@ -21,13 +21,17 @@ _VERSES = re.compile(rf"[{HAN}]{{1,16}}(?:[{LINE_MARKS.replace('。', '')}\s]+[{
 _BETWEEN_VERSES = re.compile(rf"[{LINE_MARKS}\s|/]+")
 _INNER_MARK = re.compile(f"[{LINE_MARKS}]")
 # Line breaks that a program wrote out, and the separator of verses in corpora.
-HAS_BREAK = re.compile(r"[\n|]|\\n")
+HAS_BREAK = re.compile(r"[\n|/]|\\n")
 _BREAKS = re.compile(r"\s*(?:\\r)?\\n\s*|\s*\|\s*")
+# {亻|口/工}: a character by its parts. Beside a mark or a letter a slash has another sense.
+_NO_SLASH = re.compile(rf"\{{|[{LINE_MARKS}]\s*/|/\s*[{LINE_MARKS}/a-zA-Z\d]")
 
 
 def broken(text: str) -> str:
-    r"""Return a Chinese text with a line break for each bar and each written-out ``\n``."""
-    # A bar may also describe a character by its parts: {亻|口/工}.
+    r"""Return a Chinese text with a line break for each bar, slash and written-out ``\n``."""
+    is_apart = "/" in text and not _NO_SLASH.search(text)
+    if is_apart and 4 * text.count("/") >= len(verses_of(text)):
+        text = text.replace("/", "|")
     has_break = "\\n" in text or ("|" in text and "{" not in text)
     return _BREAKS.sub("\n", text) if has_break and mostly_han(text) else text
 

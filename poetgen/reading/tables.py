@@ -20,7 +20,6 @@ from poetgen.reading.columns import (
     Columns,
     columns_by_content,
     columns_by_name,
-    is_label,
     is_line,
     is_poem,
 )
@@ -39,7 +38,9 @@ _SEPARATOR_LINE = re.compile(r"sep=.\r?\n?", re.IGNORECASE)
 _MARK = re.compile(f"[{LINE_MARKS}]")
 _MAX_ROWS_ABOVE = 10
 _HEAD_CHARS = 20_000
+_MAX_NAME_CHARS = 20
 _NUMBER = re.compile(r"[\s\d.,%-]*")
+_SPAN = re.compile(r"[1-9]\d{0,3}")
 _NAME = re.compile(r"[^\W\d][\w .-]{0,29}")
 
 
@@ -82,22 +83,25 @@ class Layout:
         It is not verse, and most labels that others have are missing: of two or three there is
         one at most. A title with an empty text is an empty poem.
         """
-        filled = [cell for cell in row if cell.strip()]
-        if len(row) <= max(self.columns.texts):
-            return len(filled) == len(row) == 1 and self.width > 2 and is_label(filled[0])
         if tuple(row) == self.header:
             return True
         text = "\n".join(row[place] for place in self.columns.texts).strip()
         is_number = _NUMBER.fullmatch(text) is not None
-        is_verse = is_line(text) or (len(hanzi_only(text)) >= 8 and len(verses_of(text)) > 1)
+        is_long = len(hanzi_only(text)) >= 8 or text[-1:] in END_MARKS
+        is_verse = is_line(text) or (is_long and len(verses_of(text)) > 1)
         if is_verse or not (is_number or mostly_han(text)):
             return False
         labels = [
             any(row[p].strip() for p in places if p < len(row)) for places in self.columns[1:]
         ]
         num_needed = min(sum(map(bool, self.columns[1:])), 2) or not text
-        is_lone = len(filled) == 1 and self.width > 2
+        is_lone = self.width > 2 and sum(map(bool, row)) == 1
         return sum(labels) < num_needed or is_lone or (is_number and bool(text))
+
+    def continues(self, poem: RawPoem) -> bool:
+        """Return whether a row is a verse or two of the poem above it: it has no label."""
+        is_bare = bool(self.columns.titles) and not any(poem[1:])
+        return is_bare and len(verses_of(poem.text)) <= 2 and mostly_han(poem.text)
 
 
 def layout_of(rows: Sequence[Sequence[str]]) -> Layout | None:
@@ -150,6 +154,8 @@ def is_table(head: str, delimiter: str) -> bool:
         # The first line of a poem may well be the one word "poem".
         return bool(fields.texts) and len(lines) > 1 and lines[1].startswith('"')
     num_known = sum(map(bool, fields))
+    if num_known >= 2:  # a line break within a poem has no quotation marks around it
+        rows = [row for row in rows if len(row) > 1 or not mostly_han(row[0])]
     # One known name may be chance, but names of columns are single words.
     are_words = bool(fields.texts) and not any(re.search(r"\s", cell) for cell in header)
     num_fitting = sum(len(row) == len(header) for row in rows)
@@ -217,27 +223,39 @@ def read_rows(
         Aside("rows above the header", " ".join(filter(None, row)))
         for _, row in first[: layout.num_above]
     ]
-    num_empty, num_joined, is_below = 0, 0, not layout.header
+    num_empty, num_joined, num_continued, is_below = 0, 0, 0, not layout.header
     for place, row in chain(first[layout.num_above :], rows):
+        if len(row) == 1 < layout.width and mostly_han(row[0]):
+            row = [*[""] * max(layout.columns.texts), *row]  # a line of the text above
         if not any(map(str.strip, row)):
             num_empty += bool(row)
         elif not is_below:
             is_below = True
-        elif layout.lacks_poem(row):
+        elif columns := _columns_of_header(row):
+            layout = replace(layout, columns=columns)
+        elif len(row) > max(layout.columns.texts) and layout.lacks_poem(row):
             asides.append(Aside("rows without a poem", " ".join(filter(None, row))))
         else:
+            while len(row) > layout.width and not row[-1]:
+                row = row[:-1]
             if len(row) != layout.width:
                 num_joined += len(row) > layout.width
                 row = _fitted(row, layout, place)
-            poems.append(layout.columns.poem(row))
+            poem = layout.columns.poem(row)
+            if poems and layout.continues(poem):
+                num_continued += 1
+                poems[-1] = poems[-1]._replace(text=f"{poems[-1].text}\n{poem.text}")
+            else:
+                poems.append(poem)
     doubts = layout.doubts(name)
     if whole := united(poems):
         doubts.append(f"{name} has a verse in each row; those of equal titles are read as a poem.")
         poems = whole
-    if num_joined:
-        doubts.append(
-            f"{num_joined} rows of {name} have more cells than the header: their verses are joined."
-        )
+    for num, what in (
+        (num_joined, "more cells than the header: their verses are joined"),
+        (num_continued, "a verse or two and no title: they go on with the poem above"),
+    ):
+        doubts += [f"{num} rows of {name} have {what}."] if num else []
     left_out = Counter(aside.kind for aside in asides) + Counter({"empty rows": num_empty})
     return Reading(poems, left_out, doubts, asides, layout.described)
 
@@ -246,14 +264,33 @@ def take_tables(page: Tag, name: str) -> Reading:
     """Read the tables of a page of HTML that hold poems, and take them out of the page."""
     found = []
     for number, table in enumerate(page.find_all("table"), start=1):
-        rows = [
-            [plain(f"<br>{cell.decode_contents()}") for cell in row.find_all(["td", "th"])]
-            for row in table.find_all("tr")
-        ]
-        if not table.find("table") and (one := read_grid(rows, f"table {number} of {name}")):
+        if table.find("table"):
+            continue
+        if one := read_grid(list(_rows_of(table)), f"table {number} of {name}"):
             found.append(one)
             table.extract()
     return united_readings(found)
+
+
+def _rows_of(table: Tag) -> Iterator[list[str]]:
+    """Yield the texts of the cells of each row; one that goes over several rows is in all."""
+    below: dict[int, tuple[int, str]] = {}  # how many more rows a cell goes over, by its column
+    for row in table.find_all("tr"):
+        cells: list[str] = []
+        found = iter(row.find_all(["td", "th"]))
+        while True:
+            num_rows, text = below.pop(len(cells), (0, ""))
+            if not num_rows:
+                cell = next(found, None)
+                if cell is None:
+                    break
+                text = plain(f"<br>{cell.decode_contents()}")
+                span = str(cell.get("rowspan"))
+                num_rows = int(span) if _SPAN.fullmatch(span) else 1
+            if num_rows > 1:
+                below[len(cells)] = num_rows - 1, text
+            cells.append(text)
+        yield cells
 
 
 def read_grid(rows: Sequence[Sequence[str]], name: str) -> Reading | None:
@@ -301,6 +338,14 @@ def _num_rows_above(rows: Sequence[Sequence[str]]) -> int:
     )
 
 
+def _columns_of_header(row: Sequence[str]) -> Columns | None:
+    """Return the columns if a row is the header of another table, below the first one."""
+    if max(map(len, row)) > _MAX_NAME_CHARS:
+        return None
+    columns = columns_by_name(row)
+    return columns if columns.texts and any(columns[1:]) else None
+
+
 def _poems_in_columns(rows: Sequence[Sequence[str]]) -> list[RawPoem]:
     """Return a poem for each column, if all are four verses or more below two labels at most."""
     columns = [list(filter(None, column)) for column in zip_longest(*rows, fillvalue="")]
@@ -330,8 +375,6 @@ def _fitted(row: Sequence[str], layout: Layout, place: str) -> Sequence[str]:
         verses = row[last:]
         if all(map(mostly_han, verses)):
             return [*row[:last], "，".join(verses)]
-        if not any(verses[1:]):
-            return row[: layout.width]
     raise SourceError(
         f"{place} has {len(row)} cells, but the header has {layout.width}.",
         "Put quotation marks around cells with the separator or a line break.",
