@@ -34,6 +34,8 @@ def num_heads_at_end(
     ``below`` are the lines below them in their block, which do not begin with text;
     ``following`` the next blocks.
     """
+    if run[-1].is_closed:
+        return 0
     for size in (2, 1):
         above, tail = run[:-size], run[-size:]
         if len(tail) < size or (above and not above[-1].is_closed):
@@ -183,7 +185,7 @@ def _fits(head: list[Line], body: list[Line]) -> bool:
 
 def is_uniform(lines: list[Line]) -> bool:
     """Return whether lines without marks are a whole poem in one metre."""
-    return is_regular(lines) and not any(line.has_mark for line in lines)
+    return not any(line.has_mark for line in lines) and is_regular(lines)
 
 
 def is_old_verse(lines: list[Line]) -> bool:

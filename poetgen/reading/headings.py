@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import NamedTuple
 
@@ -56,6 +57,13 @@ _BRACKETED_FIRST = re.compile(rf"{_OPEN}\s*({_DYNASTY.pattern})\s*{_CLOSE}\s*(.+
 _BRACKETED_LAST = re.compile(rf"(.+?)\s*{_OPEN}\s*({_DYNASTY.pattern})\s*{_CLOSE}")
 _DYNASTY_FIRST = re.compile(rf"({_DYNASTY.pattern}){_BETWEEN}(.+)|({_LONG_DYNASTY.pattern})(.+)")
 _DYNASTY_LAST = re.compile(rf"(.+?){_BETWEEN}({_DYNASTY.pattern})")
+# Each with the places of the name and the dynasty among its groups.
+_DYNASTY_BESIDE = (
+    (_BRACKETED_FIRST, 2, 1),
+    (_BRACKETED_LAST, 1, 2),
+    (_DYNASTY_FIRST, 2, 1),
+    (_DYNASTY_LAST, 1, 2),
+)
 
 # 1. 12、 (3) 三、 第四首
 _NUMBER = re.compile(
@@ -145,6 +153,8 @@ def is_attribution(line: str) -> Heading | None:
     return Heading("", author.name, author.dynasty) if author else parse_heading(rest)
 
 
+# An author of many poems stands above each of them, and rule after rule asks for the name.
+@functools.lru_cache(maxsize=1 << 13)
 def parse_author(text: str) -> Author | None:
     """Read a name, with a dynasty before or after it, or None.
 
@@ -159,12 +169,8 @@ def parse_author(text: str) -> Author | None:
         found = parse_author(text[label.end() :])
         return found._replace(certain=True) if found else None
     text = _AUTHOR_END.sub("", text)
-    for pattern, name_at, dynasty_at in (
-        (_BRACKETED_FIRST, 2, 1),
-        (_BRACKETED_LAST, 1, 2),
-        (_DYNASTY_FIRST, 2, 1),
-        (_DYNASTY_LAST, 1, 2),
-    ):
+    # Letters alone: nothing stands between a dynasty and a name.
+    for pattern, name_at, dynasty_at in _DYNASTY_BESIDE[2:3] if text.isalnum() else _DYNASTY_BESIDE:
         match = pattern.fullmatch(text)
         if match is None:
             continue
@@ -179,6 +185,7 @@ def parse_author(text: str) -> Author | None:
     return Author(text) if _is_some_name(text) else None
 
 
+@functools.lru_cache(maxsize=1 << 10)
 def parse_heading(line: str) -> Heading | None:
     """Read a title, alone or with an author, from a line that shows what it is; else None.
 
@@ -247,6 +254,8 @@ def _parse_quoted(before: str, title: str, after: str) -> Heading | None:
 def _parse_parts(line: str) -> Heading | None:
     """Read ``静夜思 李白``, ``静夜思（唐）李白``, ``静夜思（李白）``, ``李白：静夜思``."""
     line = line.rstrip("。.")
+    if line.isalnum():
+        return None
     match = re.fullmatch(rf"(.+?)\s*({_OPEN}[^\])）〕】]+{_CLOSE}\s*[{HAN}]{{2,4}})", line)
     if match and _PLAIN_TITLE.fullmatch(match[1]):  # 风（唐）李峤
         author = parse_author(match[2])

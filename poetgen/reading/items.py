@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Literal
@@ -43,7 +43,7 @@ class Item:
     begins_block: bool = False
 
 
-def items_of(lines: Iterable[Line], left_out: Counter[str]) -> list[Item]:
+def items_of(lines: Sequence[Line], left_out: Counter[str]) -> list[Item]:
     """Divide lines into headings and bodies, and count in ``left_out`` what is neither."""
     blocks, spaced = _blocks(lines, left_out)
     items = list(_items(blocks))
@@ -56,16 +56,19 @@ def items_of(lines: Iterable[Line], left_out: Counter[str]) -> list[Item]:
 
 
 def _blocks(
-    lines: Iterable[Line], left_out: Counter[str]
+    lines: Sequence[Line], left_out: Counter[str]
 ) -> tuple[list[Block], list[Block] | None]:
     """Divide lines at blank ones; if nearly all lines stand alone, also at wider gaps only."""
-    kinds = [(line, *kind_of(line)) for line in lines]
-    repeated = Counter(line.text for line, kind, _ in kinds if kind == "section")
+    kinds = [kind_of(line) for line in lines]
+    repeated = Counter(
+        line.text for line, (kind, _) in zip(lines, kinds, strict=True) if kind == "section"
+    )
     blocks: list[Block] = [[]]
     gaps = [0]
     depth = 0  # of brackets: a note in them may go over several lines
-    for line, kind, what in kinds:
-        within, depth = depth > 0, depth + _num_opened(line.text)
+    for line, (kind, what) in zip(lines, kinds, strict=True):
+        within = depth > 0
+        depth += 0 if line.is_clean else _num_opened(line.text)
         if kind == "blank":
             depth = 0
         elif within:

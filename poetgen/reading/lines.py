@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Literal
 
 from poetgen.characters import (
@@ -86,47 +85,54 @@ _HAS_TONE = re.compile(rf"[{_TONED}]|[a-z][1-5]\b", re.IGNORECASE)
 _CHINESE_LINES = 0.3
 _ASIDE = re.compile(r"（[^（）]*）|\([^()]*\)|[\[［][^\[\]［］]*[\]］]")
 _MAX_NAME_HANZI = 4
+_MARKS = re.compile(f"[{LINE_MARKS}]")
 _SPLIT = re.compile(rf"[{LINE_MARKS}\s“”‘’「」『』…—]+")
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True, eq=False)
 class Line:
-    """One line of a source.
+    """One line of a source, and what its characters show; it is never changed.
 
     ``source`` says how the source marks it: plain ``text``, a ``heading`` (of ``level``) or a
-    ``quote``.
+    ``quote``. ``is_clean`` says that it is clauses of verse with a mark after each, and nothing
+    else; ``verse`` is the line without notes in brackets, its marks in full width; ``lengths``
+    is how many characters stand between two marks or blanks, ``num_hanzi`` their sum.
+    ``is_marked`` says that a mark ends the line, ``is_closed`` that a sentence does.
     """
 
     text: str
     source: Source = "text"
     level: int = 0
+    is_clean: bool = field(init=False)
+    verse: str = field(init=False)
+    lengths: tuple[int, ...] = field(init=False)
+    num_hanzi: int = field(init=False)
+    is_marked: bool = field(init=False)
+    is_closed: bool = field(init=False)
 
-    @cached_property
-    def is_clean(self) -> bool:
-        """Whether the line is clauses of verse with a mark after each, and nothing else."""
-        return _CLEAN.fullmatch(self.text) is not None
-
-    @cached_property
-    def verse(self) -> str:
-        """The line without notes in brackets, its marks in full width."""
+    def __post_init__(self) -> None:
+        """Look at the characters once: each line is looked at again and again."""
+        text = self.text
+        self.is_clean = _CLEAN.fullmatch(text) is not None
         if self.is_clean:
-            return self.text
-        return full_width(_ASIDE.sub("", without_number(self.text))).strip()
+            self.verse = text
+            self.lengths = tuple(map(len, _MARKS.split(text)[:-1]))
+            self.is_marked, self.is_closed = True, text[-1] in END_MARKS
+        elif text.isalnum():  # most titles and names
+            self.verse = without_number(text)
+            length = len(hanzi_only(self.verse))
+            self.lengths = (length,) if length else ()
+            self.is_marked = self.is_closed = False
+        else:
+            self.verse = full_width(_ASIDE.sub("", without_number(text))).strip()
+            parts = map(len, map(hanzi_only, _SPLIT.split(self.verse)))
+            self.lengths = tuple(part for part in parts if part)
+            last = self.verse.rstrip("”’」』\"' ")[-1:]
+            self.is_marked = last in LINE_MARKS or not self.verse
+            self.is_closed = last in END_MARKS or not self.verse
+        self.num_hanzi = sum(self.lengths)
 
-    @cached_property
-    def lengths(self) -> tuple[int, ...]:
-        """How many characters stand between two marks or blanks."""
-        if self.is_clean:
-            return tuple(map(len, _SPLIT.split(self.text)[:-1]))
-        parts = map(len, map(hanzi_only, _SPLIT.split(self.verse)))
-        return tuple(part for part in parts if part)
-
-    @cached_property
-    def num_hanzi(self) -> int:
-        """How many characters the line has."""
-        return sum(self.lengths)
-
-    @cached_property
+    @property
     def heading(self) -> Heading | None:
         """What the line says about a poem below it, if it may be a heading."""
         if self.is_clean and "：" not in self.text:
@@ -138,17 +144,7 @@ class Line:
     @property
     def has_mark(self) -> bool:
         """Whether any mark of verse stands in the line."""
-        return any(mark in self.verse for mark in LINE_MARKS)
-
-    @property
-    def is_marked(self) -> bool:
-        """Whether a mark ends the line."""
-        return self.verse.rstrip("”’」』\"' ").endswith(tuple(LINE_MARKS)) or not self.verse
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether a sentence ends with the line."""
-        return self.verse.rstrip("”’」』\"' ").endswith(tuple(END_MARKS)) or not self.verse
+        return self.is_clean or any(mark in self.verse for mark in LINE_MARKS)
 
     @property
     def is_even(self) -> bool:
@@ -158,7 +154,7 @@ class Line:
 
 def tidy(text: str) -> str:
     """Take away the blanks around a line and between single characters, a bullet and a date."""
-    if not text or _CLEAN.fullmatch(text):
+    if not text or _CLEAN.fullmatch(text) or (text.isalnum() and not text[0].isdigit()):
         return text
     text = text.replace("\u200b", "").replace("\ufeff", "").strip()
     match = _BULLET.match(text)
@@ -235,12 +231,12 @@ def is_prose(lines: Sequence[Line]) -> bool:
     Short lines are verse, even modern ones, and so are clauses of equal lengths.
     """
     # Notes in brackets may go over several lines.
-    lengths = Line("\n".join(line.text for line in lines)).lengths
-    if not lengths:
+    is_clean = all(line.is_clean for line in lines)
+    whole = lines if is_clean else [Line("\n".join(line.text for line in lines))]
+    lengths = [length for line in whole for length in line.lengths]
+    if not lengths or (len(set(lengths)) == 1 and lengths[0] <= 11):
         return False
     text = _ASIDE.sub("", "".join(line.text for line in lines))
-    if len(set(lengths)) == 1 and lengths[0] <= 11:
-        return False
     if max(line.num_hanzi for line in lines) <= 24 and (
         len(lines) >= 3 or (len(lines) == 2 and not any(line.is_closed for line in lines))
     ):
@@ -264,6 +260,8 @@ def is_regular(lines: Sequence[Line]) -> bool:
 
 def is_chinese(lines: Sequence[Line]) -> bool:
     """Return whether lines are Chinese, with pinyin or a translation between them or without."""
+    if 2 * sum(line.num_hanzi for line in lines) >= sum(len(line.text) for line in lines) > 0:
+        return True  # the quick way, for most
     words = [line.text for line in lines if line.text and not is_pinyin(line.text)]
     if mostly_han("".join(words)):
         return True
