@@ -15,7 +15,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from poetgen.characters import num_modern_words, printable
-from poetgen.reading.documents import RawPoem, Reading
+from poetgen.reading.documents import Aside, RawPoem, Reading
 from poetgen.reading.headings import Heading, is_name, parse_author
 from poetgen.reading.items import Item, items_of
 from poetgen.reading.letters import gather_letters
@@ -59,16 +59,16 @@ def gather_poems(lines: Sequence[Line]) -> Reading:
     """
     if not is_chinese(lines):
         return gather_letters(lines)
-    left_out: Counter[str] = Counter()
-    return _Assembly(items_of(lines, left_out), left_out).gathered()
+    asides: list[Aside] = []
+    return _Assembly(items_of(lines, asides), asides).gathered()
 
 
 class _Assembly:
     """Gives each body to the heading above it, item by item."""
 
-    def __init__(self, items: Sequence[Item], left_out: Counter[str]) -> None:
+    def __init__(self, items: Sequence[Item], asides: list[Aside]) -> None:
         self._items = items = [part for item in items for part in _without_prose(item)]
-        self._left_out = left_out
+        self._asides = asides
         self._drafts: list[_Draft] = []
         self._head = Heading()
         self._title = ""  # of all parts
@@ -103,12 +103,12 @@ class _Assembly:
                 self._add_body(item)
             elif item.kind == "notes":
                 self._in_notes = True
-                self._left_out["notes"] += 1
+                self._leave_out("notes", item.lines)
             elif item.kind == "section":
                 self._in_notes = False
                 self._drop_title()
                 self._head, self._title, self._is_fresh = Heading(), "", False
-                self._left_out["headings"] += 1
+                self._asides.append(Aside("headings", item.heading.title))
                 self._in_contents = _CONTENTS.search(item.heading.title) is not None
             elif item.kind == "attribution":
                 self._attribute(item.heading)
@@ -116,8 +116,14 @@ class _Assembly:
                 self._begin(item)
         self._drop_title()
         return Reading(
-            [draft.poem() for draft in self._drafts], dict(self._left_out), self._doubts()
+            [draft.poem() for draft in self._drafts],
+            Counter(aside.kind for aside in self._asides),
+            self._doubts(),
+            self._asides,
         )
+
+    def _leave_out(self, kind: str, lines: Sequence[Line]) -> None:
+        self._asides += [Aside(kind, line.text) for line in lines]
 
     def _begin(self, item: Item) -> None:
         """Take a heading: a title, an author, or one after the other."""
@@ -137,7 +143,7 @@ class _Assembly:
             author = parse_author(self._head.title)
             if item.level > self._level > 0 and author and (author.certain or is_name(author.name)):
                 self._group = (Heading("", author.name, author.dynasty), self._level)
-                self._left_out["headings"] += 1
+                self._asides.append(Aside("headings", self._head.title))
             else:
                 self._drop_title()
             self._head = Heading()
@@ -157,18 +163,18 @@ class _Assembly:
     def _drop_title(self) -> None:
         """Count a title that has no poem."""
         if self._is_fresh and self._head.title:
-            self._left_out["headings"] += 1
+            self._asides.append(Aside("headings", self._head.title))
             self._without_poem.append(self._head.title)
 
     def _add_body(self, item: Item) -> None:
         lines = item.lines
         if self._in_notes:
             if not (item.begins_block and is_regular(lines) and not is_prose(lines)):
-                self._left_out["notes"] += len(lines)
+                self._leave_out("notes", lines)
                 return
             self._in_notes = False
         if self._in_contents and not any(line.has_mark for line in lines):
-            self._left_out["table of contents"] += len(lines)
+            self._leave_out("table of contents", lines)
             return
         self._in_contents = False
         num_clauses = sum(len(line.lengths) for line in lines)
@@ -179,7 +185,7 @@ class _Assembly:
         is_signed = self._is_fresh and bool(self._head.title and self._head.author)
         may_be_verse = is_signed and all(line.num_hanzi <= _MAX_VERSE_HANZI for line in lines)
         if not self._is_prose and (is_aside or (is_prose(lines) and not may_be_verse)):
-            self._left_out["prose"] += len(lines)
+            self._leave_out("prose", lines)
             self._prose += lines
             return
         if self._is_fresh or not self._head.title or not self._drafts:
@@ -194,7 +200,7 @@ class _Assembly:
         else:
             head = self._head if self._is_fresh or self._has_stanzas else Heading()
             if self._is_fresh and len(lines) > 1 and _is_preface(lines[0], lines[1:]):
-                self._left_out["prefaces"] += 1
+                self._leave_out("prefaces", lines[:1])
                 lines = lines[1:]
             self._num_divided += not self._is_fresh and bool(head.title)
             self._drafts.append(_Draft(head.title, head.author, head.dynasty, [lines]))

@@ -43,6 +43,11 @@ _FAMOUS = re.compile(
     "歐陽修|晏殊|李煜|温庭筠|溫庭筠|秦观|秦觀|岳飞|岳飛|杨万里|楊萬里|文天祥|纳兰性德|"
     "納蘭性德|李贺|李賀|孟郊|贾岛|賈島|韦应物|韋應物|徐志摩|海子|佚名"
 )
+# Nobody, or everybody: 北朝民歌, 汉乐府, 《诗经·秦风》.
+_COLLECTIVE = re.compile(
+    rf"(?:{_DYNASTIES})?(?:无名氏|無名氏|佚名|民歌|民谣|民謠|乐府民歌|樂府民歌|乐府|樂府|童谣|童謠)"
+    r"|《?(?:诗经|詩經|楚辞|楚辭)(?:[·•][^《》]{1,6})?》?"
+)
 _FOREIGN_NAME = re.compile(rf"[{HAN}]{{1,6}}[·•‧][{HAN}]{{1,8}}")
 _ANY_NAME = re.compile(rf"[{HAN}]{{2,4}}")
 
@@ -50,7 +55,9 @@ _OPEN, _CLOSE = r"[\[［(（〔【〖]", r"[\]］)）〕】〗]"
 _MAX_AUTHOR_CHARS = 40
 # （701年—762年）, (Li Bai)
 _YEARS = re.compile(rf"{_OPEN}[^{HAN}]*(?:\d{{2,4}}[^\])）〕】]*|[A-Za-z][^{HAN}]*){_CLOSE}")
-_AUTHOR_LABEL = re.compile(r"[【\[（(]?(?:作者|诗人|詩人|词人|詞人)[】\])）]?\s*[:：]?\s*")
+_AUTHOR_LABEL = re.compile(
+    r"[文作诗詩词詞]\s*[/／]\s*|[【\[（(]?(?:作者|诗人|詩人|词人|詞人)[】\])）]?\s*[:：]?\s*"
+)
 _AUTHOR_END = re.compile(r"\s*(?:著|撰)$")
 _BETWEEN = r"\s*[·•‧．.:：/|｜\-—－\s]\s*"
 _BRACKETED_FIRST = re.compile(rf"{_OPEN}\s*({_DYNASTY.pattern})\s*{_CLOSE}\s*(.+)")
@@ -76,6 +83,7 @@ _TITLE_LABEL = re.compile(
     r"[【\[]?(?:题目|題目|标题|標題|诗题|詩題|诗名|詩名|篇名|词牌|詞牌)[】\]]?\s*[:：]?\s*(?=\S)"
 )
 _DYNASTY_LABEL = re.compile(r"[【\[]?(?:朝代|年代|时代|時代)\s*(?:[】\]]\s*[:：]?|[:：])\s*")
+_FIELD = re.compile(r"【([^【】]{2,4})】\s*[:：]?\s*([^【】]+)")
 _LABEL = re.compile(
     "作者|诗人|詩人|词人|詞人|题目|題目|标题|標題|诗题|詩題|诗名|詩名|篇名|词牌|詞牌|朝代|年代|时代|時代|"
     "正文|原文|内容|內容|诗文|詩文|诗歌|全文|注释|註釋|译文|譯文|赏析|賞析|鉴赏|简析|翻译|注|译|按"
@@ -121,6 +129,7 @@ def is_name(text: str) -> bool:
         _NAME.fullmatch(text) is not None
         or is_famous(text)
         or _OTHER_NAMES.fullmatch(text) is not None
+        or _COLLECTIVE.fullmatch(text) is not None
     )
 
 
@@ -169,6 +178,8 @@ def parse_author(text: str) -> Author | None:
         found = parse_author(text[label.end() :])
         return found._replace(certain=True) if found else None
     text = _AUTHOR_END.sub("", text)
+    if _COLLECTIVE.fullmatch(text):
+        return Author(text.strip("《》"), certain=True)
     # Letters alone: nothing stands between a dynasty and a name.
     for pattern, name_at, dynasty_at in _DYNASTY_BESIDE[2:3] if text.isalnum() else _DYNASTY_BESIDE:
         match = pattern.fullmatch(text)
@@ -193,6 +204,8 @@ def parse_heading(line: str) -> Heading | None:
     Heading(title='春晓', author='孟浩然', dynasty='唐', rest='', certain=True)
     """
     line = line.strip()
+    if fields := _parse_fields(line):
+        return fields
     match = _TITLE_LABEL.match(line)
     if match:
         return Heading(line[match.end() :].strip(" 《》"))
@@ -215,6 +228,26 @@ def parse_heading(line: str) -> Heading | None:
         is_title = found is None or "《" in bare or not found.author or is_name(found.author)
         return found if is_title and (found is None or "《" in bare or not found.rest) else None
     return _parse_parts(bare)
+
+
+def _parse_fields(line: str) -> Heading | None:
+    """Read ``【词牌】念奴娇 【题目】过洞庭 【作者】张孝祥``: two labels or more in brackets."""
+    if line.count("】") < 2:
+        return None
+    titles, authors, dynasties = [], [], []
+    for label, value in _FIELD.findall(line):
+        for labels, values in (
+            (_TITLE_LABEL, titles),
+            (_AUTHOR_LABEL, authors),
+            (_DYNASTY_LABEL, dynasties),
+        ):
+            if labels.match(f"【{label}】{value}"):
+                values.append(value.strip())
+    return (
+        Heading("·".join(titles), *("".join(found[:1]) for found in (authors, dynasties)))
+        if titles or authors
+        else None
+    )
 
 
 def without_number(line: str) -> str:

@@ -18,6 +18,7 @@ from poetgen.reading.context import (
     is_uniform,
     num_heads_at_end,
 )
+from poetgen.reading.documents import Aside
 from poetgen.reading.headings import (
     Heading,
     is_attribution,
@@ -25,7 +26,7 @@ from poetgen.reading.headings import (
     parse_heading,
     without_number,
 )
-from poetgen.reading.lines import Kind, Line, is_regular, kind_of
+from poetgen.reading.lines import Kind, Line, after_date, is_regular, kind_of
 
 # In a text without blank lines, so many whole poems without a title for each one that has one
 # are a poem a line.
@@ -43,9 +44,9 @@ class Item:
     begins_block: bool = False
 
 
-def items_of(lines: Sequence[Line], left_out: Counter[str]) -> list[Item]:
-    """Divide lines into headings and bodies, and count in ``left_out`` what is neither."""
-    blocks, spaced = _blocks(lines, left_out)
+def items_of(lines: Sequence[Line], asides: list[Aside]) -> list[Item]:
+    """Divide lines into headings and bodies, and add to ``asides`` what is neither."""
+    blocks, spaced = _blocks(lines, asides)
     items = list(_items(blocks))
     if spaced is not None:
         # Every line has a blank one below it; titles show where the poems begin.
@@ -55,9 +56,7 @@ def items_of(lines: Sequence[Line], left_out: Counter[str]) -> list[Item]:
     return _one_a_line(items) if len(blocks) == 1 else items
 
 
-def _blocks(
-    lines: Sequence[Line], left_out: Counter[str]
-) -> tuple[list[Block], list[Block] | None]:
+def _blocks(lines: Sequence[Line], asides: list[Aside]) -> tuple[list[Block], list[Block] | None]:
     """Divide lines at blank ones; if nearly all lines stand alone, also at wider gaps only."""
     kinds = [kind_of(line) for line in lines]
     repeated = Counter(
@@ -65,6 +64,7 @@ def _blocks(
     )
     blocks: list[Block] = [[]]
     gaps = [0]
+    is_dated = False
     depth = 0  # of brackets: a note in them may go over several lines
     for line, (kind, what) in zip(lines, kinds, strict=True):
         within = depth > 0
@@ -74,10 +74,10 @@ def _blocks(
         elif within:
             kind, what = "text", ""
         if kind == "section" and repeated[line.text] >= 3 and line.source == "text":
-            left_out["running headers"] += 1
+            asides.append(Aside("running headers", line.text))
         elif kind == "other":
             if what:
-                left_out[what] += 1
+                asides.append(Aside(what, line.text))
         elif kind in ("blank", "break"):
             if blocks[-1]:
                 blocks.append([])
@@ -85,7 +85,12 @@ def _blocks(
             gaps[-1] += 1 if kind == "blank" else 100
         else:
             blocks[-1].append((kind, line))
-    if not blocks[-1]:
+            is_dated = is_dated or kind == "date"
+    if is_dated:
+        blocks = [_without_dates(block, asides) for block in blocks]
+        gaps = [gap for gap, block in zip(gaps, blocks, strict=True) if block]
+        blocks = [block for block in blocks if block]
+    elif not blocks[-1]:
         del blocks[-1], gaps[-1]
     if len(blocks) < 5 or sum(map(_is_open, blocks)) < 0.8 * len(blocks):
         return blocks, None
@@ -98,6 +103,21 @@ def _blocks(
         else:
             merged.append(list(block))
     return blocks, merged
+
+
+def _without_dates(block: Block, asides: list[Aside]) -> Block:
+    """Take the dates out of a block; above verse, what follows a date is a title."""
+    rest: Block = []
+    for place, (kind, line) in enumerate(block):
+        title = after_date(line.text) if kind == "date" else None
+        is_head = not rest and block[place + 1 : place + 2] and block[place + 1][0] == "text"
+        if title and is_head:
+            rest.append(("text", Line(title.strip(), line.source)))
+        elif kind == "date":
+            asides.append(Aside("dates", line.text))
+        else:
+            rest.append((kind, line))
+    return rest
 
 
 def _num_opened(text: str) -> int:
@@ -192,6 +212,8 @@ def _marked_item(kind: Kind, line: Line) -> Item:
     if line.source != "heading":
         return Item("heading", line.heading or Heading())
     by_text, _ = kind_of(Line(line.text))
+    if by_text == "date":
+        line = Line(after_date(line.text) or line.text, line.source, line.level)
     if by_text in ("part", "note", "section"):
         item = _marked_item(by_text, Line(line.text))
         item.level = line.level

@@ -26,21 +26,34 @@ from poetgen.reading.headings import (
 
 Source = Literal["text", "heading", "quote"]
 Kind = Literal[
-    "blank", "break", "text", "heading", "part", "attribution", "note", "section", "other"
+    "blank", "break", "text", "heading", "part", "attribution", "note", "section", "date", "other"
 ]
 
 _CLEAN = re.compile(rf"(?:[{HAN}]{{1,16}}[{LINE_MARKS}])+")
 _BREAK = re.compile(r"[-—_=*~＊·•.…#＝－☆★◇◆○●\s]{3,}|[※☆★◇◆]+")
+_PICTURES = "\u2600-\u2767\u2794-\u27bf\ufe0f\U0001f000-\U0001faff"
 # • and the like, and pictures.
-_BULLET = re.compile(
-    r"[\u2600-\u2767\u2794-\u27bf\ufe0f\U0001f000-\U0001faff·•●■◆▪▸►※◎▲◇○→>*+-]+\s*(?=[^\s>*+-])"
-)
+_BULLET = re.compile(rf"[{_PICTURES}·•●■◆▪▸►※◎▲◇○→>*+-]+\s*(?=[^\s>*+-])")
+_PICTURE = re.compile(f"[{_PICTURES}]")
+# ==== 五言绝句 ====
+_FRAMED = re.compile(r"([=＝~～*#_]+)\s*([^=＝~～*#_]+?)\s*[=＝~～*#_]+")
 # 静 夜 思: as books for children print the characters, each below its pinyin.
-_SINGLE = re.compile(rf"[{HAN}]?[{LINE_MARKS}]?")
+_SINGLE = re.compile(rf"[{HAN}]?[{LINE_MARKS},.?!;:]?")
+# 1989年3月14日夜, 2001/11/3, 一九九七年秋天, with 写于 before it and a place behind it.
+_NUMERAL = r"(?:\d{1,2}|[一二三四五六七八九十]{1,3})"
 _DATE = re.compile(
-    r"\d{4}\s*[年./-]\s*\d{1,2}\s*[月./-]\s*\d{1,2}\s*日?\s*"
-    r"(?:上午|下午|早上|晚上|中午|凌晨)?\s*(?:\d{1,2}:\d{2}(?::\d{2})?)?\s*"
+    r"[（(—–\s-]*(?:[写寫作记記改]于)?(?:1[5-9]\d\d|20\d\d|[一二][〇○零一二三四五六七八九]{3}(?=年))"
+    rf"(?:\s*[年./-]\s*{_NUMERAL}(?:\s*[月./-]\s*(?:{_NUMERAL}(?:\s*[日号號])?)?)?|\s*年)"
+    r"(?:[春夏秋冬夜晨晚初末底]天?|凌晨|清晨|傍晚|深夜|除夕)*"
+    r"\s*(?:上午|下午|早上|晚上|中午|凌晨)?\s*(?:\d{1,2}:\d{2}(?::\d{2})?)?[\s）)]*"
 )
+_PLACE_OF_DATE = re.compile(rf"[，,、·—–-]?\s*[{HAN}\d][{HAN}\d年.\s—–-]{{0,13}}[）)]?")
+# Who wrote something where, or when, without a year.
+_WRITTEN = re.compile(
+    rf"[（(—–\s-]*(?:[写寫作记記草改]于|[甲乙丙丁戊己庚辛壬癸][子丑寅卯辰巳午未申酉戌亥]年?[{HAN}]{{0,4}}于)"
+    rf"[{HAN}\d\s]{{1,12}}[）)]?"
+)
+_TIMESTAMP = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}")
 _PAGE_NUMBER = re.compile(
     r"\W*(?:第\s*)?(?:[0-9０-９]{1,4}|[ivxlc]{1,6}|[一二三四五六七八九十百]+(?=\s*[页頁]))\s*[页頁]?"
     r"(?:\s*(?:/|of|,|，|共|\s)[/共第\s]*[0-9０-９]{0,4}\s*[页頁]?)?\W*|page\s+\d+.*",
@@ -55,8 +68,14 @@ _COPYRIGHT = re.compile(
 )
 # What a page on the web has around a poem.
 _BUTTON = re.compile(
-    r"(?:完善|纠错|收藏|下载|复制|分享|点赞|赞|朗读|背诵|登录|注册|首页|展开(?:阅读)?全文|查看全部|[\W_])+"
+    r"(?:完善|纠错|收藏|下载|复制|分享|转发|举报|点赞|赞|朗读|登录|注册|首页|展开(?:阅读)?全文|查看全部"
+    r"|阅读原文|[\W\d_])+"
     r"|首页\s*[>＞»].*"
+)
+# What is to be filled in: 姓名：____, 背诵：□, and boxes to tick.
+_BLANK_TO_FILL = re.compile(
+    rf"[_＿]{{2}}|[（(]\s{{2,}}[)）]|^\[[ xX]?\]|^(?:[{HAN}]{{2,4}}\s*[:：][^{HAN}]*){{2,}}$"
+    rf"|^(?:[{HAN}]{{2,4}}\s*[:：]\s*[□☐]\s*)+$|^(?:[{HAN}]{{2,4}}\s*[□☐]\s*){{2,}}$"
 )
 _NOTE_WORDS = (
     "注释|註釋|注釋|注解|註解|译文|譯文|翻译|翻譯|赏析|賞析|鉴赏|鑒賞|简析|簡析|评析|評析|解析|创作背景|写作背景|背景|"
@@ -72,10 +91,10 @@ _NOTE = re.compile(
     r"|注[一二三四五六七八九十\d]+[:：]"
 )
 _SECTION = re.compile(
-    r"[—\-\s]*(?:第?[一二三四五六七八九十百\d]+[、.．]?\s*)?(?:[五七四六]言(?:绝句|絕句|律诗|律詩|古诗|古詩|古体诗|乐府|排律)"
+    r"[—\-\s【\[]*(?:第?[一二三四五六七八九十百\d]+[、.．]?\s*)?(?:[五七四六]言(?:绝句|絕句|律诗|律詩|古诗|古詩|古体诗|乐府|排律)"
     r"|[五七][绝絕律古]|目录|目錄|目次|前言|序言|后记|附录"
     r"|[卷第][一二三四五六七八九十百\d]+(?:[卷章编部篇回辑]\s*.{0,12})?"
-    r"|.{0,10}(?:诗选|詩選|词选|詞選|诗集|詩集|词集|詞集|三百首|全集|选集|诗抄|诗鈔|全唐诗|全唐詩|全宋词|诗词|诗词选|古诗))[—\-\s]*"
+    r"|.{0,10}(?:诗选|詩選|词选|詞選|诗集|詩集|词集|詞集|三百首|全集|选集|诗抄|诗鈔|全唐诗|全唐詩|全宋词|诗词|诗词选|古诗))[—\-\s】\]]*"
 )
 _TONED = "āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜĀÁǍÀĒÉĚÈŌÓǑÒńňǹḿ"
 _SYLLABLE = rf"(?:[bpmfdtnlgkhjqxzcsryw]|[zcs]h)?[aeiouüv{_TONED}]{{1,4}}(?:ng|n|r)?[1-5]?"
@@ -153,16 +172,16 @@ class Line:
 
 
 def tidy(text: str) -> str:
-    """Take away the blanks around a line and between single characters, a bullet and a date."""
+    """Take away blanks around a line and between single characters, pictures, a bullet, a frame."""
     if not text or _CLEAN.fullmatch(text) or (text.isalnum() and not text[0].isdigit()):
         return text
     text = text.replace("\u200b", "").replace("\ufeff", "").strip()
     match = _BULLET.match(text)
     if match and not is_attribution(text):
         text = text[match.end() :]
-    date = _DATE.match(text)
-    if date and hanzi_only(text[date.end() :]):
-        text = text[date.end() :]
+    text = _PICTURE.sub("", text).strip() or text
+    if framed := _FRAMED.fullmatch(text):
+        text = framed[2]
     parts = text.split()
     if len(parts) > 1 and all(map(_SINGLE.fullmatch, parts)):
         text = "".join(parts)
@@ -192,7 +211,9 @@ def kind_of(line: Line) -> tuple[Kind, str]:
         return "break", ""
     if _LINK.search(text):
         return "other", "links"
-    if _DATE.fullmatch(text):
+    if is_date(text):
+        return "date", ""
+    if _TIMESTAMP.search(text) and after_date(text) is None:
         return "other", "dates"
     if is_part(text):
         return "part", ""
@@ -206,6 +227,8 @@ def kind_of(line: Line) -> tuple[Kind, str]:
         return "other", "copyright lines"
     if _BUTTON.fullmatch(text):
         return "other", "links"
+    if _BLANK_TO_FILL.search(text):
+        return "other", "exercises"
     if _NOTE_HEAD.match(text):
         return "note", "notes"
     if _NOTE.match(text):
@@ -215,6 +238,24 @@ def kind_of(line: Line) -> tuple[Kind, str]:
     if is_attribution(text):
         return "attribution", ""
     return ("heading" if line.heading and line.heading.certain else "text"), ""
+
+
+def after_date(text: str) -> str | None:
+    """Return what follows the date at the beginning of a line, None if there is no date."""
+    match = _DATE.match(text)
+    return text[match.end() :] if match else None
+
+
+def is_date(text: str) -> bool:
+    """Return whether a line is when and where a poem was written, or begins with a date.
+
+    >>> is_date("1989年3月14日夜 北京") and is_date("写于大连")
+    True
+    """
+    rest = after_date(text)
+    if rest is None:
+        return _WRITTEN.fullmatch(text) is not None
+    return not rest or (not num_modern_words(rest) and bool(_PLACE_OF_DATE.fullmatch(rest)))
 
 
 def is_pinyin(text: str) -> bool:

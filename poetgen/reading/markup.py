@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from poetgen.characters import unix_newlines
 from poetgen.limits import split_lines
 from poetgen.reading.blocks import gather_poems
-from poetgen.reading.documents import Reading, united_readings
+from poetgen.reading.documents import Aside, Reading, united_readings
 from poetgen.reading.fields import fields_of
 from poetgen.reading.lines import Line, Source, spread, tidy
 from poetgen.reading.tables import beside_tables, take_tables
@@ -62,8 +62,10 @@ def read_markdown(text: str, name: str) -> Reading:
         # A page of one poem may name it in its settings.
         lines = [*_settings(front[1]), *lines]
     found = gather_poems(lines)
-    num_settings = {"front matter": 1} if front else {}
-    return found._replace(left_out={**num_settings, **found.left_out})
+    if front is None:
+        return found
+    above = Reading([], {"front matter": 1}, asides=[Aside("front matter", front[1])])
+    return united_readings([above, found])
 
 
 def read_html(text: str, name: str) -> Reading:
