@@ -16,7 +16,13 @@ from operator import itemgetter
 
 from poetgen.characters import num_modern_words, printable
 from poetgen.reading.documents import Aside, RawPoem, Reading
-from poetgen.reading.headings import Heading, is_name, parse_author
+from poetgen.reading.headings import (
+    Heading,
+    is_below_title,
+    is_name,
+    parse_author,
+    without_dashes,
+)
 from poetgen.reading.items import Item, items_of
 from poetgen.reading.letters import gather_letters
 from poetgen.reading.lines import Line, is_chinese, is_prose, is_regular
@@ -111,7 +117,7 @@ class _Assembly:
                 self._asides.append(Aside("headings", item.heading.title))
                 self._in_contents = _CONTENTS.search(item.heading.title) is not None
             elif item.kind == "attribution":
-                self._attribute(item.heading)
+                self._attribute(item)
             else:
                 self._begin(item)
         self._drop_title()
@@ -224,10 +230,21 @@ class _Assembly:
         )
         return self._has_stanzas and not both_whole
 
-    def _attribute(self, found: Heading) -> None:
-        """Take the line below a poem that says whose it is."""
+    def _attribute(self, item: Item) -> None:
+        """Take a line with dashes: above a poem a subtitle, below it whose it is."""
+        found = item.heading
+        is_subtitle = any(is_below_title(line.text) for line in item.lines)
+        if self._is_fresh and self._head.title and is_subtitle:
+            [line] = item.lines
+            self._head = self._head._replace(
+                title=f"{self._head.title}——{without_dashes(line.text)}"
+            )
+            return
         if self._is_fresh or not self._drafts:
             self._begin(Item("heading", found))
+            return
+        if is_subtitle:
+            self._leave_out("notes", item.lines)
             return
         draft = self._drafts[-1]
         draft.title = draft.title or found.title

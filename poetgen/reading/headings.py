@@ -162,6 +162,23 @@ def is_attribution(line: str) -> Heading | None:
     return Heading("", author.name, author.dynasty) if author else parse_heading(rest)
 
 
+def is_below_title(line: str) -> bool:
+    """Return whether a line with dashes before it, ``——致远方的朋友``, names nobody."""
+    if _DASHES.match(line) is None:
+        return False
+    found = is_attribution(line)
+    return found is None or not (found.title or _is_sure(parse_author(line.strip("—－-–― "))))
+
+
+def without_dashes(line: str) -> str:
+    """Take the dashes off both ends of a line."""
+    return line.strip("—－-–― ")
+
+
+def _is_sure(author: Author | None) -> bool:
+    return author is not None and (author.certain or is_name(author.name))
+
+
 # An author of many poems stands above each of them, and rule after rule asks for the name.
 @functools.lru_cache(maxsize=1 << 13)
 def parse_author(text: str) -> Author | None:
@@ -259,6 +276,8 @@ def without_number(line: str) -> str:
 def _parse_quoted(before: str, title: str, after: str) -> Heading | None:
     """Read ``李白《静夜思》`` and ``《静夜思》李白：床前明月光，…``."""
     before, after = before.strip(" \t\u3000:：,，-—"), after.strip()
+    if before and not after and _COLLECTIVE.fullmatch(f"《{title}》"):
+        return Heading(before, title)  # 蒹葭 《诗经·秦风》
     if before.count("（") != before.count("）"):
         return None  # within a note
     author = parse_author(before) if before else None

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import pairwise, takewhile
 from typing import Literal
 
 from poetgen.reading.context import (
     NEAR,
     Block,
+    Layout,
     bare_heading,
+    bare_title,
     heads_at,
     is_old_verse,
     is_signed,
     is_uniform,
+    layout_of,
     num_heads_at_end,
+    titles_in,
 )
 from poetgen.reading.documents import Aside
 from poetgen.reading.headings import (
@@ -160,7 +164,9 @@ def _may_be_one_of_several(line: Line) -> bool:
 
 def _items(blocks: Sequence[Block]) -> Iterator[Item]:
     """Yield the headings and bodies of blocks in their order."""
-    titled = in_notes = False
+    layout = layout_of(blocks)
+    above: Heading | None = None  # a heading that has no poem yet
+    in_notes = False
     for number, block in enumerate(blocks):
         following = blocks[number + 1 : number + 3]
         begins = True
@@ -169,34 +175,44 @@ def _items(blocks: Sequence[Block]) -> Iterator[Item]:
             kind, line = block[place]
             if kind == "text":
                 run = [line for _, line in takewhile(lambda one: one[0] == "text", block[place:])]
+                usual = layout if place == 0 else Layout()
                 place += len(run)
-                for item in _text_items(run, block[place:], following, titled, in_notes):
+                for item in _text_items(run, block[place:], following, above, in_notes, usual):
                     item.begins_block, begins = begins, False
-                    titled = item.kind == "heading" and (titled or bool(item.heading.title))
-                    in_notes = in_notes and not titled
+                    above = _heading_above(item, above)
+                    in_notes = in_notes and above is None
                     yield item
                 continue
             place += 1
             item = _marked_item(kind, line)
-            was_titled = titled
             is_signature = (
                 item.kind == "heading"
                 and not item.heading.title
                 and bool(item.heading.author)
                 and not begins
-                and not titled
+                and above is None
                 and place == len(block)
             )
             if is_signature:
                 item.kind = "attribution"
             item.begins_block, begins = begins, False
-            rest = item.heading.rest
-            titled = item.kind in ("heading", "part") and not rest
-            titled = titled and (was_titled or bool(item.heading.title))
+            above = _heading_above(item, above)
             in_notes = item.kind == "notes" or (in_notes and item.kind == "attribution")
             yield item
-            if rest:
-                yield Item("body", lines=[Line(rest, line.source)])
+            if item.heading.rest:
+                yield Item("body", lines=[Line(item.heading.rest, line.source)])
+
+
+def _heading_above(item: Item, above: Heading | None) -> Heading | None:
+    """Return what is known about the poem below an item, None if it has begun."""
+    new = item.heading
+    is_subtitle = item.kind == "attribution" and above is not None
+    if item.kind not in ("heading", "part") and not is_subtitle:
+        return None
+    if new.rest or not (new.title or above or is_subtitle):
+        return None
+    above = above or Heading()
+    return Heading(new.title or above.title, new.author or above.author)
 
 
 def _marked_item(kind: Kind, line: Line) -> Item:
@@ -204,7 +220,7 @@ def _marked_item(kind: Kind, line: Line) -> Item:
     if kind == "part":
         return Item("part", Heading(is_part(line.text) or ""))
     if kind == "attribution":
-        return Item("attribution", is_attribution(line.text) or Heading())
+        return Item("attribution", is_attribution(line.text) or Heading(), [line])
     if kind == "note":
         return Item("notes", lines=[line])
     if kind == "section":
@@ -223,25 +239,38 @@ def _marked_item(kind: Kind, line: Line) -> Item:
 
 
 def _text_items(
-    run: list[Line], below: Block, following: Sequence[Block], titled: bool, in_notes: bool
+    run: list[Line],
+    below: Block,
+    following: Sequence[Block],
+    above: Heading | None,
+    in_notes: bool,
+    layout: Layout,
 ) -> Iterator[Item]:
     """Yield the items of lines that only their neighbours explain, ``below`` in their block."""
     if not below and is_signed(run):
-        yield from _divided(run[:-1], titled, in_notes)
-        yield Item("attribution", bare_heading(run[-1], titled=True))
+        yield from _divided(run[:-1], above, in_notes, layout)
+        yield Item("attribution", bare_heading(run[-1], titled=True), [run[-1]])
         return
-    num_heads = num_heads_at_end(run, below, following, titled)
+    num_heads = num_heads_at_end(run, below, following, above, layout)
     body, heads = run[: len(run) - num_heads], run[len(run) - num_heads :]
-    for item in _divided(body, titled, in_notes):
-        titled = item.kind == "heading"
+    for item in _divided(body, above, in_notes, layout):
+        above = _heading_above(item, above)
         yield item
     for line in heads:
-        yield Item("heading", bare_heading(line, titled))
-        titled = True
+        yield Item("heading", bare_heading(line, above is not None))
+        above = Heading()
 
 
-def _divided(run: list[Line], titled: bool, in_notes: bool) -> Iterator[Item]:
+def _divided(
+    run: list[Line], above: Heading | None, in_notes: bool, layout: Layout
+) -> Iterator[Item]:
     """Yield the headings and bodies of lines, by the lines below each."""
+    titles = [] if above or in_notes else titles_in(run)
+    for title, end in pairwise([*titles, len(run)]):
+        yield Item("heading", bare_title(run[title]))
+        yield Item("body", lines=run[title + 1 : end])
+    if titles:
+        return
     start, place = 0, 0
     while place < len(run):
         fresh = (
@@ -249,8 +278,12 @@ def _divided(run: list[Line], titled: bool, in_notes: bool) -> Iterator[Item]:
             or run[place - 1].is_closed
             or (place - start <= NEAR and is_uniform(run[start:place]))
         )
-        near = run[place : place + NEAR]
-        heads = heads_at(near, titled and place == 0) if fresh else []
+        heads = []
+        if fresh:
+            near = run[place : place + NEAR]
+            heads = heads_at(
+                near, above if place == 0 else None, layout if place == 0 else Layout()
+            )
         if heads and in_notes and not is_old_verse(near[len(heads) :]):
             heads = []
         if heads:

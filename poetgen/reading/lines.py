@@ -19,6 +19,7 @@ from poetgen.characters import (
 from poetgen.reading.headings import (
     Heading,
     is_attribution,
+    is_below_title,
     is_part,
     parse_heading,
     without_number,
@@ -39,6 +40,8 @@ _PICTURE = re.compile(f"[{_PICTURES}]")
 _FRAMED = re.compile(r"([=＝~～*#_]+)\s*([^=＝~～*#_]+?)\s*[=＝~～*#_]+")
 # 静 夜 思: as books for children print the characters, each below its pinyin.
 _SINGLE = re.compile(rf"[{HAN}]?[{LINE_MARKS},.?!;:]?")
+# 静夜思 Quiet Night Thoughts, or with its pinyin
+_TRANSLATED = re.compile(rf"([{HAN}][{HAN}{LINE_MARKS}]*)\s+[A-Za-zā-ǜ][A-Za-zā-ǜ\s'’,.:;!?-]+")
 # 1989年3月14日夜, 2001/11/3, 一九九七年秋天, with 写于 before it and a place behind it.
 _NUMERAL = r"(?:\d{1,2}|[一二三四五六七八九十]{1,3})"
 _DATE = re.compile(
@@ -104,6 +107,7 @@ _HAS_TONE = re.compile(rf"[{_TONED}]|[a-z][1-5]\b", re.IGNORECASE)
 _CHINESE_LINES = 0.3
 _ASIDE = re.compile(r"（[^（）]*）|\([^()]*\)|[\[［][^\[\]［］]*[\]］]")
 _MAX_NAME_HANZI = 4
+_MAX_SUBTITLE_CHARS = 24
 _MARKS = re.compile(f"[{LINE_MARKS}]")
 _SPLIT = re.compile(rf"[{LINE_MARKS}\s“”‘’「」『』…—]+")
 
@@ -185,6 +189,8 @@ def tidy(text: str) -> str:
     parts = text.split()
     if len(parts) > 1 and all(map(_SINGLE.fullmatch, parts)):
         text = "".join(parts)
+    if translated := _TRANSLATED.fullmatch(text):
+        text = translated[1]
     return text.rstrip("★☆※◆◇*· ")
 
 
@@ -235,7 +241,7 @@ def kind_of(line: Line) -> tuple[Kind, str]:
         return "other", "notes"
     if _SECTION.fullmatch(text):
         return "section", "headings"
-    if is_attribution(text):
+    if is_attribution(text) or (is_below_title(text) and len(text) <= _MAX_SUBTITLE_CHARS):
         return "attribution", ""
     return ("heading" if line.heading and line.heading.certain else "text"), ""
 
