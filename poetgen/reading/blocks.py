@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
-from poetgen.characters import num_modern_words, printable
+from poetgen.characters import printable
 from poetgen.reading.documents import Aside, RawPoem, Reading
 from poetgen.reading.headings import (
     Heading,
@@ -26,22 +26,16 @@ from poetgen.reading.headings import (
 from poetgen.reading.items import Item, items_of
 from poetgen.reading.letters import gather_letters
 from poetgen.reading.lines import Line, is_chinese, is_prose, is_regular
+from poetgen.reading.remarks import is_lone_sentence, is_paragraph, is_preface, is_scrap, num_verses
 
 # More blocks than this under one heading are poems without titles, not stanzas of one poem.
 _MAX_STANZAS = 12
 # Where so many poems have titles, a line above the first title is not a poem.
 _MANY_TITLES = 3
-# No stanza is shorter; it may be the text of a button, or the name of a chapter.
-_SCRAP_HANZI = 8
 _MAX_VERSE_HANZI = 24
 # As many times as much prose as verse: a novel with poems in it, to be learned as prose.
 _MOSTLY_PROSE = 20
-# A line of prose among verses is longer than they are.
-_MIN_PARAGRAPH_HANZI, _MIN_PARAGRAPH_WORDS = 24, 3
 _CONTENTS = re.compile("目录|目錄|目次")
-_PREFACE = re.compile(
-    r"^[（(]?(?:小|原|自|并)?序[)）]?[:：\s]|作此|赋此|因赋|遂赋|为赋|以纪|以记|戏作|兼怀|赋之|用韵|次韵|故作|所作|而作|乃作|赋诗|命曰"
-)
 
 
 @dataclass
@@ -52,6 +46,10 @@ class _Draft:
     author: str
     dynasty: str
     stanzas: list[list[Line]]
+
+    def lines(self) -> list[Line]:
+        """Return the lines of all stanzas."""
+        return [line for stanza in self.stanzas for line in stanza]
 
     def poem(self) -> RawPoem:
         text = "\n\n".join("\n".join(line.text for line in each) for each in self.stanzas)
@@ -79,6 +77,7 @@ class _Assembly:
         self._head = Heading()
         self._title = ""  # of all parts
         self._level = 0
+        self._is_numbered = False  # whether the title has the number of a list: 一、
         self._group = (Heading(), 0)  # an author above several titles, and its level
         self._is_signed = False  # whether a line below the poem ended it
         self._is_fresh = False  # whether the heading still has no body
@@ -99,14 +98,19 @@ class _Assembly:
             sum(item.lines[0].source == "quote" for item in verse) * 2 > len(headings) > 0
         )
         self._num_titles = len(headings)
+        self._num_authors = sum(
+            item.kind == "heading" and bool(item.heading.author) for item in items
+        )
+        num_long = sum(sum(len(line.lengths) for line in item.lines) >= 4 for item in verse)
+        self._has_long = 2 * num_long > len(verse)
         few = 3 if len(headings) == 1 else _MAX_STANZAS
         self._has_stanzas = len(verse) <= few * len(headings)
 
     def gathered(self) -> Reading:
         """Return the poems of all items."""
-        for item in self._items:
+        for item, below in zip(self._items, [*self._items[1:], None], strict=True):
             if item.kind == "body":
-                self._add_body(item)
+                self._add_body(item, below)
             elif item.kind == "notes":
                 self._in_notes = True
                 self._leave_out("notes", item.lines)
@@ -116,6 +120,8 @@ class _Assembly:
                 self._head, self._title, self._is_fresh = Heading(), "", False
                 self._asides.append(Aside("headings", item.heading.title))
                 self._in_contents = _CONTENTS.search(item.heading.title) is not None
+                author = item.heading.author  # of all poems of the section
+                self._group = (Heading("", author, item.heading.dynasty), 0)
             elif item.kind == "attribution":
                 self._attribute(item)
             else:
@@ -133,7 +139,7 @@ class _Assembly:
 
     def _begin(self, item: Item) -> None:
         """Take a heading: a title, an author, or one after the other."""
-        self._in_notes = False
+        self._in_notes = self._in_contents = False
         new = item.heading
         if item.kind == "part":
             head = self._head if self._title else Heading()
@@ -151,28 +157,35 @@ class _Assembly:
                 self._group = (Heading("", author.name, author.dynasty), self._level)
                 self._asides.append(Aside("headings", self._head.title))
             else:
-                self._drop_title()
+                self._drop_title(is_section=self._is_numbered or item.level > self._level > 0)
             self._head = Heading()
         if item.level and item.level <= self._group[1]:
             self._group = (Heading(), 0)
         above = self._group[0]
         self._head = Heading(
-            new.title or self._head.title,
+            new.title or (new.author and self._head.whole) or self._head.title,
             new.author or self._head.author or above.author,
             new.dynasty or self._head.dynasty or above.dynasty,
+            whole=new.whole,
         )
         if new.title:
             self._title = new.title
             self._level = item.level
+            self._is_numbered = item.is_numbered
         self._is_fresh = True
 
-    def _drop_title(self) -> None:
-        """Count a title that has no poem."""
-        if self._is_fresh and self._head.title:
-            self._asides.append(Aside("headings", self._head.title))
+    def _drop_title(self, *, is_section: bool = False) -> None:
+        """Count a title that has no poem; above the titles of a section, that is no doubt."""
+        if not (self._is_fresh and self._head.title):
+            return
+        self._asides.append(Aside("headings", self._head.title))
+        if not self._drafts and self._num_authors == 1 and self._head.author:
+            # Whose poems all of them are.
+            self._group = (Heading("", self._head.author, self._head.dynasty), 0)
+        elif not is_section:
             self._without_poem.append(self._head.title)
 
-    def _add_body(self, item: Item) -> None:
+    def _add_body(self, item: Item, below: Item | None) -> None:
         lines = item.lines
         if self._in_notes:
             if not (item.begins_block and is_regular(lines) and not is_prose(lines)):
@@ -183,42 +196,63 @@ class _Assembly:
             self._leave_out("table of contents", lines)
             return
         self._in_contents = False
-        num_clauses = sum(len(line.lengths) for line in lines)
-        is_before = self._num_titles >= _MANY_TITLES and not (self._head.title or self._drafts)
-        is_unquoted = self._quoted and lines[0].source != "quote"
-        is_aside = is_unquoted or self._is_scrap(item) or (is_before and num_clauses <= 2)
-        # Below a title and an author even two sentences are a poem.
-        is_signed = self._is_fresh and bool(self._head.title and self._head.author)
-        may_be_verse = is_signed and all(line.num_hanzi <= _MAX_VERSE_HANZI for line in lines)
-        if not self._is_prose and (is_aside or (is_prose(lines) and not may_be_verse)):
+        if not self._is_prose and self._is_aside(item, below):
             self._leave_out("prose", lines)
             self._prose += lines
             return
-        if self._is_fresh or not self._head.title or not self._drafts:
-            begins = self._is_fresh or self._is_signed or item.begins_block
-            continues = not begins and bool(self._drafts)
+        begins = self._is_fresh or self._is_signed or not self._drafts
+        if begins or not self._head.title:
+            continues = not begins and not item.begins_block
         else:
             continues = not item.begins_block or self._is_stanza(lines)
+        title = self._head.title
+        poem = self._drafts[-1].lines() if continues else []
+        place = num_verses(lines, poem, title)
+        self._leave_out("notes", lines[place:])
+        lines = lines[:place]
+        if self._is_fresh and lines and is_preface(lines[0]):
+            is_above = len(lines) > 1 or (below is not None and below.kind == "body")
+            self._leave_out("prefaces", lines[:is_above])
+            lines = lines[is_above:]
+        if not lines:
+            return
         if continues and item.begins_block:
             self._drafts[-1].stanzas.append(lines)
         elif continues:
             self._drafts[-1].stanzas[-1] = [*self._drafts[-1].stanzas[-1], *lines]
         else:
             head = self._head if self._is_fresh or self._has_stanzas else Heading()
-            if self._is_fresh and len(lines) > 1 and _is_preface(lines[0], lines[1:]):
-                self._leave_out("prefaces", lines[:1])
-                lines = lines[1:]
             self._num_divided += not self._is_fresh and bool(head.title)
             self._drafts.append(_Draft(head.title, head.author, head.dynasty, [lines]))
         self._is_fresh = self._is_signed = False
 
-    def _is_scrap(self, item: Item) -> bool:
-        """Return whether a few characters stand alone below a poem that ended with a mark."""
-        if self._is_fresh or not (item.begins_block and self._drafts and self._head.title):
-            return False
-        [first, *others] = item.lines
-        is_ended = self._drafts[-1].stanzas[-1][-1].is_closed
-        return is_ended and not others and not first.has_mark and first.num_hanzi <= _SCRAP_HANZI
+    def _is_aside(self, item: Item, below: Item | None) -> bool:
+        """Return whether a body is not verse, but prose or a scrap of something else."""
+        lines = item.lines
+        if self._quoted and lines[0].source != "quote":
+            return True
+        num_clauses = sum(len(line.lengths) for line in lines)
+        is_first = self._num_titles >= _MANY_TITLES and not self._drafts and num_clauses <= 2
+        is_above = below is not None and below.kind == "heading" and not lines[0].is_even
+        if is_first and (is_above or not self._head.title):
+            return True
+        poem = self._drafts[-1].lines() if self._drafts else []
+        is_below = bool(poem) and not self._is_fresh and item.begins_block
+        if is_below and self._head.title and is_scrap(lines, poem):
+            return True
+        if (
+            self._has_long
+            and is_lone_sentence(lines)
+            and not (self._is_fresh and self._head.author)
+        ):
+            return True
+        # Below a title and an author even two sentences are a poem, and so are its stanzas.
+        is_signed = bool(self._head.title and self._head.author)
+        is_stanza = is_below and len(lines) > 1 and not is_regular(poem)
+        may_be_verse = is_signed and (self._is_fresh or is_stanza)
+        return is_prose(lines) and not (
+            may_be_verse and all(line.num_hanzi <= _MAX_VERSE_HANZI for line in lines)
+        )
 
     def _is_stanza(self, lines: list[Line]) -> bool:
         """Return whether a block goes on with the poem above it, which has a title."""
@@ -276,25 +310,10 @@ class _Assembly:
 
 def _without_prose(item: Item) -> list[Item]:
     """Divide a body at lines that are prose, each for itself, between lines that are not."""
-    is_prose_at = [len(item.lines) > 1 and _is_paragraph(line) for line in item.lines]
+    is_prose_at = [len(item.lines) > 1 and is_paragraph(line) for line in item.lines]
     if not any(is_prose_at) or all(is_prose_at):
         return [item]
     groups = groupby(zip(is_prose_at, item.lines, strict=True), key=itemgetter(0))
     parts = [Item("body", lines=[line for _, line in group]) for _, group in groups]
     parts[0].begins_block = item.begins_block
     return parts
-
-
-def _is_paragraph(line: Line) -> bool:
-    return (
-        line.num_hanzi > _MIN_PARAGRAPH_HANZI
-        and num_modern_words(line.text) >= _MIN_PARAGRAPH_WORDS
-        and is_prose([line])
-    )
-
-
-def _is_preface(first: Line, rest: Sequence[Line]) -> bool:
-    """Return whether the first line below a title tells how the poem came about."""
-    return (
-        first.is_closed and not first.is_even and bool(rest) and bool(_PREFACE.search(first.text))
-    )

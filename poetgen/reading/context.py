@@ -39,18 +39,21 @@ class Layout(NamedTuple):
 
     ``num_heads`` lines stand above marked verse in its block, a title and an author; titles
     stand ``apart`` in blocks of their own, with ``num_apart`` lines; they are ``short`` lines
-    directly above verses without marks.
+    directly above verses without marks; or they, or those of sections, are ``numbered`` lines.
     """
 
     num_heads: int = 0
     num_apart: int = 0
     short: bool = False
+    numbered: bool = False
 
 
 def layout_of(blocks: Sequence[Block]) -> Layout:
     """Return how most blocks of a text are written."""
     texts = [
-        [line for _, line in block] if all(kind == "text" for kind, _ in block) else []
+        [line for kind, line in block if kind == "text"]
+        if all(kind in ("text", "part") for kind, _ in block)
+        else []
         for block in blocks
     ]
     num_bare = Counter(
@@ -63,8 +66,8 @@ def layout_of(blocks: Sequence[Block]) -> Layout:
     apart = Counter(
         len(lines)
         for lines, below in pairwise(texts)
-        if len(below) > 1 and not below[0].is_marked
-        if all(map(_may_be_title, lines)) and (len(lines) == 1 or _is_pair(lines))
+        if len(below) > 1 and all(map(_may_be_title, lines))
+        if _is_pair(lines) or (len(lines) == 1 and not below[0].is_marked)
     )
     num_apart = next((size for size in (1, 2) if apart[size] > 1), 0)
     has_titles = any(
@@ -78,7 +81,10 @@ def layout_of(blocks: Sequence[Block]) -> Layout:
     ]
     num_short = sum(map(is_below_short_title, open_blocks))
     short = not (num_apart or has_titles) and num_short >= max(2, len(open_blocks) / 2)
-    return Layout(num_heads, num_apart, short)
+    num_numbered = sum(
+        len(lines) == 1 and has_number(lines[0]) and _may_be_title(lines[0]) for lines in texts
+    )
+    return Layout(num_heads, num_apart, short, num_numbered > 1)
 
 
 def is_below_short_title(lines: Sequence[Line]) -> bool:
@@ -190,11 +196,17 @@ def _is_head_alone(
         return False
     if kind == "part":
         return above is None or author is not None
+    if layout.numbered and len(run) == 1 and has_number(run[0]):
+        return True
+    if kind == "section":
+        return len(run) == 2
     if kind not in ("text", "heading"):
         return False
     lines = [line for _, line in following[0]]
     if above is not None and len(run) == 1:
-        return (author is not None and not above.author) or is_old_verse(lines)
+        is_author = author is not None and not above.author
+        is_above_author = len(lines) == 1 and _is_author(below) and len(following) > 1
+        return is_author or is_above_author or is_old_verse(lines)
     if kind == "heading":
         return below.source == "text" and below.heading is not None and not below.heading.title
     if len(lines) == 1 and _may_be_title(below):
@@ -259,10 +271,14 @@ def heads_at(lines: list[Line], above: Heading | None, layout: Layout) -> list[H
     if may_be_title and (is_short or _fits([first], rest)):
         return [bare_title(first)]
     # 一、春天的诗: a section, above the title and the author of its first poem.
-    number = without_number(first.text) != first.text
-    if number and _may_be_title(first) and _title_and_author(rest, Layout()):
+    if has_number(first) and _may_be_title(first) and _title_and_author(rest, Layout()):
         return [bare_title(first)]
     return []
+
+
+def has_number(line: Line) -> bool:
+    """Return whether a line begins with the number of a list."""
+    return without_number(line.text) != line.text
 
 
 def bare_title(line: Line) -> Heading:

@@ -58,6 +58,7 @@ _YEARS = re.compile(rf"{_OPEN}[^{HAN}]*(?:\d{{2,4}}[^\])）〕】]*|[A-Za-z][^{H
 _AUTHOR_LABEL = re.compile(
     r"[文作诗詩词詞]\s*[/／]\s*|[【\[（(]?(?:作者|诗人|詩人|词人|詞人)[】\])）]?\s*[:：]?\s*"
 )
+_NOTED_NAME = re.compile(rf"([{HAN}]{{2,4}})[（(]([{HAN}]+)[）)]")
 _AUTHOR_END = re.compile(r"\s*(?:著|撰)$")
 _BETWEEN = r"\s*[·•‧．.:：/|｜\-—－\s]\s*"
 _BRACKETED_FIRST = re.compile(rf"{_OPEN}\s*({_DYNASTY.pattern})\s*{_CLOSE}\s*(.+)")
@@ -73,9 +74,10 @@ _DYNASTY_BESIDE = (
 )
 
 # 1. 12、 (3) 三、 第四首
+_COUNT = r"(?:\d{1,4}|[一二三四五六七八九十百]{1,5})"
 _NUMBER = re.compile(
-    r"(?:第\s*(?:\d{1,4}|[一二三四五六七八九十百]{1,5})\s*课\s+|第?\s*\d{1,4}\s*首|第?[一二三四五六七八九十百]{1,5}首|[(（]\s*(?:\d{1,4}|[一二三四五六七八九十百]{1,5})\s*[)）]"
-    r"|(?:\d{1,4}|[一二三四五六七八九十百]{1,5})\s*[.．、)）]|\d{1,4}\s+(?=《)|[①-⑳])\s*"
+    rf"(?:第\s*{_COUNT}\s*课\s+|第?\s*\d{{1,4}}\s*首|第?[一二三四五六七八九十百]{{1,5}}首|[(（]\s*{_COUNT}\s*[)）]"
+    rf"|{_COUNT}\s*[.．、)）]|\d{{1,4}}\s+(?=[《{HAN}])|{_COUNT}\s+(?=[{HAN}]{{2,}}\s+[{HAN}])|[①-⑳])\s*"
 )
 _QUOTED = re.compile(r"([^《》]*)《([^《》]{1,60})》(.*)")
 _IN_BRACKETS = re.compile(rf"()[「『【〖“\"]([{HAN}·•\s]{{1,30}})[」』】〗”\"](.*)")
@@ -89,7 +91,7 @@ _LABEL = re.compile(
     "正文|原文|内容|內容|诗文|詩文|诗歌|全文|注释|註釋|译文|譯文|赏析|賞析|鉴赏|简析|翻译|注|译|按"
 )
 _BODY_LABEL = re.compile(
-    r"[【\[]?(?:正文|原文|内容|內容|诗文|詩文|诗歌|全文)[】\]]?\s*(?:[:：]|(?<=[】\]])|$)\s*"
+    r"[【\[]?(?:正文|(?:作品)?原文|内容|內容|诗文|詩文|诗歌|全文)[】\]]?\s*(?:[:：]|(?<=[】\]])|$)\s*"
 )
 _SEPARATOR = re.compile(r"\s*(?:——|—|－|[·•‧，,、/|｜:：-]|\s)\s*")
 _TITLE_CHARS = re.compile(rf"[{HAN}\d·•‧\s（）()〔〕\[\]“”《》:：，、-]{{1,60}}")
@@ -113,7 +115,8 @@ class Author(NamedTuple):
 class Heading(NamedTuple):
     """What a line says about the poem below it; ``rest`` is verse that begins on the same line.
 
-    ``certain`` if the line itself says what it is, whatever stands around it.
+    ``certain`` if the line itself says what it is, whatever stands around it; ``whole`` is the
+    line as a title, where it is not certain that it ends with an author.
     """
 
     title: str = ""
@@ -121,6 +124,7 @@ class Heading(NamedTuple):
     dynasty: str = ""
     rest: str = ""
     certain: bool = True
+    whole: str = ""
 
 
 def is_name(text: str) -> bool:
@@ -209,6 +213,9 @@ def parse_author(text: str) -> Author | None:
         is_loose = name_at == 4 or (pattern is _DYNASTY_FIRST and text[len(dynasty)].isspace())
         if is_name(name) or (_is_some_name(name) and not is_loose):
             return Author(name, dynasty, certain=True)
+    if (noted := _NOTED_NAME.fullmatch(text)) and is_name(noted[1]):  # 余光中（网友投稿）
+        is_other = is_name(noted[2]) or is_part(noted[2]) or _DYNASTY.fullmatch(noted[2])
+        return None if is_other else Author(noted[1])
     text = text.strip("()（）[]［］〔〕【】 ")
     return Author(text) if _is_some_name(text) else None
 
@@ -244,7 +251,7 @@ def parse_heading(line: str) -> Heading | None:
         # 「」 and 【】 hold other things, too.
         is_title = found is None or "《" in bare or not found.author or is_name(found.author)
         return found if is_title and (found is None or "《" in bare or not found.rest) else None
-    return _parse_parts(bare)
+    return _parse_parts(bare, is_numbered=bare != line)
 
 
 def _parse_fields(line: str) -> Heading | None:
@@ -286,7 +293,7 @@ def _parse_quoted(before: str, title: str, after: str) -> Heading | None:
     name, dynasty = (author.name, author.dynasty) if author else ("", "")
     note = re.match(rf"{_OPEN}([^{END_MARKS}]*?){_CLOSE}", after)
     part = _PART.match(after)
-    if part:  # 《秋兴》（其一）
+    if part and not re.match(f"[{HAN}]", after[part.end() :]):  # 《秋兴》（其一）
         title, after = title + part[1], after[part.end() :].strip()
     elif note and parse_author(note[1]) is None and parse_author(after) is None:
         title, after = title + f"（{note[1]}）", after[note.end() :].strip()
@@ -303,7 +310,7 @@ def _parse_quoted(before: str, title: str, after: str) -> Heading | None:
     return Heading(title, name, dynasty, after) if may_be_verse(after) else None
 
 
-def _parse_parts(line: str) -> Heading | None:
+def _parse_parts(line: str, *, is_numbered: bool = False) -> Heading | None:
     """Read ``静夜思 李白``, ``静夜思（唐）李白``, ``静夜思（李白）``, ``李白：静夜思``."""
     line = line.rstrip("。.")
     if line.isalnum():
@@ -339,9 +346,16 @@ def _parse_parts(line: str) -> Heading | None:
             dotted = gap[0].strip() in ("·", "•", "‧")
             named = is_famous(author.name) if dotted else is_name(author.name)
             if author.certain or named:
-                return Heading(left.strip(), author.name, author.dynasty, certain=author.certain)
+                whole = "" if author.certain or dotted or not gap[0].isspace() else line
+                return Heading(
+                    left.strip(), author.name, author.dynasty, certain=author.certain, whole=whole
+                )
         author = parse_author(left)
-        is_above = author and (author.certain or is_famous(author.name))
+        is_above = author and (
+            author.certain
+            or is_famous(author.name)
+            or (is_numbered and not gap[0].strip() and is_name(author.name) and not is_name(right))
+        )
         if author and is_above and _PLAIN_TITLE.fullmatch(right):
             return Heading(right.strip(), author.name, author.dynasty, certain=author.certain)
     return None

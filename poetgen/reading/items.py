@@ -14,6 +14,7 @@ from poetgen.reading.context import (
     Layout,
     bare_heading,
     bare_title,
+    has_number,
     heads_at,
     is_old_verse,
     is_signed,
@@ -24,9 +25,12 @@ from poetgen.reading.context import (
 )
 from poetgen.reading.documents import Aside
 from poetgen.reading.headings import (
+    Author,
     Heading,
     is_attribution,
+    is_name,
     is_part,
+    parse_author,
     parse_heading,
     without_number,
 )
@@ -46,6 +50,7 @@ class Item:
     lines: list[Line] = field(default_factory=list)
     level: int = 0
     begins_block: bool = False
+    is_numbered: bool = False
 
 
 def items_of(lines: Sequence[Line], asides: list[Aside]) -> list[Item]:
@@ -195,12 +200,21 @@ def _items(blocks: Sequence[Block]) -> Iterator[Item]:
             )
             if is_signature:
                 item.kind = "attribution"
+            if item.kind == "section" and (author := _section_author(block[place:])):
+                item.heading = item.heading._replace(author=author.name, dynasty=author.dynasty)
+                place += 1
             item.begins_block, begins = begins, False
             above = _heading_above(item, above)
             in_notes = item.kind == "notes" or (in_notes and item.kind == "attribution")
             yield item
             if item.heading.rest:
                 yield Item("body", lines=[Line(item.heading.rest, line.source)])
+
+
+def _section_author(below: Block) -> Author | None:
+    """Return the author who stands alone below the name of a section or of a collection."""
+    author = parse_author(below[0][1].text) if len(below) == 1 else None
+    return author if author and (author.certain or is_name(author.name)) else None
 
 
 def _heading_above(item: Item, above: Heading | None) -> Heading | None:
@@ -212,7 +226,7 @@ def _heading_above(item: Item, above: Heading | None) -> Heading | None:
     if new.rest or not (new.title or above or is_subtitle):
         return None
     above = above or Heading()
-    return Heading(new.title or above.title, new.author or above.author)
+    return Heading(new.title or above.title, "" if new.whole else new.author or above.author)
 
 
 def _marked_item(kind: Kind, line: Line) -> Item:
@@ -235,7 +249,7 @@ def _marked_item(kind: Kind, line: Line) -> Item:
         item.level = line.level
         return item
     found = parse_heading(line.text) or Heading(without_number(line.text))
-    return Item("heading", found, level=line.level)
+    return Item("heading", found, level=line.level, is_numbered=has_number(line))
 
 
 def _text_items(
@@ -257,7 +271,10 @@ def _text_items(
         above = _heading_above(item, above)
         yield item
     for line in heads:
-        yield Item("heading", bare_heading(line, above is not None))
+        # Of two lines the first is the title, and so is one above an author.
+        is_first = line is not heads[-1] or (bool(below) and below[0][0] == "heading")
+        titled = above is not None and not is_first
+        yield Item("heading", bare_heading(line, titled), is_numbered=has_number(line))
         above = Heading()
 
 
@@ -289,8 +306,8 @@ def _divided(
         if heads:
             if place > start:
                 yield Item("body", lines=run[start:place])
-            for heading in heads:
-                yield Item("heading", heading)
+            for heading, line in zip(heads, near, strict=False):
+                yield Item("heading", heading, is_numbered=has_number(line))
             in_notes = False
             place += len(heads)
             start = place

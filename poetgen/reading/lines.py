@@ -86,13 +86,15 @@ _NOTE_WORDS = (
 )
 _NOTE_HEAD = re.compile(
     rf"(?:\d[.、]|[一二三四五]、|《[^《》]*》)?\s*(?:[【\[（(〔](?:{_NOTE_WORDS})[】\])）〕]"
-    rf"|(?:{_NOTE_WORDS})(?:[及与和](?:{_NOTE_WORDS}))?\s*(?:[:：]|\d*$|(?<=[释釋解文译譯析赏賞鉴鑒])\s+))"
+    rf"|(?:{_NOTE_WORDS})(?:[及与和]?(?:{_NOTE_WORDS}))?\s*(?:[:：]|\d*$|(?<=[释釋解文译譯析赏賞鉴鑒])\s+))"
 )
 # ①举：抬起。 A number alone may be that of a poem.
 _NOTE = re.compile(
     r"[①-⑳⑴-⒇❶-❿].*[:：，。；]|[\[［〔【(（]\s*\d{1,3}\s*[\]］〕】)）]\s*[^:：，。]{1,12}[:：]"
     r"|注[一二三四五六七八九十\d]+[:：]"
 )
+# 旧火车站……………2
+_LISTED = re.compile(r".{1,40}?(?:…{2,}|[.·．]{4,})\s*\d{1,4}")
 _SECTION = re.compile(
     r"[—\-\s【\[]*(?:第?[一二三四五六七八九十百\d]+[、.．]?\s*)?(?:[五七四六]言(?:绝句|絕句|律诗|律詩|古诗|古詩|古体诗|乐府|排律)"
     r"|[五七][绝絕律古]|目录|目錄|目次|前言|序言|后记|附录"
@@ -211,7 +213,7 @@ def kind_of(line: Line) -> tuple[Kind, str]:
         return "heading", ""
     if not text:
         return "blank", ""
-    if line.is_clean and "：" not in text:
+    if line.is_clean and "：" not in text and text[-1] != "、":
         return "text", ""
     if _BREAK.fullmatch(text):
         return "break", ""
@@ -233,13 +235,15 @@ def kind_of(line: Line) -> tuple[Kind, str]:
         return "other", "copyright lines"
     if _BUTTON.fullmatch(text):
         return "other", "links"
+    if _LISTED.fullmatch(text):
+        return "other", "table of contents"
     if _BLANK_TO_FILL.search(text):
         return "other", "exercises"
     if _NOTE_HEAD.match(text):
         return "note", "notes"
     if _NOTE.match(text):
         return "other", "notes"
-    if _SECTION.fullmatch(text):
+    if all(map(_SECTION.fullmatch, text.split())):
         return "section", "headings"
     if is_attribution(text) or (is_below_title(text) and len(text) <= _MAX_SUBTITLE_CHARS):
         return "attribution", ""
