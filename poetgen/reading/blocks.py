@@ -25,7 +25,14 @@ from poetgen.reading.headings import (
 )
 from poetgen.reading.items import Item, items_of
 from poetgen.reading.letters import gather_letters
-from poetgen.reading.lines import Line, is_chinese, is_prose, is_regular
+from poetgen.reading.lines import (
+    BOLD_LEVEL,
+    Line,
+    is_chinese,
+    is_prose,
+    is_regular,
+    with_bold_headings,
+)
 from poetgen.reading.remarks import is_lone_sentence, is_paragraph, is_preface, is_scrap, num_verses
 
 # More blocks than this under one heading are poems without titles, not stanzas of one poem.
@@ -64,6 +71,7 @@ def gather_poems(lines: Sequence[Line]) -> Reading:
     if not is_chinese(lines):
         return gather_letters(lines)
     asides: list[Aside] = []
+    lines = with_bold_headings(lines)
     return _Assembly(items_of(lines, asides), asides).gathered()
 
 
@@ -141,6 +149,10 @@ class _Assembly:
         """Take a heading: a title, an author, or one after the other."""
         self._in_notes = self._in_contents = False
         new = item.heading
+        if item.level == BOLD_LEVEL and self._is_fresh and self._head.title:
+            author = parse_author(new.title)
+            if author and is_name(author.name) and not self._head.author:
+                new = Heading("", author.name, author.dynasty)
         if item.kind == "part":
             head = self._head if self._title else Heading()
             base = self._title

@@ -179,8 +179,9 @@ def _items(blocks: Sequence[Block]) -> Iterator[Item]:
         while place < len(block):
             kind, line = block[place]
             if kind == "text":
+                is_first = place == 0 or block[0][0] == "part"
                 run = [line for _, line in takewhile(lambda one: one[0] == "text", block[place:])]
-                usual = layout if place == 0 else Layout()
+                usual = layout if is_first else Layout()
                 place += len(run)
                 for item in _text_items(run, block[place:], following, above, in_notes, usual):
                     item.begins_block, begins = begins, False
@@ -189,6 +190,9 @@ def _items(blocks: Sequence[Block]) -> Iterator[Item]:
                     yield item
                 continue
             place += 1
+            if kind == "part" and begins and _numbers_title(block, following):
+                begins = False
+                continue
             item = _marked_item(kind, line)
             is_signature = (
                 item.kind == "heading"
@@ -209,6 +213,13 @@ def _items(blocks: Sequence[Block]) -> Iterator[Item]:
             yield item
             if item.heading.rest:
                 yield Item("body", lines=[Line(item.heading.rest, line.source)])
+
+
+def _numbers_title(block: Block, following: Sequence[Block]) -> bool:
+    """Return whether 一、 stands above a title and an author, rather than above a part."""
+    below = [line for _, line in block[1:]]
+    may_be = 0 < len(below) <= 3 and not any(line.has_mark for line in below)
+    return may_be and bool(following) and block[0][1].text[-1] in "、.．"
 
 
 def _section_author(below: Block) -> Author | None:

@@ -25,7 +25,9 @@ from poetgen.reading.headings import (
     without_number,
 )
 
-Source = Literal["text", "heading", "quote"]
+Source = Literal["text", "heading", "quote", "bold"]
+# The level of a heading that is no heading by its mark, but a line in bold.
+BOLD_LEVEL = 9
 Kind = Literal[
     "blank", "break", "text", "heading", "part", "attribution", "note", "section", "date", "other"
 ]
@@ -118,8 +120,8 @@ _SPLIT = re.compile(rf"[{LINE_MARKS}\s“”‘’「」『』…—]+")
 class Line:
     """One line of a source, and what its characters show; it is never changed.
 
-    ``source`` says how the source marks it: plain ``text``, a ``heading`` (of ``level``) or a
-    ``quote``. ``is_clean`` says that it is clauses of verse with a mark after each, and nothing
+    ``source`` says how the source marks it: plain ``text``, a ``heading`` (of ``level``), a
+    ``quote`` or a line in ``bold``. ``is_clean`` says that it is clauses of verse with a mark after each, and nothing
     else; ``verse`` is the line without notes in brackets, its marks in full width; ``lengths``
     is how many characters stand between two marks or blanks, ``num_hanzi`` their sum.
     ``is_marked`` says that a mark ends the line, ``is_closed`` that a sentence does.
@@ -204,6 +206,20 @@ def spread(text: str, source: Source = "text") -> Iterator[Line]:
     lines = [Line(tidy(line), source) for line in text.split("\n")]
     whole = len(lines) > 1 or (len(lines[0].lengths) >= 4 and lines[0].is_closed)
     yield from (Line(""), *lines, Line("")) if whole else lines
+
+
+def with_bold_headings(lines: Sequence[Line]) -> Sequence[Line]:
+    """Return lines, of which those in bold are headings, unless whole poems are in bold."""
+    num_bold = sum(line.source == "bold" for line in lines)
+    if num_bold == 0:
+        return lines
+    are_headings = 2 * num_bold < sum(bool(line.text) for line in lines)
+    return [
+        Line(line.text, *(("heading", BOLD_LEVEL) if are_headings else ("text", 0)))
+        if line.source == "bold"
+        else line
+        for line in lines
+    ]
 
 
 def kind_of(line: Line) -> tuple[Kind, str]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from poetgen.characters import unix_newlines
+from poetgen.characters import hanzi_only, unix_newlines
 from poetgen.limits import split_lines
 from poetgen.reading.blocks import gather_poems
 from poetgen.reading.documents import Aside, Reading, united_readings
@@ -31,6 +31,15 @@ _HTML = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _LEFT_OUT_TAGS = ("script", "style", "head", "nav", "header", "footer", "aside", "form", "button")
+# What pages call their parts that are not text, as in Readability of Mozilla.
+_FURNITURE = re.compile(
+    r"(?<![a-z])(?:nav|menu|footer|header|bread-?crumbs?|crumbs?|side-?bar|side|related|recommend|rec"
+    r"|comments?|replies|pager|pagination|tags?|share|social|copyright|toolbar|breadcrumb|ads?"
+    r"|pub-date|date)(?![a-z])",
+    re.IGNORECASE,
+)
+# So many short links and nothing else are a menu.
+_MANY_LINKS, _MAX_LINK_HANZI = 3, 12
 _BLOCK_TAGS = re.compile(
     "address|article|blockquote|body|center|dd|div|dl|dt|figcaption|figure|hr|html|li|main|ol|p|pre|"
     "section|table|tbody|td|th|tr|ul"
@@ -79,7 +88,7 @@ def read_html(text: str, name: str) -> Reading:
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(unix_newlines(text), "html.parser")
-    for tag in soup(_LEFT_OUT_TAGS):
+    for tag in soup(_is_furniture):
         tag.decompose()
     spelled = soup(["rt", "rp"])  # the pinyin above characters
     for tag in spelled:
@@ -88,6 +97,20 @@ def read_html(text: str, name: str) -> Reading:
     found = gather_poems(list(_html_lines(soup)))
     pinyin = Reading([], {"pinyin": len(spelled)} if spelled else {})
     return united_readings([pinyin, beside_tables(tables, found)])
+
+
+def _is_furniture(tag: Tag) -> bool:
+    """Return whether a part of a page is not its text: a menu, a footer, a list of links."""
+    names = " ".join([*(tag.get("class") or []), str(tag.get("id") or "")])
+    if tag.name in _LEFT_OUT_TAGS or _FURNITURE.search(names):
+        return True
+    if tag.name not in ("div", "p", "ul", "ol", "td"):
+        return False
+    links = tag.find_all("a")
+    if len(links) < _MANY_LINKS or len(tag.find_all(_HEADINGS)) > 1:
+        return False
+    linked = sum(len(hanzi_only(link.get_text())) for link in links)
+    return 0 < linked == len(hanzi_only(tag.get_text())) <= _MAX_LINK_HANZI * len(links)
 
 
 def _settings(front: str) -> Iterator[Line]:
@@ -126,12 +149,21 @@ def _markdown_lines(text: str) -> Iterator[Line]:
             content = "".join(map(_inline_text, token.children or []))
             if level:
                 yield Line(tidy(content), "heading", level)
+            elif _is_bold(token.children or []):
+                yield Line(tidy(content), "bold")
             else:
                 source: Source = "quote" if num_quotes else "text"
                 yield from spread(content, source)
             level = 0
         elif kind == "paragraph_close" and not token.hidden:
             yield Line("")
+
+
+def _is_bold(tokens: Sequence[Token]) -> bool:
+    """Return whether one line is in bold from its beginning to its end."""
+    kinds = [token.type for token in tokens if token.type != "text" or token.content]
+    ends = kinds[:1] == ["strong_open"] and kinds[-1:] == ["strong_close"]
+    return ends and kinds.count("strong_open") == 1 and "softbreak" not in kinds
 
 
 def _inline_text(token: Token) -> str:
@@ -145,16 +177,20 @@ def _inline_text(token: Token) -> str:
 def _html_lines(soup: Tag) -> Iterator[Line]:
     """Yield the lines of a page, of which blank ones part the blocks."""
     text, source = "", ""
-    quotes = 0
+    quotes = num_bold = 0  # how many characters of the text are in bold
     for kind, value in _events(soup):
-        if kind == "text":
+        if kind in ("text", "bold"):
             text += value
+            num_bold += len(value) * (kind == "bold")
             continue
         # A block begins or ends: what came before it is a paragraph.
         content = "\n".join(" ".join(line.split()) for line in text.split("\n")).strip("\n")
-        text = ""
+        is_bold = 0 < num_bold == len(text.strip()) and "\n" not in content
+        text, num_bold = "", 0
         if content.strip() and source:
             yield Line(tidy(content.replace("\n", " ")), "heading", int(source[1]))
+        elif content.strip() and is_bold:
+            yield Line(tidy(content), "bold")
         elif content.strip():
             yield from spread(content, "quote" if quotes else "text")
         source = value if kind == "begin" and value in _HEADINGS else ""
@@ -180,6 +216,7 @@ def _events(soup: Tag) -> Iterator[tuple[str, str]]:
                 open_tags.append(element)
         elif isinstance(element, NavigableString) and not isinstance(element, PreformattedString):
             is_kept = element.find_parent("pre") is not None
-            yield "text", str(element) if is_kept else re.sub(r"\s*\n\s*", "", element)
+            kind = "bold" if element.find_parent(["b", "strong"]) is not None else "text"
+            yield kind, str(element) if is_kept else re.sub(r"\s*\n\s*", "", element)
     yield from (("end", tag.name) for tag in reversed(open_tags))
     yield "end", "page"

@@ -89,4 +89,6 @@ def _paragraph_lines(paragraph: Paragraph) -> Iterator[Line]:
         level = int(heading[1]) + 1 if heading[1] else 1
         yield from (Line(""), Line(tidy(text.replace("\n", " ")), "heading", level), Line(""))
     else:
-        yield from spread(text)
+        runs = [run for run in paragraph.runs if run.text.strip()]
+        is_bold = bool(runs) and all(run.bold for run in runs) and "\n" not in text
+        yield from [Line(tidy(text), "bold")] if is_bold else spread(text)
