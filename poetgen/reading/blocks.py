@@ -106,9 +106,8 @@ class _Assembly:
             sum(item.lines[0].source == "quote" for item in verse) * 2 > len(headings) > 0
         )
         self._num_titles = len(headings)
-        self._num_authors = sum(
-            item.kind == "heading" and bool(item.heading.author) for item in items
-        )
+        authors = {item.heading.author for item in items if item.kind == "heading"} - {""}
+        self._has_one_author = len(authors) == 1
         num_long = sum(sum(len(line.lengths) for line in item.lines) >= 4 for item in verse)
         self._has_long = 2 * num_long > len(verse)
         few = 3 if len(headings) == 1 else _MAX_STANZAS
@@ -129,7 +128,8 @@ class _Assembly:
                 self._asides.append(Aside("headings", item.heading.title))
                 self._in_contents = _CONTENTS.search(item.heading.title) is not None
                 author = item.heading.author  # of all poems of the section
-                self._group = (Heading("", author, item.heading.dynasty), 0)
+                if author:
+                    self._group = (Heading("", author, item.heading.dynasty), 0)
             elif item.kind == "attribution":
                 self._attribute(item)
             else:
@@ -191,7 +191,7 @@ class _Assembly:
         if not (self._is_fresh and self._head.title):
             return
         self._asides.append(Aside("headings", self._head.title))
-        if not self._drafts and self._num_authors == 1 and self._head.author:
+        if not self._drafts and self._has_one_author and self._head.author:
             # Whose poems all of them are.
             self._group = (Heading("", self._head.author, self._head.dynasty), 0)
         elif not is_section:

@@ -198,7 +198,7 @@ def _is_head_alone(
         return above is None or author is not None
     if layout.numbered and len(run) == 1 and has_number(run[0]):
         return True
-    if kind == "section":
+    if kind == "section" or (kind == "heading" and len(run) == 2):
         return len(run) == 2
     if kind not in ("text", "heading"):
         return False

@@ -258,20 +258,14 @@ def _parse_fields(line: str) -> Heading | None:
     """Read ``【词牌】念奴娇 【题目】过洞庭 【作者】张孝祥``: two labels or more in brackets."""
     if line.count("】") < 2:
         return None
-    titles, authors, dynasties = [], [], []
-    for label, value in _FIELD.findall(line):
-        for labels, values in (
-            (_TITLE_LABEL, titles),
-            (_AUTHOR_LABEL, authors),
-            (_DYNASTY_LABEL, dynasties),
-        ):
-            if labels.match(f"【{label}】{value}"):
-                values.append(value.strip())
-    return (
-        Heading("·".join(titles), *("".join(found[:1]) for found in (authors, dynasties)))
-        if titles or authors
-        else None
+    fields = [(f"【{label}】", value.strip()) for label, value in _FIELD.findall(line)]
+    titles, authors, dynasties = (
+        [value for label, value in fields if pattern.match(label + value)]
+        for pattern in (_TITLE_LABEL, _AUTHOR_LABEL, _DYNASTY_LABEL)
     )
+    if not (titles or authors):
+        return None
+    return Heading("·".join(titles), "".join(authors[:1]), "".join(dynasties[:1]))
 
 
 def without_number(line: str) -> str:

@@ -34,7 +34,7 @@ from poetgen.reading.headings import (
     parse_heading,
     without_number,
 )
-from poetgen.reading.lines import Kind, Line, after_date, is_regular, kind_of
+from poetgen.reading.lines import LABEL, Kind, Line, after_date, is_regular, kind_of, unsigned
 
 # In a text without blank lines, so many whole poems without a title for each one that has one
 # are a poem a line.
@@ -67,7 +67,9 @@ def items_of(lines: Sequence[Line], asides: list[Aside]) -> list[Item]:
 
 def _blocks(lines: Sequence[Line], asides: list[Aside]) -> tuple[list[Block], list[Block] | None]:
     """Divide lines at blank ones; if nearly all lines stand alone, also at wider gaps only."""
+    lines = [part for line in lines for part in unsigned(line)]
     kinds = [kind_of(line) for line in lines]
+    _find_labels(lines, kinds)
     repeated = Counter(
         line.text for line, (kind, _) in zip(lines, kinds, strict=True) if kind == "section"
     )
@@ -112,6 +114,19 @@ def _blocks(lines: Sequence[Line], asides: list[Aside]) -> tuple[list[Block], li
         else:
             merged.append(list(block))
     return blocks, merged
+
+
+def _find_labels(lines: Sequence[Line], kinds: list[tuple[Kind, str]]) -> None:
+    """Take 【名句积累】 for the head of notes where notes have such heads, and no verse is below."""
+    heads = [line.text for line, (kind, _) in zip(lines, kinds, strict=True) if kind == "note"]
+    if not any(text.startswith("【") for text in heads):
+        return
+    for place, line in enumerate(lines):
+        if line.text[:1] == "【" and LABEL.fullmatch(line.text) and kinds[place][0] != "note":
+            near = [below for below in lines[place + 1 : place + 6] if below.text][:4]
+            is_title = any(below.heading and below.heading.author for below in near[:2])
+            if near and not (is_title or is_old_verse(near) or is_old_verse(near[1:])):
+                kinds[place] = "note", "notes"
 
 
 def _without_dates(block: Block, asides: list[Aside]) -> Block:

@@ -82,6 +82,10 @@ _BLANK_TO_FILL = re.compile(
     rf"[_＿]{{2}}|[（(]\s{{2,}}[)）]|^\[[ xX]?\]|^(?:[{HAN}]{{2,4}}\s*[:：][^{HAN}]*){{2,}}$"
     rf"|^(?:[{HAN}]{{2,4}}\s*[:：]\s*[□☐]\s*)+$|^(?:[{HAN}]{{2,4}}\s*[□☐]\s*){{2,}}$"
 )
+# 【名句积累】, a label, if others of a text are.
+LABEL = re.compile(f"【[{HAN}]{{2,8}}】")
+# 海内存知己，天涯若比邻。——王勃
+_SIGNED = re.compile(r"(.+[。！？…”])\s*((?:——|—|--)\s*[^—]+)")
 _NOTE_WORDS = (
     "注释|註釋|注釋|注解|註解|译文|譯文|翻译|翻譯|赏析|賞析|鉴赏|鑒賞|简析|簡析|评析|評析|解析|创作背景|写作背景|背景|"
     "作者简介|作者介绍|白话译文|白话|今译|今譯|释义|釋義|题解|題解|说明|點評|点评|按语|大意|注|註|译|按|简介"
@@ -121,9 +125,10 @@ class Line:
     """One line of a source, and what its characters show; it is never changed.
 
     ``source`` says how the source marks it: plain ``text``, a ``heading`` (of ``level``), a
-    ``quote`` or a line in ``bold``. ``is_clean`` says that it is clauses of verse with a mark after each, and nothing
-    else; ``verse`` is the line without notes in brackets, its marks in full width; ``lengths``
-    is how many characters stand between two marks or blanks, ``num_hanzi`` their sum.
+    ``quote`` or a line in ``bold``. ``is_clean`` says that it is clauses of verse with a mark
+    after each, and nothing else; ``verse`` is the line without notes in brackets, its marks in
+    full width; ``lengths`` is how many characters stand between two marks or blanks,
+    ``num_hanzi`` their sum.
     ``is_marked`` says that a mark ends the line, ``is_closed`` that a sentence does.
     """
 
@@ -196,6 +201,15 @@ def tidy(text: str) -> str:
     if translated := _TRANSLATED.fullmatch(text):
         text = translated[1]
     return text.rstrip("★☆※◆◇*· ")
+
+
+def unsigned(line: Line) -> Iterator[Line]:
+    """Yield a line, or the verse and the signature that it consists of."""
+    match = _SIGNED.fullmatch(line.text) if "—" in line.text and not line.level else None
+    if match and is_attribution(match[2]) and not is_below_title(match[2]):
+        yield from (Line(match[1], line.source), Line(match[2], line.source))
+    else:
+        yield line
 
 
 def spread(text: str, source: Source = "text") -> Iterator[Line]:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from poetgen.characters import hanzi_only, unix_newlines
 from poetgen.limits import split_lines
 from poetgen.reading.blocks import gather_poems
+from poetgen.reading.columns import is_poem
 from poetgen.reading.documents import Aside, Reading, united_readings
 from poetgen.reading.fields import fields_of
 from poetgen.reading.lines import Line, Source, spread, tidy
-from poetgen.reading.tables import beside_tables, take_tables
+from poetgen.reading.tables import beside_tables, read_grid, take_tables
 
 if TYPE_CHECKING:
     from bs4 import Tag
@@ -33,7 +34,7 @@ _HTML = re.compile(
 _LEFT_OUT_TAGS = ("script", "style", "head", "nav", "header", "footer", "aside", "form", "button")
 # What pages call their parts that are not text, as in Readability of Mozilla.
 _FURNITURE = re.compile(
-    r"(?<![a-z])(?:nav|menu|footer|header|bread-?crumbs?|crumbs?|side-?bar|side|related|recommend|rec"
+    r"(?<![a-z])(?:nav|menu|footer|bread-?crumbs?|crumbs?|side-?bar|side|related|recommend|rec"
     r"|comments?|replies|pager|pagination|tags?|share|social|copyright|toolbar|breadcrumb|ads?"
     r"|pub-date|date)(?![a-z])",
     re.IGNORECASE,
@@ -66,11 +67,12 @@ def read_markdown(text: str, name: str) -> Reading:
     split_lines(text, name)
     text = unix_newlines(text)
     front = _FRONT_MATTER.match(text)
-    lines = list(_markdown_lines(text[front.end() :] if front else text))
+    tables: list[Reading] = []
+    lines = list(_markdown_lines(text[front.end() :] if front else text, name, tables))
     if front and not any(line.source == "heading" for line in lines):
         # A page of one poem may name it in its settings.
         lines = [*_settings(front[1]), *lines]
-    found = gather_poems(lines)
+    found = beside_tables(united_readings(tables), gather_poems(lines))
     if front is None:
         return found
     above = Reading([], {"front matter": 1}, asides=[Aside("front matter", front[1])])
@@ -88,8 +90,11 @@ def read_html(text: str, name: str) -> Reading:
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(unix_newlines(text), "html.parser")
+    num_hanzi = len(hanzi_only(soup.get_text()))
     for tag in soup(_is_furniture):
-        tag.decompose()
+        # What is most of a page is its text, whatever it is called.
+        if tag.name in _LEFT_OUT_TAGS or 2 * len(hanzi_only(tag.get_text())) < num_hanzi:
+            tag.decompose()
     spelled = soup(["rt", "rp"])  # the pinyin above characters
     for tag in spelled:
         tag.decompose()
@@ -124,13 +129,30 @@ def _settings(front: str) -> Iterator[Line]:
             yield Line(f"{label}：{filled[0]}")
 
 
-def _markdown_lines(text: str) -> Iterator[Line]:
+def _markdown_lines(text: str, name: str, tables: list[Reading]) -> Iterator[Line]:
+    """Yield the lines of a text, and add to ``tables`` those that have a poem a row."""
     # Imported late: most texts are not Markdown.
     from markdown_it import MarkdownIt
 
     level = num_quotes = num_lists = 0
-    for token in MarkdownIt("commonmark").parse(text):
+    rows: list[list[str]] | None = None  # of the table that the text is in
+    for token in MarkdownIt("commonmark").enable("table").parse(text):
         kind = token.type
+        if kind == "table_open":
+            rows = []
+        elif kind == "tr_open" and rows is not None:
+            rows.append([])
+        elif kind == "inline" and rows:
+            rows[-1].append("".join(map(_inline_text, token.children or [])))
+        elif kind == "table_close" and rows is not None:
+            cells = [Aside("rows without a poem", " ".join(row)) for row in rows]
+            other = Reading([], {"rows without a poem": len(cells)}, asides=cells)
+            found = read_grid(rows, f"a table of {name}")
+            is_found = found is not None and any(is_poem(poem.text) for poem in found.poems)
+            tables.append(found if found and is_found else other)
+            rows = None
+        if rows is not None:
+            continue
         if kind == "heading_open":
             level = int(token.tag[1:])
         elif kind.startswith(("blockquote_", "ordered_list_", "bullet_list_")):

@@ -18,6 +18,7 @@ _PREFACE = re.compile(
     r"^[（(]?(?:小|原|自|并)?序[)）]?[:：\s]|作此|赋此|因赋|遂赋|为赋|以纪|以记|戏作|兼怀|赋之|用韵|次韵|故作|所作|而作|乃作|赋诗|命曰"
     r"|此[曲词詞篇诗詩阕闋]|自度|以寄"
 )
+_NO_VERSE = re.compile("[0-9A-Za-z]")
 # 浥：湿润 and 标签：唐诗, but not 老人说：…
 _LABELLED = re.compile(rf"([{HAN}]{{0,5}}[^\W曰云道说說言问問答歌唱])[:：]\s*\S")
 
@@ -65,6 +66,8 @@ def _is_about(line: Line, poem: Sequence[Line], title: str) -> bool:
 def is_scrap(lines: Sequence[Line], poem: Sequence[Line]) -> bool:
     """Return whether a block below a poem is too short, or too different, for a stanza of it."""
     [first, *others] = lines
+    if not others and _NO_VERSE.search(first.text) and not _NO_VERSE.search(poem[-1].text):
+        return True  # 3条回复
     is_ended = poem[-1].is_closed
     if is_ended and not others and not first.has_mark and first.num_hanzi <= _SCRAP_HANZI:
         return True
