@@ -117,7 +117,7 @@ def _blocks(lines: Sequence[Line], asides: list[Aside]) -> tuple[list[Block], li
 
 
 def _find_labels(lines: Sequence[Line], kinds: list[tuple[Kind, str]]) -> None:
-    """Take 【名句积累】 for the head of notes where notes have such heads, and no verse is below."""
+    """Take 【名句积累】 for the head of notes where notes have such heads and no verse is below."""
     heads = [line.text for line, (kind, _) in zip(lines, kinds, strict=True) if kind == "note"]
     if not any(text.startswith("【") for text in heads):
         return
