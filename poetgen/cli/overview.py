@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from poetgen.corpus.overview import form_rows, merge_samples, odd_things
+from poetgen.reading import count_left_out
 from poetgen.verse.forms import form_of
 from poetgen.verse.layout import couplets
 
@@ -80,7 +81,7 @@ def show_doubts(prepared: Prepared, texts: Sequence[str], console: Console) -> N
     corpus = prepared.corpus
     if corpus.report.left_out:
         kinds = sorted(corpus.report.left_out.items(), key=lambda item: -item[1])
-        found = ", ".join(f"{count:,} {kind}" for kind, count in kinds)
+        found = ", ".join(count_left_out(kind, count) for kind, count in kinds)
         console.print(f"Not read as poems: {found}.")
     for doubt in prepared.doubts[:_MAX_DOUBTS]:
         console.print(f"In doubt: {doubt}")

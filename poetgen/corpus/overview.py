@@ -21,6 +21,8 @@ SAMPLE_SIZE = 2_000
 MAX_SOURCES = 5
 # Shares, of 1, from which something looks odd; and how often it must be seen at least.
 _ODD_SHARE, _ODD_COUNT = 0.2, 4
+# A line of most poems is seen so often at least.
+_MIN_REPEATS = 3
 _MOSTLY_UNKNOWN = 0.5
 # Poems are dropped for these reasons because somebody wants it so, or has them already.
 _WANTED_REASONS = {"duplicate", "near-duplicate", "too long", "other form", "other author"}
@@ -156,7 +158,8 @@ def _repeated_line(poems: Sequence[Sequence[str]]) -> list[str]:
     if not counts:
         return []
     [(line, count)] = counts.most_common(1)
-    if count < max(_ODD_COUNT, _ODD_SHARE * len(poems)):
+    is_most = count >= _MIN_REPEATS and 2 * count > len(poems)
+    if not is_most and count < max(_ODD_COUNT, _ODD_SHARE * len(poems)):
         return []
     return [
         f"{line} is a line of {count:,} of {len(poems):,} poems: a header may have been read as "

@@ -149,7 +149,7 @@ def build_corpus(
     """Build a corpus in memory, from files alone; otherwise like ``prepare``."""
     sieve = Sieve(settings, dropped)
     sources = _read(paths, sieve, skip_bad, num_samples, on_file)
-    _ensure_held_out(sieve, sources.skipped)
+    _ensure_held_out(sieve, sources)
     kept = sieve.kept()
     return Prepared(
         corpus=_encode(name, sieve, kept, sources),
@@ -243,7 +243,10 @@ def _read(
                     )
                 )
                 sources.left_out.update(document.left_out)
-                sources.doubts.extend(document.doubts)
+                sources.doubts.extend(
+                    doubt if document.name in doubt else f"{document.name}: {doubt}"
+                    for doubt in document.doubts
+                )
                 sources.provenance.append(
                     Provenance(
                         file=document.name.rpartition("/")[2],
@@ -259,7 +262,7 @@ def _read(
     return sources
 
 
-def _ensure_held_out(sieve: Sieve, skipped: Sequence[str]) -> None:
+def _ensure_held_out(sieve: Sieve, sources: _Sources) -> None:
     """Ensure that there is something to learn from and something to validate on.
 
     Raises:
@@ -274,7 +277,8 @@ def _ensure_held_out(sieve: Sieve, skipped: Sequence[str]) -> None:
         raise SourceError(
             f"Only {num_kept} poem{'s' * (num_kept != 1)} can be used"
             + (f" (dropped: {why})." if why else ".")
-            + "".join(f" Skipped: {problem}" for problem in skipped[:1]),
+            + "".join(f" Skipped: {problem}" for problem in sources.skipped[:1])
+            + "".join(f" In doubt: {doubt}" for doubt in sources.doubts[:1]),
             "Give at least two poems: one to learn from and one to validate on.",
         )
     # By chance a small collection may hold out nothing, or everything.

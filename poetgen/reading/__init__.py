@@ -9,7 +9,7 @@
 What an input holds is detected from its content, never from its name alone.
 """
 
-from poetgen.reading.documents import Aside, Document, Input, RawPoem
+from poetgen.reading.documents import Aside, Document, Input, RawPoem, count_left_out
 from poetgen.reading.formats import describe_ignored, read_document, read_poems
 from poetgen.reading.inputs import find_files, find_inputs
 
@@ -18,6 +18,7 @@ __all__ = [
     "Document",
     "Input",
     "RawPoem",
+    "count_left_out",
     "describe_ignored",
     "find_files",
     "find_inputs",

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
 from poetgen.characters import printable
-from poetgen.reading.documents import Aside, RawPoem, Reading
+from poetgen.reading.documents import Aside, LeftOut, RawPoem, Reading
 from poetgen.reading.headings import (
     Heading,
     is_below_title,
@@ -33,7 +33,14 @@ from poetgen.reading.lines import (
     is_regular,
     with_bold_headings,
 )
-from poetgen.reading.remarks import is_lone_sentence, is_paragraph, is_preface, is_scrap, num_verses
+from poetgen.reading.remarks import (
+    is_cut_off,
+    is_lone_sentence,
+    is_paragraph,
+    is_preface,
+    is_scrap,
+    num_verses,
+)
 
 # More blocks than this under one heading are poems without titles, not stanzas of one poem.
 _MAX_STANZAS = 12
@@ -93,7 +100,7 @@ class _Assembly:
         self._in_contents = False
         self._prose: list[Line] = []
         self._without_poem: list[str] = []
-        self._num_divided = 0
+        self._divided: list[str] = []  # titles of several whole poems
         bodies = [item for item in items if item.kind == "body"]
         verse = [item for item in bodies if not is_prose(item.lines)]
         headings = [
@@ -142,7 +149,7 @@ class _Assembly:
             self._asides,
         )
 
-    def _leave_out(self, kind: str, lines: Sequence[Line]) -> None:
+    def _leave_out(self, kind: LeftOut, lines: Sequence[Line]) -> None:
         self._asides += [Aside(kind, line.text) for line in lines]
 
     def _begin(self, item: Item) -> None:
@@ -234,7 +241,8 @@ class _Assembly:
             self._drafts[-1].stanzas[-1] = [*self._drafts[-1].stanzas[-1], *lines]
         else:
             head = self._head if self._is_fresh or self._has_stanzas else Heading()
-            self._num_divided += not self._is_fresh and bool(head.title)
+            if head.title and not self._is_fresh:
+                self._divided.append(head.title)
             self._drafts.append(_Draft(head.title, head.author, head.dynasty, [lines]))
         self._is_fresh = self._is_signed = False
 
@@ -299,25 +307,51 @@ class _Assembly:
         self._head, self._is_signed = Heading(), True
 
     def _doubts(self) -> list[str]:
-        doubts = []
+        guessed = [item.heading.title for item in self._items if item.is_guess]
+        titled = [draft for draft in self._drafts if draft.title]
+        untitled = [draft for draft in self._drafts if not draft.title]
+        many = len(titled) > max(len(untitled), 2)
+        doubts = [
+            *_told(
+                [line.text for line in self._prose],
+                "line looks like prose and is left out",
+                "lines look like prose and are left out",
+            ),
+            *_told(
+                self._without_poem, "title has no poem below it", "titles have no poem below them"
+            ),
+            *_told(
+                guessed,
+                "short line above longer verses is read as a title",
+                "short lines above longer verses are read as titles",
+            ),
+            *_told(
+                [draft.stanzas[0][0].text for draft in untitled if many],
+                "poem has no title, and most have one",
+                "poems have no title, and most have one",
+            ),
+            *_told(
+                self._divided,
+                "poem has the title of another, with several whole poems below it",
+                "poems have the title of another, with several whole poems below it",
+            ),
+        ]
         if self._is_prose and len(self._drafts) > 1:
             doubts.append("This looks like prose. If it is, give --format prose.")
-        if self._prose:
-            shown = printable(self._prose[0].text[:20])
-            doubts.append(
-                f"{len(self._prose)} lines look like prose and are left out, for example {shown!r}."
-            )
-        if self._without_poem:
-            shown = printable(self._without_poem[0][:20])
-            doubts.append(
-                f"{len(self._without_poem)} titles have no poem below them, for example {shown!r}."
-            )
-        if self._num_divided:
-            doubts.append(
-                f"{self._num_divided} poems have the title of the poem above them, because a title "
-                "has several whole poems below it."
-            )
+        if self._drafts and is_cut_off(
+            self._drafts[-1].lines(), [draft.lines() for draft in self._drafts[:-1]]
+        ):
+            shown = printable(self._drafts[-1].lines()[-1].text[-20:])
+            doubts.append(f"The last poem may be cut off; it ends with {shown!r}.")
         return doubts
+
+
+def _told(examples: Sequence[str], one: str, several: str) -> Iterator[str]:
+    """Yield a sentence about how many lines are in doubt, if any, with the first of them."""
+    if examples:
+        shown = printable(" ".join(examples[0][:20].split()))
+        what = one if len(examples) == 1 else several
+        yield f"{len(examples):,} {what}, for example {shown!r}."
 
 
 def _without_prose(item: Item) -> list[Item]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from poetgen.config import Format
 
@@ -20,11 +20,52 @@ class RawPoem(NamedTuple):
     dynasty: str = ""
 
 
+LeftOut = Literal[
+    "headings",
+    "prose",
+    "notes",
+    "prefaces",
+    "dates",
+    "exercises",
+    "pinyin",
+    "lines without Chinese",
+    "links",
+    "menus",
+    "page numbers",
+    "copyright lines",
+    "running headers",
+    "table of contents",
+    "front matter",
+    "empty rows",
+    "rows above the header",
+    "rows without a poem",
+    "records without a poem",
+    "sheets without poems",
+]
+_LINES_OF: Mapping[str, tuple[str, str]] = {
+    "prose": ("line of prose", "lines of prose"),
+    "pinyin": ("line of pinyin", "lines of pinyin"),
+    "table of contents": ("line of contents", "lines of contents"),
+    "front matter": ("front matter", "front matters"),
+    "lines without Chinese": ("line without Chinese", "lines without Chinese"),
+    "rows above the header": ("row above the header", "rows above the header"),
+    "rows without a poem": ("row without a poem", "rows without a poem"),
+    "records without a poem": ("record without a poem", "records without a poem"),
+    "sheets without poems": ("sheet without poems", "sheets without poems"),
+}
+
+
 class Aside(NamedTuple):
     """A part of a source that is left out because it is not a poem, and what it is."""
 
-    kind: str
+    kind: LeftOut
     text: str
+
+
+def count_left_out(kind: str, count: int) -> str:
+    """Return how much of a kind is left out in words: 1 heading, 3 lines of prose."""
+    one, several = _LINES_OF.get(kind, (kind.removesuffix("s"), kind))
+    return f"{count:,} {one if count == 1 else several}"
 
 
 class Reading(NamedTuple):

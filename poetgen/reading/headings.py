@@ -35,6 +35,10 @@ _OTHER_NAMES = re.compile(
     "食指|芒克|多多|艾青|冰心|戴望舒|纳兰性德|納蘭性德|乾隆|仓央嘉措|泰戈尔|雪莱|拜伦|叶芝|"
     "歌德|普希金|花蕊夫人"
 )
+# 德宗皇帝李适, 蜀太妃徐氏, 僧齐己
+_TITLED_NAME = re.compile(
+    rf"[{HAN}]{{0,4}}(?:皇帝|太后|太妃|夫人|公主|道士|禅师|禪師|上人|和尚)[{HAN}]{{0,3}}|[僧释釋][{HAN}]{{2}}"
+)
 # With a middle dot between them, a tune and its topic look like a title and its author.
 _FAMOUS = re.compile(
     "李白|杜甫|王维|王維|孟浩然|白居易|李商隐|李商隱|杜牧|王昌龄|王昌齡|苏轼|蘇軾|李清照|"
@@ -49,6 +53,8 @@ _COLLECTIVE = re.compile(
     r"|《?(?:诗经|詩經|楚辞|楚辭)(?:[·•][^《》]{1,6})?》?"
 )
 _FOREIGN_NAME = re.compile(rf"[{HAN}]{{1,6}}[·•‧][{HAN}]{{1,8}}")
+# 贺知章、源乾曜
+_SEVERAL = re.compile(rf"[{HAN}]{{2,4}}(?:、[{HAN}]{{2,4}})+")
 _ANY_NAME = re.compile(rf"[{HAN}]{{2,4}}")
 
 _OPEN, _CLOSE = r"[\[［(（〔【〖]", r"[\]］)）〕】〗]"
@@ -79,7 +85,7 @@ _NUMBER = re.compile(
     rf"(?:第\s*{_COUNT}\s*课\s+|第?\s*\d{{1,4}}\s*首|第?[一二三四五六七八九十百]{{1,5}}首|[(（]\s*{_COUNT}\s*[)）]"
     rf"|{_COUNT}\s*[.．、)）]|\d{{1,4}}\s+(?=[《{HAN}])|{_COUNT}\s+(?=[{HAN}]{{2,}}\s+[{HAN}])|[①-⑳])\s*"
 )
-_QUOTED = re.compile(r"([^《》]*)《([^《》]{1,60})》(.*)")
+_QUOTED = re.compile(r"([^《》]*)《((?:[^《》]|《[^《》]{1,20}》){1,60})》(.*)")
 _IN_BRACKETS = re.compile(rf"()[「『【〖“\"]([{HAN}·•\s]{{1,30}})[」』】〗”\"](.*)")
 _TITLE_LABEL = re.compile(
     r"[【\[]?(?:题目|題目|标题|標題|诗题|詩題|诗名|詩名|篇名|词牌|詞牌)[】\]]?\s*[:：]?\s*(?=\S)"
@@ -134,6 +140,7 @@ def is_name(text: str) -> bool:
         or is_famous(text)
         or _OTHER_NAMES.fullmatch(text) is not None
         or _COLLECTIVE.fullmatch(text) is not None
+        or _TITLED_NAME.fullmatch(text) is not None
     )
 
 
@@ -356,7 +363,9 @@ def _parse_parts(line: str, *, is_numbered: bool = False) -> Heading | None:
 
 
 def _is_some_name(text: str) -> bool:
-    return bool(_ANY_NAME.fullmatch(text) or _FOREIGN_NAME.fullmatch(text))
+    return any(
+        pattern.fullmatch(text) for pattern in (_ANY_NAME, _FOREIGN_NAME, _TITLED_NAME, _SEVERAL)
+    )
 
 
 def may_be_verse(text: str) -> bool:

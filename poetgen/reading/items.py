@@ -23,7 +23,7 @@ from poetgen.reading.context import (
     num_heads_at_end,
     titles_in,
 )
-from poetgen.reading.documents import Aside
+from poetgen.reading.documents import Aside, LeftOut
 from poetgen.reading.headings import (
     Author,
     Heading,
@@ -43,7 +43,10 @@ _FEW_TITLES = 12
 
 @dataclass
 class Item:
-    """A heading, a body, or the beginning of notes; ``level`` 0 is a heading that is inferred."""
+    """A heading, a body, or the beginning of notes.
+
+    ``level`` 0 is a heading that is inferred, ``is_guess`` one that is a title by its length only.
+    """
 
     kind: Literal["heading", "part", "section", "attribution", "notes", "body"]
     heading: Heading = Heading()
@@ -51,6 +54,7 @@ class Item:
     level: int = 0
     begins_block: bool = False
     is_numbered: bool = False
+    is_guess: bool = False
 
 
 def items_of(lines: Sequence[Line], asides: list[Aside]) -> list[Item]:
@@ -116,7 +120,7 @@ def _blocks(lines: Sequence[Line], asides: list[Aside]) -> tuple[list[Block], li
     return blocks, merged
 
 
-def _find_labels(lines: Sequence[Line], kinds: list[tuple[Kind, str]]) -> None:
+def _find_labels(lines: Sequence[Line], kinds: list[tuple[Kind, LeftOut | Literal[""]]]) -> None:
     """Take 【名句积累】 for the head of notes where notes have such heads and no verse is below."""
     heads = [line.text for line, (kind, _) in zip(lines, kinds, strict=True) if kind == "note"]
     if not any(text.startswith("【") for text in heads):
@@ -310,7 +314,7 @@ def _divided(
     """Yield the headings and bodies of lines, by the lines below each."""
     titles = [] if above or in_notes else titles_in(run)
     for title, end in pairwise([*titles, len(run)]):
-        yield Item("heading", bare_title(run[title]))
+        yield Item("heading", bare_title(run[title]), is_guess=True)
         yield Item("body", lines=run[title + 1 : end])
     if titles:
         return
@@ -333,7 +337,8 @@ def _divided(
             if place > start:
                 yield Item("body", lines=run[start:place])
             for heading, line in zip(heads, near, strict=False):
-                yield Item("heading", heading, is_numbered=has_number(line))
+                is_guess = layout.short and place == 0
+                yield Item("heading", heading, [], 0, False, has_number(line), is_guess)
             in_notes = False
             place += len(heads)
             start = place

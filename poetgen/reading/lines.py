@@ -16,6 +16,7 @@ from poetgen.characters import (
     mostly_han,
     num_modern_words,
 )
+from poetgen.reading.documents import LeftOut
 from poetgen.reading.headings import (
     Heading,
     is_attribution,
@@ -236,7 +237,7 @@ def with_bold_headings(lines: Sequence[Line]) -> Sequence[Line]:
     ]
 
 
-def kind_of(line: Line) -> tuple[Kind, str]:
+def kind_of(line: Line) -> tuple[Kind, LeftOut | Literal[""]]:
     """Return what a line is, and, if it is left out, the kind of thing that it is."""
     text = line.text
     if line.source == "heading":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -90,24 +91,28 @@ def read_html(text: str, name: str) -> Reading:
     from bs4 import BeautifulSoup
 
     soup = BeautifulSoup(unix_newlines(text), "html.parser")
+    for tag in soup(_LEFT_OUT_TAGS):
+        tag.decompose()
+    asides: list[Aside] = []
     num_hanzi = len(hanzi_only(soup.get_text()))
     for tag in soup(_is_furniture):
         # What is most of a page is its text, whatever it is called.
-        if tag.name in _LEFT_OUT_TAGS or 2 * len(hanzi_only(tag.get_text())) < num_hanzi:
+        if not tag.decomposed and 2 * len(hanzi_only(tag.get_text())) < num_hanzi:
+            asides.append(Aside("menus", " ".join(tag.get_text(" ").split())))
             tag.decompose()
-    spelled = soup(["rt", "rp"])  # the pinyin above characters
-    for tag in spelled:
+    for tag in soup(["rt", "rp"]):  # the pinyin above characters
+        asides.append(Aside("pinyin", tag.get_text()))
         tag.decompose()
     tables = take_tables(soup, name)
     found = gather_poems(list(_html_lines(soup)))
-    pinyin = Reading([], {"pinyin": len(spelled)} if spelled else {})
-    return united_readings([pinyin, beside_tables(tables, found)])
+    removed = Reading([], Counter(aside.kind for aside in asides), asides=asides)
+    return united_readings([removed, beside_tables(tables, found)])
 
 
 def _is_furniture(tag: Tag) -> bool:
     """Return whether a part of a page is not its text: a menu, a footer, a list of links."""
     names = " ".join([*(tag.get("class") or []), str(tag.get("id") or "")])
-    if tag.name in _LEFT_OUT_TAGS or _FURNITURE.search(names):
+    if _FURNITURE.search(names):
         return True
     if tag.name not in ("div", "p", "ul", "ol", "td"):
         return False

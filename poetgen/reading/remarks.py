@@ -18,6 +18,9 @@ _PREFACE = re.compile(
     r"^[（(]?(?:小|原|自|并)?序[)）]?[:：\s]|作此|赋此|因赋|遂赋|为赋|以纪|以记|戏作|兼怀|赋之|用韵|次韵|故作|所作|而作|乃作|赋诗|命曰"
     r"|此[曲词詞篇诗詩阕闋]|自度|以寄"
 )
+_MIN_VERSE_HANZI = 4
+# Such a share of the other poems show how a poem ends.
+_USUALLY = 0.8
 _NO_VERSE = re.compile("[0-9A-Za-z]")
 # 浥：湿润 and 标签：唐诗, but not 老人说：…
 _LABELLED = re.compile(rf"([{HAN}]{{0,5}}[^\W曰云道说說言问問答歌唱])[:：]\s*\S")
@@ -85,3 +88,14 @@ def is_lone_sentence(lines: Sequence[Line]) -> bool:
     is_one = not others and first.is_closed and first.has_mark and len(first.lengths) <= 2
     is_uneven = len(first.lengths) == 1 or not first.is_even
     return is_one and is_uneven and num_modern_words(first.text) > 0
+
+
+def is_cut_off(poem: Sequence[Line], others: Sequence[Sequence[Line]]) -> bool:
+    """Return whether the last poem of a text ends within a couplet, or without its last mark."""
+    lengths = [length for line in poem for length in line.lengths]
+    if len(lengths) > 2 and len({*lengths[:-1]}) == 1 and lengths[0] >= _MIN_VERSE_HANZI:
+        is_odd = lengths[-1] == lengths[0] and len(lengths) % 2 == 1
+        if is_odd or lengths[-1] < lengths[0]:
+            return True
+    num_closed = sum(lines[-1].is_closed for lines in others)
+    return not poem[-1].is_closed and num_closed >= max(2, _USUALLY * len(others))
