@@ -106,7 +106,7 @@ def show_prepared(
         f"Vocabulary: {num_tokens:,} tokens{rare * (num_tokens < report.distinct_tokens)}. "
         f"Fingerprint {corpus.fingerprint}."
     )
-    show_doubts(prepared, texts, console)
+    show_doubts(prepared, texts, console, list_dropped)
     if prepared.folder is None:
         console.print("Nothing was written. To write the corpus, leave --dry-run out.")
     else:

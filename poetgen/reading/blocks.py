@@ -256,8 +256,8 @@ class _Assembly:
         is_above = below is not None and below.kind == "heading" and not lines[0].is_even
         if is_first and (is_above or not self._head.title):
             return True
-        poem = self._drafts[-1].lines() if self._drafts else []
-        is_below = bool(poem) and not self._is_fresh and item.begins_block
+        is_below = bool(self._drafts) and not self._is_fresh and item.begins_block
+        poem = self._drafts[-1].lines() if is_below else []
         if is_below and self._head.title and is_scrap(lines, poem):
             return True
         if (

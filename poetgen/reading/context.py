@@ -66,7 +66,7 @@ def layout_of(blocks: Sequence[Block]) -> Layout:
     apart = Counter(
         len(lines)
         for lines, below in pairwise(texts)
-        if len(below) > 1 and all(map(_may_be_title, lines))
+        if 0 < len(lines) < 3 <= len(below) + 1 and all(map(_may_be_title, lines))
         if _is_pair(lines) or (len(lines) == 1 and not below[0].is_marked)
     )
     num_apart = next((size for size in (1, 2) if apart[size] > 1), 0)
@@ -107,6 +107,8 @@ def titles_in(run: Sequence[Line]) -> list[int]:
     Either each title has four or eight verses of one length below it, or all titles are of one
     or two characters, and no verse is.
     """
+    if not run or run[-1].has_mark:
+        return []
     lengths = [line.num_hanzi for line in run]
     if len(set(lengths)) == 1 or any(line.has_mark or len(line.lengths) != 1 for line in run):
         return []
@@ -130,7 +132,7 @@ def titles_in(run: Sequence[Line]) -> list[int]:
 
 def is_signed(run: Sequence[Line]) -> bool:
     """Return whether the last of some lines is the name of the author, below regular verse."""
-    if len(run) < 2 or not run[-2].is_closed or not is_regular(run[:-1]):
+    if len(run) < 2 or run[-1].is_marked or not (run[-2].is_closed and is_regular(run[:-1])):
         return False
     author = parse_author(run[-1].text)
     return author is not None and (author.certain or is_name(author.name))
@@ -229,7 +231,7 @@ def bare_heading(line: Line, titled: bool) -> Heading:
 
 def _may_be_title(line: Line) -> bool:
     """Return whether a line is short, has no mark, and is not verses with blanks between."""
-    has_mark = any(mark in line.verse.rstrip("：") for mark in LINE_MARKS)
+    has_mark = line.has_mark and any(mark in line.verse.rstrip("：") for mark in LINE_MARKS)
     if has_mark or not 1 <= line.num_hanzi <= _MAX_TITLE_HANZI:
         return False
     has_author = line.heading is not None and bool(line.heading.author)

@@ -133,6 +133,12 @@ class Heading(NamedTuple):
     whole: str = ""
 
 
+# What a line of letters alone must have to say more than they spell: a label, a number, a dynasty.
+_SAYS_MORE = re.compile(
+    rf"\d|[第首代朝著撰]|[①-⑳]|民歌|民谣|民謠|乐府|樂府|童谣|童謠|佚名|氏|诗经|詩經|楚辞|楚辭|{_LABEL.pattern}"
+)
+
+
 def is_name(text: str) -> bool:
     """Return whether ``text`` looks like the name of a Chinese poet."""
     return (
@@ -227,7 +233,6 @@ def parse_author(text: str) -> Author | None:
     return Author(text) if _is_some_name(text) else None
 
 
-@functools.lru_cache(maxsize=1 << 10)
 def parse_heading(line: str) -> Heading | None:
     """Read a title, alone or with an author, from a line that shows what it is; else None.
 
@@ -235,6 +240,8 @@ def parse_heading(line: str) -> Heading | None:
     Heading(title='春晓', author='孟浩然', dynasty='唐', rest='', certain=True)
     """
     line = line.strip()
+    if line.isalnum() and not _SAYS_MORE.search(line):
+        return None  # most titles and names
     if fields := _parse_fields(line):
         return fields
     match = _TITLE_LABEL.match(line)

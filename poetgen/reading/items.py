@@ -320,6 +320,9 @@ def _divided(
         return
     start, place = 0, 0
     while place < len(run):
+        if run[place].is_closed and run[place].heading is None:
+            place += 1  # surely a verse
+            continue
         fresh = (
             place == start
             or run[place - 1].is_closed

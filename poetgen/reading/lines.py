@@ -130,7 +130,8 @@ class Line:
     after each, and nothing else; ``verse`` is the line without notes in brackets, its marks in
     full width; ``lengths`` is how many characters stand between two marks or blanks,
     ``num_hanzi`` their sum.
-    ``is_marked`` says that a mark ends the line, ``is_closed`` that a sentence does.
+    ``has_mark`` says that any mark of verse stands in it, ``is_marked`` that a mark ends it, and
+    ``is_closed`` that a sentence does.
     """
 
     text: str
@@ -140,8 +141,11 @@ class Line:
     verse: str = field(init=False)
     lengths: tuple[int, ...] = field(init=False)
     num_hanzi: int = field(init=False)
+    has_mark: bool = field(init=False)
     is_marked: bool = field(init=False)
     is_closed: bool = field(init=False)
+    _heading: Heading | None = field(init=False)
+    _is_parsed: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         """Look at the characters once: each line is looked at again and again."""
@@ -150,16 +154,19 @@ class Line:
         if self.is_clean:
             self.verse = text
             self.lengths = tuple(map(len, _MARKS.split(text)[:-1]))
-            self.is_marked, self.is_closed = True, text[-1] in END_MARKS
-        elif text.isalnum():  # most titles and names
+            self.has_mark = self.is_marked = True
+            self.is_closed = text[-1] in END_MARKS
+        elif not text or text.isalnum():  # most titles and names
             self.verse = without_number(text)
             length = len(hanzi_only(self.verse))
             self.lengths = (length,) if length else ()
-            self.is_marked = self.is_closed = False
+            self.has_mark = False
+            self.is_marked = self.is_closed = not text
         else:
             self.verse = full_width(_ASIDE.sub("", without_number(text))).strip()
             parts = map(len, map(hanzi_only, _SPLIT.split(self.verse)))
             self.lengths = tuple(part for part in parts if part)
+            self.has_mark = _MARKS.search(self.verse) is not None
             last = self.verse.rstrip("”’」』\"' ")[-1:]
             self.is_marked = last in LINE_MARKS or not self.verse
             self.is_closed = last in END_MARKS or not self.verse
@@ -168,16 +175,13 @@ class Line:
     @property
     def heading(self) -> Heading | None:
         """What the line says about a poem below it, if it may be a heading."""
-        if self.is_clean and "：" not in self.text:
+        if not self._is_parsed:
+            self._is_parsed = True
             # A title and an author may have a comma between: 九月九日忆山东兄弟，王维。
             may_name = len(self.lengths) == 2 and self.lengths[1] <= _MAX_NAME_HANZI
-            return parse_heading(self.text) if may_name else None
-        return parse_heading(self.text)
-
-    @property
-    def has_mark(self) -> bool:
-        """Whether any mark of verse stands in the line."""
-        return self.is_clean or any(mark in self.verse for mark in LINE_MARKS)
+            is_verse = self.is_clean and "：" not in self.text and not may_name
+            self._heading = None if is_verse else parse_heading(self.text)
+        return self._heading
 
     @property
     def is_even(self) -> bool:
@@ -246,39 +250,50 @@ def kind_of(line: Line) -> tuple[Kind, LeftOut | Literal[""]]:
         return "blank", ""
     if line.is_clean and "：" not in text and text[-1] != "、":
         return "text", ""
-    if _BREAK.fullmatch(text):
+    # Of letters and blanks alone, most things cannot be.
+    has_signs = not text.replace(" ", "").isalnum()
+    if has_signs and _BREAK.fullmatch(text):
         return "break", ""
-    if _LINK.search(text):
+    if has_signs and _LINK.search(text):
         return "other", "links"
     if is_date(text):
         return "date", ""
-    if _TIMESTAMP.search(text) and after_date(text) is None:
-        return "other", "dates"
     if is_part(text):
         return "part", ""
     if _PAGE_NUMBER.fullmatch(text):
         return "other", "page numbers"
-    if not any(map(str.isalnum, text)):
-        return "other", ""
-    if not hanzi_only(text):
-        return "other", "pinyin" if is_pinyin(text) else "lines without Chinese"
+    if has_signs and (what := _left_out_for_signs(text)) is not None:
+        return "other", what
     if _COPYRIGHT.search(text):
         return "other", "copyright lines"
     if _BUTTON.fullmatch(text):
         return "other", "links"
-    if _LISTED.fullmatch(text):
-        return "other", "table of contents"
-    if _BLANK_TO_FILL.search(text):
-        return "other", "exercises"
+    if not hanzi_only(text):
+        return "other", "pinyin" if is_pinyin(text) else "lines without Chinese"
     if _NOTE_HEAD.match(text):
         return "note", "notes"
-    if _NOTE.match(text):
-        return "other", "notes"
     if all(map(_SECTION.fullmatch, text.split())):
         return "section", "headings"
-    if is_attribution(text) or (is_below_title(text) and len(text) <= _MAX_SUBTITLE_CHARS):
+    if has_signs and (is_attribution(text) or _is_subtitle(text)):
         return "attribution", ""
     return ("heading" if line.heading and line.heading.certain else "text"), ""
+
+
+def _left_out_for_signs(text: str) -> LeftOut | Literal[""] | None:
+    """Return what a line is that is left out because of its signs; None if it stays."""
+    if not any(map(str.isalnum, text)):
+        return ""
+    if _TIMESTAMP.search(text) and after_date(text) is None:
+        return "dates"
+    if _LISTED.fullmatch(text):
+        return "table of contents"
+    if hanzi_only(text) and _BLANK_TO_FILL.search(text):
+        return "exercises"
+    return "notes" if _NOTE.match(text) else None
+
+
+def _is_subtitle(text: str) -> bool:
+    return len(text) <= _MAX_SUBTITLE_CHARS and is_below_title(text)
 
 
 def after_date(text: str) -> str | None:
