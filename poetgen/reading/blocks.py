@@ -34,6 +34,7 @@ from poetgen.reading.lines import (
     with_bold_headings,
 )
 from poetgen.reading.remarks import (
+    has_label,
     is_cut_off,
     is_lone_sentence,
     is_paragraph,
@@ -152,6 +153,10 @@ class _Assembly:
     def _leave_out(self, kind: LeftOut, lines: Sequence[Line]) -> None:
         self._asides += [Aside(kind, line.text) for line in lines]
 
+    def _leave_out_prose(self, lines: Sequence[Line]) -> None:
+        self._leave_out("prose", lines)
+        self._prose += lines
+
     def _begin(self, item: Item) -> None:
         """Take a heading: a title, an author, or one after the other."""
         self._in_notes = self._in_contents = False
@@ -215,21 +220,24 @@ class _Assembly:
             self._leave_out("table of contents", lines)
             return
         self._in_contents = False
-        if not self._is_prose and self._is_aside(item, below):
-            self._leave_out("prose", lines)
-            self._prose += lines
+        poem = self._drafts[-1].lines() if self._drafts and not self._is_fresh else []
+        place = num_verses(lines, poem, self._head.title)
+        lines, remarks = lines[:place], lines[place:]
+        if remarks and has_label(remarks[0]):
+            self._leave_out("notes", remarks)
+        elif remarks:
+            self._leave_out_prose(remarks)
+        if not lines:
+            return
+        if not self._is_prose and self._is_aside(item, lines, poem, below):
+            self._leave_out_prose(lines)
             return
         begins = self._is_fresh or self._is_signed or not self._drafts
         if begins or not self._head.title:
             continues = not begins and not item.begins_block
         else:
             continues = not item.begins_block or self._is_stanza(lines)
-        title = self._head.title
-        poem = self._drafts[-1].lines() if continues else []
-        place = num_verses(lines, poem, title)
-        self._leave_out("notes", lines[place:])
-        lines = lines[:place]
-        if self._is_fresh and lines and is_preface(lines[0]):
+        if self._is_fresh and is_preface(lines[0]):
             is_above = len(lines) > 1 or (below is not None and below.kind == "body")
             self._leave_out("prefaces", lines[:is_above])
             lines = lines[is_above:]
@@ -246,9 +254,13 @@ class _Assembly:
             self._drafts.append(_Draft(head.title, head.author, head.dynasty, [lines]))
         self._is_fresh = self._is_signed = False
 
-    def _is_aside(self, item: Item, below: Item | None) -> bool:
-        """Return whether a body is not verse, but prose or a scrap of something else."""
-        lines = item.lines
+    def _is_aside(
+        self, item: Item, lines: list[Line], poem: list[Line], below: Item | None
+    ) -> bool:
+        """Return whether lines are not verse, but prose or a scrap of something else.
+
+        ``poem`` are the verses above them, if they may go on with these.
+        """
         if self._quoted and lines[0].source != "quote":
             return True
         num_clauses = sum(len(line.lengths) for line in lines)
@@ -256,8 +268,7 @@ class _Assembly:
         is_above = below is not None and below.kind == "heading" and not lines[0].is_even
         if is_first and (is_above or not self._head.title):
             return True
-        is_below = bool(self._drafts) and not self._is_fresh and item.begins_block
-        poem = self._drafts[-1].lines() if is_below else []
+        is_below = bool(poem) and item.begins_block
         if is_below and self._head.title and is_scrap(lines, poem):
             return True
         if (
@@ -301,7 +312,7 @@ class _Assembly:
             self._leave_out("notes", item.lines)
             return
         draft = self._drafts[-1]
-        draft.title = draft.title or found.title
+        draft.title = found.title or draft.title
         draft.author = draft.author or found.author
         draft.dynasty = draft.dynasty or found.dynasty
         self._head, self._is_signed = Heading(), True

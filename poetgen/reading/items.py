@@ -28,6 +28,7 @@ from poetgen.reading.headings import (
     Author,
     Heading,
     is_attribution,
+    is_below_title,
     is_name,
     is_part,
     parse_author,
@@ -250,10 +251,10 @@ def _section_author(below: Block) -> Author | None:
 def _heading_above(item: Item, above: Heading | None) -> Heading | None:
     """Return what is known about the poem below an item, None if it has begun."""
     new = item.heading
-    is_subtitle = item.kind == "attribution" and above is not None
-    if item.kind not in ("heading", "part") and not is_subtitle:
-        return None
-    if new.rest or not (new.title or above or is_subtitle):
+    if item.kind == "attribution" and above is not None:
+        is_subtitle = any(is_below_title(line.text) for line in item.lines)
+        return above if is_subtitle else Heading(above.title, new.author or above.author)
+    if item.kind not in ("heading", "part") or new.rest or not (new.title or above):
         return None
     above = above or Heading()
     return Heading(new.title or above.title, "" if new.whole else new.author or above.author)

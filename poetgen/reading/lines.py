@@ -272,7 +272,7 @@ def kind_of(line: Line) -> tuple[Kind, LeftOut | Literal[""]]:
         return "other", "pinyin" if is_pinyin(text) else "lines without Chinese"
     if _NOTE_HEAD.match(text):
         return "note", "notes"
-    if all(map(_SECTION.fullmatch, text.split())):
+    if _SECTION.fullmatch(text) or all(map(_SECTION.fullmatch, text.split())):
         return "section", "headings"
     if has_signs and (is_attribution(text) or _is_subtitle(text)):
         return "attribution", ""

@@ -56,6 +56,11 @@ def num_verses(lines: Sequence[Line], poem: Sequence[Line], title: str) -> int:
     return 0 if are_labels else len(lines)
 
 
+def has_label(line: Line) -> bool:
+    """Return whether a line begins with a label or a word and a colon."""
+    return _LABELLED.match(line.text) is not None
+
+
 def _is_about(line: Line, poem: Sequence[Line], title: str) -> bool:
     label = _LABELLED.match(line.text)
     if not (label or num_modern_words(line.text)) or (line.heading and line.heading.rest):
@@ -75,7 +80,8 @@ def is_scrap(lines: Sequence[Line], poem: Sequence[Line]) -> bool:
     if is_ended and not others and not first.has_mark and first.num_hanzi <= _SCRAP_HANZI:
         return True
     if not others and is_regular(poem):
-        is_other = not {*first.lengths} <= {*poem[0].lengths}
+        is_single = len(first.lengths) == 1 and first.has_mark and first.is_closed
+        is_other = is_single or not {*first.lengths} <= {*poem[0].lengths}
         return is_other and first.num_hanzi <= _MAX_REMARK_HANZI
     # A poem without marks has no stanza with marks.
     are_bare = len(poem) > 2 and not any(line.has_mark for line in poem)
