@@ -245,7 +245,7 @@ def heads_at(lines: list[Line], above: Heading | None, layout: Layout) -> list[H
     ``above`` is a heading directly above them, ``layout`` that of the text if they begin a block.
     """
     first, rest = lines[0], lines[1:]
-    if not rest or (first.is_closed and first.heading is None):
+    if not rest or (first.is_closed and (above is not None or first.heading is None)):
         return []
     author = parse_author(first.text)
     pair = _title_and_author(lines, layout if above is None else Layout())

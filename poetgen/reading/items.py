@@ -321,8 +321,8 @@ def _divided(
         return
     start, place = 0, 0
     while place < len(run):
-        if run[place].is_closed and run[place].heading is None:
-            place += 1  # surely a verse
+        if run[place].is_closed and (place > 0 or run[place].heading is None):
+            place += 1  # surely a verse: with a mark, a title stands at the top
             continue
         fresh = (
             place == start
