@@ -247,7 +247,9 @@ class Sieve:
 
     def leave_out(self, asides: Sequence[Aside]) -> None:
         """Add what is not a poem in a source to what was dropped."""
-        self.dropped += [Dropped(kind, RawPoem(text), is_poem=False) for kind, text in asides]
+        self.dropped += [
+            Dropped(kind, RawPoem(text), is_poem=False) for kind, text in asides if text
+        ]
 
     def dropped_by_reason(self) -> dict[str, list[RawPoem]]:
         """Return the poems that were dropped, in their order, for each reason."""

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 from poetgen.characters import hanzi_only, mostly_han, printable, without_surrogates
 from poetgen.reading.blocks import gather_poems
-from poetgen.reading.columns import NUM_ROWS_LOOKED_AT, is_dynasty
+from poetgen.reading.columns import NUM_ROWS_LOOKED_AT
 from poetgen.reading.documents import RawPoem, Reading, united_readings
-from poetgen.reading.headings import Heading, parse_heading
+from poetgen.reading.headings import Heading, parse_author, parse_heading
 from poetgen.reading.lines import Line, is_chinese, is_regular, tidy
 from poetgen.reading.raw_text import HAS_BREAK, broken, lined
 from poetgen.reading.tags import plain
@@ -121,13 +121,9 @@ def _divided(poem: RawPoem, num_repeated: int = 0) -> Reading | None:
 
 def _num_repeated(poem: RawPoem) -> int:
     """Return how many lines above a text say nothing but its title, author and dynasty."""
-    num = 0
-    for line in poem.text.split("\n")[:-1]:
-        rest = line
-        for label in filter(None, poem[1:]):
-            rest = rest.replace(label, "", 1)
-        is_label = not hanzi_only(rest) or is_dynasty(hanzi_only(rest)) or rest[:2] == "作者"
-        if rest == line or not is_label:
-            break
-        num += 1
-    return num
+    known = set(filter(None, (poem.title, poem.author, poem.title + poem.author)))
+    for num, line in enumerate(poem.text.split("\n")):
+        author = parse_author(line)
+        if hanzi_only(line) not in known and (not author or author.name not in known):
+            return num
+    return 0

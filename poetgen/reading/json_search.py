@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from itertools import chain, islice
+from itertools import islice
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -12,7 +11,6 @@ from poetgen.characters import END_MARKS, mostly_han, printable
 from poetgen.errors import SourceError
 from poetgen.reading.columns import (
     NUM_ROWS_LOOKED_AT,
-    Columns,
     columns_by_content,
     columns_by_name,
     is_dynasty,
@@ -84,7 +82,9 @@ class _Search:
         if _has_lines(record, fields):
             self._add_record(record, labels, key)
             return
-        texts = {title: text for title, text in record.items() if _is_one_poem(text)}
+        # What stands above poems may be the life of their author.
+        is_above = any(map(_holds_poems, record.values()))
+        texts = {} if is_above else {name: one for name, one in record.items() if _is_one_poem(one)}
         num_strings = sum(isinstance(value, str) for value in record.values())
         if texts and 2 * len(texts) <= num_strings:
             self._visit_records([record], labels, depth)
@@ -95,15 +95,9 @@ class _Search:
             self.poems += [
                 RawPoem(_in_lines(text), title, author, dynasty) for title, text in texts.items()
             ]
-        self._visit_fields(record, self._under(key, labels, keep_title=True), depth, skipped=texts)
-
-    def _visit_fields(
-        self, record: dict[str, Any], labels: _Labels, depth: int, skipped: Collection[str] = ()
-    ) -> None:
-        """Collect the poems within the fields of an object."""
-        labels = self._named(record, fields_of(tuple(record)), labels)
+        labels = self._named(record, fields, self._under(key, labels, keep_title=True))
         for name, inner in record.items():
-            if isinstance(inner, dict | list) and name not in skipped:
+            if isinstance(inner, dict | list) and name not in texts:
                 self.visit(inner, labels, depth + 1, name)
 
     def _add_record(self, record: dict[str, Any], labels: _Labels, key: str | None) -> None:
@@ -118,15 +112,8 @@ class _Search:
     def _visit_records(self, records: list[dict[str, Any]], labels: _Labels, depth: int) -> None:
         """Collect the poems of records; if no text has a known name, look at what fields hold."""
         is_known = any(_has_lines(record, fields_of(tuple(record))) for record in records)
-        columns = None if is_known else _columns_by_content(records)
-        fields = None
-        if columns is not None:
-            names = tuple(records[0])
-            fields = Fields(*(tuple(names[place] for place in places) for places in columns))
-            if self._has_more_within(records, fields.texts, labels, depth):
-                return
-            what = "fields are known by their contents"
-            self._doubt(what, columns.described(names), quoted=False)
+        is_above = any(_holds_poems(value) for record in records for value in record.values())
+        fields = None if is_known or is_above else self._fields_by_content(records)
         for record in records:
             num_before = len(self.poems)
             if fields is None:
@@ -137,32 +124,27 @@ class _Search:
                     self.poems += poems_of(record, self.name, *labels, fields)
             self.num_without += len(self.poems) == num_before
 
-    def _has_more_within(
-        self, records: list[dict[str, Any]], texts: tuple[str, ...], labels: _Labels, depth: int
-    ) -> bool:
-        """Collect the poems in the lists of records, if these are no fewer than ``texts``.
-
-        So the lives of authors are not taken for poems above those that they wrote.
-        """
-        if not any(map(_is_of_objects, chain.from_iterable(map(dict.values, records)))):
-            return False
-        within = _Search(self.name)
-        for record in records:
-            within._visit_fields(record, labels, depth)
-        num_poems = sum(is_poem(poem.text) for poem in within.poems)
-        num_texts = sum(is_poem(_in_lines(record.get(texts[0]))) for record in records)
-        if num_poems < max(num_texts, 1):
-            return False
-        self.poems += within.poems
-        self.doubts |= within.doubts
-        self.num_without += within.num_without
-        return True
+    def _fields_by_content(self, records: list[dict[str, Any]]) -> Fields | None:
+        names = tuple(records[0])
+        num_alike = sum(record.keys() == records[0].keys() for record in records)
+        if len(records) > 1 and 2 * num_alike <= len(records):
+            return None
+        rows = [
+            [_in_lines(record.get(name)) for name in names]
+            for record in islice(records, NUM_ROWS_LOOKED_AT)
+        ]
+        columns = columns_by_content(rows, columns_by_name(names)._replace(texts=()))
+        if columns is None:
+            return None
+        self._doubt("fields are known by their contents", columns.described(names), quoted=False)
+        return Fields(*(tuple(names[place] for place in places) for places in columns))
 
     def _add_rows(self, value: list[Any]) -> bool:
         """Add the poems of lists of cells; return False if these are not rows of a table."""
         if not all(isinstance(row, list) for row in value):
             return False
-        reading = read_grid([[_in_lines(cell) for cell in row] for row in value], self.name)
+        rows = [[_in_lines(cell) for cell in row] for row in value]
+        reading = read_grid(rows, self.name)
         if reading is None:
             return False  # lists of verses
         self.poems += reading.poems
@@ -213,23 +195,6 @@ class _Search:
             self.doubts[f"In {self.name} {what}, {shown}."] = None
 
 
-def _columns_by_content(records: list[dict[str, Any]]) -> Columns | None:
-    """Return which fields of the first record hold what; None if the others have other fields."""
-    names = tuple(records[0])
-    num_alike = sum(record.keys() == records[0].keys() for record in records)
-    if len(records) > 1 and 2 * num_alike <= len(records):
-        return None
-    rows = [
-        [_in_lines(record.get(name)) for name in names]
-        for record in islice(records, NUM_ROWS_LOOKED_AT)
-    ]
-    return columns_by_content(rows, columns_by_name(names)._replace(texts=()))
-
-
-def _is_of_objects(value: Any) -> bool:
-    return isinstance(value, list) and any(isinstance(one, dict) for one in value)
-
-
 def rows_of_columns(record: dict[str, Any]) -> list[list[Any]] | None:
     """Return the rows of a table that is written by columns, as pandas does; None if it is not.
 
@@ -263,6 +228,16 @@ def _has_lines(record: dict[str, Any], fields: Fields) -> bool:
         return bool(lines) and all(isinstance(line, str) for line in lines)
     is_aside = any(isinstance(value, dict | list) for value in record.values())
     return isinstance(content, str) and bool(content) and (not is_aside or is_poem(content))
+
+
+def _holds_poems(value: Any) -> bool:
+    """Return whether this is a list of records with poems under known names."""
+    return isinstance(value, list) and any(
+        isinstance(one, dict)
+        and _has_lines(one, fields := fields_of(tuple(one)))
+        and is_poem(_in_lines(one[fields.texts[0]]))
+        for one in value
+    )
 
 
 def _is_one_poem(value: Any) -> bool:

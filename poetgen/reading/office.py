@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from poetgen import limits
 from poetgen.errors import SourceError
 from poetgen.reading.blocks import gather_poems
+from poetgen.reading.columns import columns_by_name
 from poetgen.reading.documents import Reading, united_readings
 from poetgen.reading.lines import Line, spread, tidy
 from poetgen.reading.tables import beside_tables, read_grid
@@ -73,9 +74,13 @@ def _cells(row: _Row) -> list[str]:
 def _table_lines(table: Table) -> Iterator[Line]:
     """Yield a row as a block: title, author and poem may be cells beside each other."""
     for row in table.rows:
-        yield Line("")
         # Merged cells are listed more than once.
-        for cell in {cell.text: cell for cell in row.cells}.values():
+        cells = {cell.text: cell for cell in row.cells}
+        if len(cells) == 2 and any(columns_by_name(list(cells)[:1])):  # 题目 | 静夜思
+            yield from spread("：".join(cells))
+            continue
+        yield Line("")
+        for cell in cells.values():
             for paragraph in cell.paragraphs:
                 yield from _paragraph_lines(paragraph)
     yield Line("")

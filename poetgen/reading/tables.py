@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from itertools import chain, islice, zip_longest
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from poetgen import limits
@@ -40,7 +40,6 @@ _MAX_ROWS_ABOVE = 10
 _HEAD_CHARS = 20_000
 _MAX_NAME_CHARS = 20
 _NUMBER = re.compile(r"[\s\d.,%-]*")
-_SPAN = re.compile(r"[1-9]\d{0,3}")
 _NAME = re.compile(r"[^\W\d][\w .-]{0,29}")
 
 
@@ -65,11 +64,10 @@ class Layout:
     @property
     def described(self) -> str:
         """What the columns hold: text 'poem_text', title 'poem_title'."""
-        names = [
-            self.header[place] if "".join(self.header[place : place + 1]) else f"column {place + 1}"
-            for place in range(self.width)
-        ]
-        return self.columns.described(names)
+        names = [*self.header, *[""] * (self.width - len(self.header))]
+        return self.columns.described(
+            [name or f"column {place}" for place, name in enumerate(names, start=1)]
+        )
 
     def doubts(self, name: str) -> list[str]:
         """Return a sentence about a table whose columns have no known names."""
@@ -210,8 +208,6 @@ def read_rows(
     first = list(islice(rows, NUM_ROWS_LOOKED_AT))
     layout = layout_of([row for _, row in first])
     if layout is None or (surely and not (layout.header or any(layout.columns[1:]))):
-        if not surely and (turned := _poems_in_columns([row for _, row in first])):
-            return Reading(turned, doubts=[f"{name} has a poem in each column."])
         header = next((tuple(row) for _, row in first if any(row)), ())
         raise NoTableError(
             f"{name} has no column that is known to hold poems; it has {listed(header)}.",
@@ -264,33 +260,22 @@ def take_tables(page: Tag, name: str) -> Reading:
     """Read the tables of a page of HTML that hold poems, and take them out of the page."""
     found = []
     for number, table in enumerate(page.find_all("table"), start=1):
-        if table.find("table"):
-            continue
-        if one := read_grid(list(_rows_of(table)), f"table {number} of {name}"):
+        place = f"table {number} of {name}"
+        if not table.find("table") and (one := read_grid(_rows_of(table), place)):
             found.append(one)
             table.extract()
     return united_readings(found)
 
 
-def _rows_of(table: Tag) -> Iterator[list[str]]:
-    """Yield the texts of the cells of each row; one that goes over several rows is in all."""
-    below: dict[int, tuple[int, str]] = {}  # how many more rows a cell goes over, by its column
+def _rows_of(table: Tag) -> list[list[str]]:
+    """Return the texts of the cells; one that goes over several rows, at the left, is in all."""
+    is_merged = table.find(rowspan=True) is not None
+    rows: list[list[str]] = []
     for row in table.find_all("tr"):
-        cells: list[str] = []
-        found = iter(row.find_all(["td", "th"]))
-        while True:
-            num_rows, text = below.pop(len(cells), (0, ""))
-            if not num_rows:
-                cell = next(found, None)
-                if cell is None:
-                    break
-                text = plain(f"<br>{cell.decode_contents()}")
-                span = str(cell.get("rowspan"))
-                num_rows = int(span) if _SPAN.fullmatch(span) else 1
-            if num_rows > 1:
-                below[len(cells)] = num_rows - 1, text
-            cells.append(text)
-        yield cells
+        cells = [plain(f"<br>{cell.decode_contents()}") for cell in row.find_all(["td", "th"])]
+        num_above = max(len(rows[-1]) - len(cells), 0) if rows and is_merged else 0
+        rows.append((rows[-1][:num_above] if num_above and len(cells) > 1 else []) + cells)
+    return rows
 
 
 def read_grid(rows: Sequence[Sequence[str]], name: str) -> Reading | None:
@@ -314,11 +299,12 @@ def beside_tables(tables: Reading, rest: Reading) -> Reading:
     """
     if not tables.poems:
         return rest
-    asides = [Aside("prose", poem.text) for poem in rest.poems if not is_poem(poem.text)]
-    poems = [poem for poem in rest.poems if is_poem(poem.text)]
-    rest = rest._replace(poems=poems, doubts=rest.doubts if poems else [])
-    prose = Reading([], Counter(aside.kind for aside in asides), asides=asides)
-    return united_readings([tables, rest, prose])
+    prose = [poem.text for poem in rest.poems if not is_poem(poem.text)]
+    verse = [poem for poem in rest.poems if is_poem(poem.text)]
+    around = rest._replace(poems=verse, doubts=rest.doubts if verse else [])
+    asides = [Aside("prose", text) for text in prose]
+    left_out = Counter(aside.kind for aside in asides)
+    return united_readings([tables, around, Reading([], left_out, asides=asides)])
 
 
 def _num_rows_above(rows: Sequence[Sequence[str]]) -> int:
@@ -344,22 +330,6 @@ def _columns_of_header(row: Sequence[str]) -> Columns | None:
         return None
     columns = columns_by_name(row)
     return columns if columns.texts and any(columns[1:]) else None
-
-
-def _poems_in_columns(rows: Sequence[Sequence[str]]) -> list[RawPoem]:
-    """Return a poem for each column, if all are four verses or more below two labels at most."""
-    columns = [list(filter(None, column)) for column in zip_longest(*rows, fillvalue="")]
-    num_lines = [sum(map(is_line, column[2:])) for column in columns]
-    are_labels = not all(is_line(cell) for row in rows[:2] for cell in row)
-    are_poems = (
-        len(columns) > 1
-        and are_labels
-        and all(
-            num >= 4 and num == len(column[2:])
-            for num, column in zip(num_lines, columns, strict=True)
-        )
-    )
-    return [RawPoem("\n".join(column)) for column in columns] if are_poems else []
 
 
 def _fitted(row: Sequence[str], layout: Layout, place: str) -> Sequence[str]:
