@@ -31,7 +31,7 @@ from poetgen.errors import InputError, SettingError, SourceError
 from poetgen.fetching.pinned import dynasties
 from poetgen.limits import ensure_few
 from poetgen.places import NAMED_CORPORA, check_name, did_you_mean, plain_name
-from poetgen.reading import describe_ignored, find_inputs, read_document
+from poetgen.reading import count_left_out, describe_ignored, find_inputs, read_document
 
 # From this many training tokens on, one seen once or twice teaches nothing.
 _LARGE_CORPUS_TOKENS = 500_000
@@ -274,11 +274,13 @@ def _ensure_held_out(sieve: Sieve, sources: _Sources) -> None:
             f"{len(poems)} {reason}, for example {beginning_of(poems[0])!r}"
             for reason, poems in sieve.dropped_by_reason().items()
         )
+        others = ", ".join(count_left_out(*one) for one in sources.left_out.most_common())
         raise SourceError(
             f"Only {num_kept} poem{'s' * (num_kept != 1)} can be used"
             + (f" (dropped: {why})." if why else ".")
-            + "".join(f" Skipped: {problem}" for problem in sources.skipped[:1])
-            + "".join(f" In doubt: {doubt}" for doubt in sources.doubts[:1]),
+            + (f" Not read as poems: {others}." if others else "")
+            + "".join(f" In doubt: {doubt}" for doubt in sources.doubts[:1])
+            + "".join(f" Skipped: {problem}" for problem in sources.skipped[:1]),
             "Give at least two poems: one to learn from and one to validate on.",
         )
     # By chance a small collection may hold out nothing, or everything.

@@ -41,7 +41,10 @@ def read_workbook(data: bytes, name: str) -> Reading:
         except (SyntaxError, TypeError, AttributeError) as error:  # of XML, and of odd parts
             raise ValueError(str(error)) from error
     if problems and not any(one.poems for one in found):
-        raise problems[0]
+        raise SourceError(
+            problems[0].problem,
+            "Name the column of the poems text (or content, 正文); or save the sheet as text.",
+        )
     if problems:
         found.append(Reading([], {"sheets without poems": len(problems)}))
     return united_readings(found)
