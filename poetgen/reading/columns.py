@@ -52,20 +52,12 @@ class Columns(NamedTuple):
 
     def poem(self, row: Sequence[str]) -> RawPoem:
         """Return the poem of a row, which may be shorter than the header."""
-        cells = [value_of(row[place]) if place < len(row) else "" for place in self.texts]
-        first = (
-            next(
-                (
-                    cell
-                    for place in places
-                    if place < len(row)
-                    if (cell := value_of(row[place]).strip())
-                ),
-                "",
-            )
-            for places in (self.titles, self.authors, self.dynasties)
+        cells = list(map(value_of, row))
+        text = "\n".join(filter(None, (cells[place] for place in self.texts if place < len(cells))))
+        labels = (
+            (cells[place].strip() for place in places if place < len(cells)) for places in self[1:]
         )
-        return RawPoem("\n".join(filter(None, cells)), *first)
+        return RawPoem(text, *(next(filter(None, found), "") for found in labels))
 
     def described(self, names: Sequence[str]) -> str:
         """Return what is where, for a report: text 'poem_text', title 'poem_title'."""
@@ -120,12 +112,8 @@ def columns_by_content(rows: Sequence[Sequence[str]], known: Columns = Columns()
     authors = known.authors or _best(labels, lambda p: _share(columns[p], is_name), 0.5)
     labels = [place for place in labels if place not in authors]
     titles = known.titles or _best(
-        labels, lambda p: _variety(columns[p]), 0.8 if known.texts else 0.5
+        labels, lambda p: len(set(columns[p])) / len(rows), 0.8 if known.texts else 0.5
     )
-    labels = [place for place in labels if place not in titles]
-    # Few values, again and again, but no surnames: monks, or letters.
-    if not (authors or known.texts):
-        authors = _best(labels, lambda p: 1 - _variety(columns[p]), 0.3)
     return Columns(texts, titles, authors, dynasties)
 
 
@@ -179,10 +167,6 @@ def is_name(text: str) -> bool:
 
 def _share(cells: Sequence[str], test: Callable[[str], bool]) -> float:
     return sum(map(test, cells)) / len(cells)
-
-
-def _variety(cells: Sequence[str]) -> float:
-    return len(set(cells)) / len(cells)
 
 
 def _best(places: Sequence[int], score: Callable[[int], float], least: float) -> tuple[int, ...]:

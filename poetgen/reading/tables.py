@@ -39,7 +39,6 @@ _MARK = re.compile(f"[{LINE_MARKS}]")
 _MAX_ROWS_ABOVE = 10
 _HEAD_CHARS = 20_000
 _MAX_NAME_CHARS = 20
-_NUMBER = re.compile(r"[\s\d.,%-]*")
 _NAME = re.compile(r"[^\W\d][\w .-]{0,29}")
 
 
@@ -78,23 +77,24 @@ class Layout:
     def lacks_poem(self, row: Sequence[str]) -> bool:
         """Return whether a row is the header again, a sum, a remark, the name of a part.
 
-        It is not verse, and most labels that others have are missing: of two or three there is
-        one at most. A title with an empty text is an empty poem.
+        It is not verse, and is a number, or lacks half of the cells or most of the labels that
+        others have: of two or three there is one at most. A title with an empty text is an
+        empty poem.
         """
         if tuple(row) == self.header:
             return True
         text = "\n".join(row[place] for place in self.columns.texts).strip()
-        is_number = _NUMBER.fullmatch(text) is not None
+        is_number = re.search(r"\d", text or "".join(row)) is not None
         is_long = len(hanzi_only(text)) >= 8 or text[-1:] in END_MARKS
         is_verse = is_line(text) or (is_long and len(verses_of(text)) > 1)
-        if is_verse or not (is_number or mostly_han(text)):
+        if is_verse or (text and not (is_number or mostly_han(text))):
             return False
         labels = [
             any(row[p].strip() for p in places if p < len(row)) for places in self.columns[1:]
         ]
         num_needed = min(sum(map(bool, self.columns[1:])), 2) or not text
-        is_lone = self.width > 2 and sum(map(bool, row)) == 1
-        return sum(labels) < num_needed or is_lone or (is_number and bool(text))
+        is_bare = self.width > 2 and 2 * sum(map(bool, row)) <= self.width
+        return sum(labels) < num_needed or is_bare or is_number
 
     def continues(self, poem: RawPoem) -> bool:
         """Return whether a row is a verse or two of the poem above it: it has no label."""
@@ -137,7 +137,8 @@ def is_table(head: str, delimiter: str) -> bool:
     above rows that are all as wide is enough; reading then says what is missing.
     """
     lines = head.split("\n")[:_LINES_LOOKED_AT]
-    if delimiter == "\t" and 2 * sum(line[:1] == "\t" for line in lines) >= len(lines):
+    num_indented = sum(line[:1] == "\t" and "\t" not in line.strip("\t") for line in lines)
+    if delimiter == "\t" and 2 * num_indented >= len(lines):
         return False  # verses are indented below their titles
     if _SEPARATOR_LINE.fullmatch(lines[0]):
         return lines[0][4] == delimiter or delimiter == ";"

@@ -748,6 +748,16 @@ def test_famous_couplets_have_the_title_and_the_author_of_their_source():
         assert [poem.text for poem in poems] == [couplet for couplet, _ in couplets]
 
 
+def test_a_column_of_few_values_is_not_one_of_authors():
+    forms = [("五绝", t, x) for t, a, d, x in POEMS]
+    for header in ([], [("kind", "t", "x")]):
+        ensure_read(table([*header, *forms]), "t")
+    rows = [("五绝", "", t, x) for t, a, d, x in POEMS]
+    ensure_read(table([*rows, ("合计", "8首", "", "")]), "t")
+    remarked = [("要背" if n % 2 else "", t, x) for n, (t, a, d, x) in enumerate(POEMS)]
+    ensure_read(table(remarked, "\t"), "t")
+
+
 # --- rows that are not poems ----------------------------------------------------------------
 
 THREE = [("序号", "题目", "作者", "内容"), *((n, t, a, x) for n, (t, a, d, x) in enumerate(POEMS))]
@@ -761,6 +771,7 @@ THREE = [("序号", "题目", "作者", "内容"), *((n, t, a, x) for n, (t, a, 
         ("", "", "", "合计 8"),
         ("", "共8首", "", ""),
         ("", "备注", "", "以上诗歌选自语文课本"),
+        ("", "合计", "8首", ""),
         THREE[0],
     ],
 )
