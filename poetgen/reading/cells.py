@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from poetgen.characters import hanzi_only, mostly_han, printable, without_surrogates
+from poetgen.characters import mostly_han, printable, without_surrogates
 from poetgen.reading.blocks import gather_poems
 from poetgen.reading.columns import NUM_ROWS_LOOKED_AT
 from poetgen.reading.documents import RawPoem, Reading, united_readings
-from poetgen.reading.headings import Heading, parse_author, parse_heading
+from poetgen.reading.headings import Heading, parse_heading
 from poetgen.reading.lines import Line, is_chinese, is_regular, tidy
 from poetgen.reading.raw_text import HAS_BREAK, broken, lined
 from poetgen.reading.tags import plain
@@ -37,17 +37,19 @@ def tidied(found: Reading, text: str, name: str, *, has_lines: bool = False) -> 
     are_headed = not any(poem.title for poem in poems) and _most(
         map(_divided, poems[:NUM_ROWS_LOOKED_AT])
     )
-    if not (has_html or has_escapes or has_lines or "|" in text or "/" in text or are_headed):
+    # The first verse of one poem may be its title, but not of most poems.
+    repeats = _most(map(_repeats_title, poems[:NUM_ROWS_LOOKED_AT]))
+    is_whole = are_headed or repeats
+    if not (has_html or has_escapes or has_lines or "|" in text or "/" in text or is_whole):
         return found._replace(poems=poems)
-    are_repeated = _most(map(_num_repeated, poems[:NUM_ROWS_LOOKED_AT]))
     done: list[RawPoem] = []
     parts = [found]
     for poem in poems:
-        if not (are_headed or HAS_BREAK.search(poem.text)):
+        if not (is_whole or HAS_BREAK.search(poem.text)):
             done.append(poem)
             continue
         poem = poem._replace(text=broken(poem.text))
-        if part := _divided(poem, _num_repeated(poem) if are_repeated else 0):
+        if part := _divided(poem, repeats=repeats):
             parts.append(part)
         done += [one._replace(text=lined(one.text)) for one in (part.poems if part else [poem])]
     found = united_readings(parts)._replace(poems=done)
@@ -91,39 +93,36 @@ def _most(found: Iterable[object]) -> bool:
     return 2 * sum(passed) >= len(passed) > 0
 
 
-def _divided(poem: RawPoem, num_repeated: int = 0) -> Reading | None:
+def _divided(poem: RawPoem, *, repeats: bool = False) -> Reading | None:
     """Return what a text holds, read like running text; None if there is only verse.
 
-    The first ``num_repeated`` lines are left out. Below a title that is known, all else is
-    verse, but for notes and the poems of a series.
+    Below a title that is known, all is verse but for its author, notes and the poems of a
+    series; if the text ``repeats`` the title, also but for that and any author.
     """
-    lines = [Line(tidy(line)) for line in poem.text.split("\n")[num_repeated:]]
+    lines = [Line(tidy(line)) for line in poem.text.split("\n")]
     is_verse = all(line.is_clean for line in lines)
-    is_verse = is_verse or (is_regular(lines) and mostly_han(poem.text))
-    if (is_verse and not num_repeated) or not is_chinese(lines):
+    if is_verse or (is_regular(lines) and mostly_han(poem.text)) or not is_chinese(lines):
         return None
     found = gather_poems(lines)
-    titles = {one.title for one in found.poems if one.title}
-    is_sure = not poem.title or all(title.startswith("其") for title in titles)
-    if not (found.poems and is_sure) or "prose" in found.left_out:
-        found, titles = Reading([RawPoem("\n".join(line.text for line in lines))]), set()
-    if not (num_repeated or titles or found.left_out):
+    named = [one for one in found.poems if one.title or one.author]
+    is_sure = not poem.title or all(
+        (one.title[:1] in ("", "其") or (repeats and one.title == poem.title))
+        and (one.author in ("", poem.author) or repeats)
+        for one in named
+    )
+    if not (is_sure and found.poems and (named or found.left_out)) or "prose" in found.left_out:
         return None
     poems: list[RawPoem] = []
     for text, title, author, dynasty in found.poems:
         if poems and not title:  # a stanza
             poems[-1] = poems[-1]._replace(text=f"{poems[-1].text}\n{text}")
         else:
-            title = f"{poem.title} {title}".strip()
+            title = title if title == poem.title else f"{poem.title} {title}".strip()
             poems.append(RawPoem(text, title, author or poem.author, dynasty or poem.dynasty))
     return found._replace(poems=poems)
 
 
-def _num_repeated(poem: RawPoem) -> int:
-    """Return how many lines above a text say nothing but its title, author and dynasty."""
-    known = set(filter(None, (poem.title, poem.author, poem.title + poem.author)))
-    for num, line in enumerate(poem.text.split("\n")):
-        author = parse_author(line)
-        if hanzi_only(line) not in known and (not author or author.name not in known):
-            return num
-    return 0
+def _repeats_title(poem: RawPoem) -> bool:
+    """Return whether a text begins with its title, which is also known from elsewhere."""
+    beginning = poem.text[: len("".join(poem[1:])) + 9]
+    return poem.title != "" and poem.title in beginning and _divided(poem, repeats=True) is not None

@@ -686,6 +686,7 @@ def test_a_text_with_title_and_author_is_read_like_running_text(sample):
     for document in (
         read(table([("id", "poem"), *enumerate(texts)])),
         read(to_json(texts)),
+        read(to_json([{"title": p[0], "text": x} for p, x in zip(POEMS, texts, strict=False)])),
         read(lines({"id": n, "content": text} for n, text in enumerate(texts))),
         read(workbook([("编号", "全诗"), *enumerate(texts)])),
     ):
@@ -695,7 +696,7 @@ def test_a_text_with_title_and_author_is_read_like_running_text(sample):
 
 def test_lines_that_repeat_the_labels_of_all_rows_are_left_out():
     rows = [(t, a, f"{t}\n{d}·{a}\n{x}") for t, a, d, x in POEMS[:7]]
-    ensure_first_seven(read(table([("title", "author", "text"), *rows])))
+    ensure_first_seven(read(table([("title", "author", "text"), *rows])), "tad")
     rows = [("窗", "甲", "窗\n是你"), ("鸟", "甲", MODERN), ("路", "甲", MODERN[::-1])]
     poems = read(table([("title", "author", "text"), *rows])).poems
     assert [poem.text for poem in poems] == ["窗\n是你", MODERN, MODERN[::-1]]
