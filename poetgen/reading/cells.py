@@ -5,9 +5,10 @@ A title may have its author beside it, and a text may have both above it and not
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
-from poetgen.characters import mostly_han, printable, without_surrogates
+from poetgen.characters import HAN, LINE_MARKS, mostly_han, printable, without_surrogates
 from poetgen.reading.blocks import gather_poems
 from poetgen.reading.columns import NUM_ROWS_LOOKED_AT
 from poetgen.reading.documents import RawPoem, Reading, united_readings
@@ -15,6 +16,8 @@ from poetgen.reading.headings import Heading, parse_heading
 from poetgen.reading.lines import Line, is_chinese, is_regular, tidy
 from poetgen.reading.raw_text import HAS_BREAK, broken, lined
 from poetgen.reading.tags import plain
+
+_BARE = re.compile(f"[{HAN}{LINE_MARKS}\\n]+")
 
 
 def tidied(found: Reading, text: str, name: str, *, has_lines: bool = False) -> Reading:
@@ -99,18 +102,22 @@ def _divided(poem: RawPoem, *, repeats: bool = False) -> Reading | None:
     Below a title that is known, all is verse but for its author, notes and the poems of a
     series; if the text ``repeats`` the title, also but for that and any author.
     """
-    lines = [Line(tidy(line)) for line in poem.text.split("\n")]
+    raw_lines = poem.text.split("\n")
+    if len(raw_lines) > 1 and len(set(map(len, raw_lines))) == 1 and _BARE.fullmatch(poem.text):
+        return None  # most poems
+    lines = list(map(Line, map(tidy, raw_lines)))
     is_verse = all(line.is_clean for line in lines)
     if is_verse or (is_regular(lines) and mostly_han(poem.text)) or not is_chinese(lines):
         return None
     found = gather_poems(lines)
     named = [one for one in found.poems if one.title or one.author]
-    is_sure = not poem.title or all(
+    is_sure = (repeats or found.left_out.keys() <= {"notes", "pinyin"}) and all(
         (one.title[:1] in ("", "其") or (repeats and one.title == poem.title))
         and (one.author in ("", poem.author) or repeats)
         for one in named
     )
-    if not (is_sure and found.poems and (named or found.left_out)) or "prose" in found.left_out:
+    is_free = not (poem.title or "prose" in found.left_out)
+    if not ((is_sure or is_free) and found.poems and (named or found.left_out)):
         return None
     poems: list[RawPoem] = []
     for text, title, author, dynasty in found.poems:
