@@ -304,7 +304,7 @@ def beside_tables(tables: Reading, rest: Reading) -> Reading:
     verse = [poem for poem in rest.poems if is_poem(poem.text)]
     around = rest._replace(poems=verse, doubts=rest.doubts if verse else [])
     asides = [Aside("prose", text) for text in prose]
-    left_out = Counter(aside.kind for aside in asides)
+    left_out: Counter[str] = Counter(aside.kind for aside in asides)
     return united_readings([tables, around, Reading([], left_out, asides=asides)])
 
 
