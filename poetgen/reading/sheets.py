@@ -5,14 +5,16 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, zip_longest
 from typing import TYPE_CHECKING, Any
 
 from poetgen import limits
 from poetgen.errors import SourceError
+from poetgen.reading.blocks import gather_poems
 from poetgen.reading.cells import tidied
-from poetgen.reading.columns import NUM_ROWS_LOOKED_AT
+from poetgen.reading.columns import NUM_ROWS_LOOKED_AT, columns_by_name, is_poem
 from poetgen.reading.documents import Reading, united_readings
+from poetgen.reading.lines import Line, spread
 from poetgen.reading.tables import NoTableError, read_rows
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ def read_workbook(data: bytes, name: str) -> Reading:
     # Imported late: most sources are no workbooks.
     import openpyxl
 
+    found: list[Reading] = []
+    problems: list[NoTableError] = []
     with limits.damage_reported(name), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about validations, colours and the like
         limits.ensure_unpacks_within(data, name)
@@ -35,9 +39,20 @@ def read_workbook(data: bytes, name: str) -> Reading:
             book = openpyxl.load_workbook(
                 io.BytesIO(data), read_only=True, data_only=True, keep_links=False
             )
-            found, problems = _read_sheets(book, name, surely=True)
-            if not found:
-                found, problems = _read_sheets(book, name, surely=False)
+            for sheet in book.worksheets:
+                # What a file says about its own dimensions may be wrong.
+                sheet.reset_dimensions()
+                place = f"{name}, sheet {sheet.title}"
+                rows = _numbered(sheet.iter_rows(values_only=True), place)
+                try:
+                    reading = read_rows(rows, place, surely=True)
+                except NoTableError as problem:
+                    problems.append(problem)
+                else:
+                    found.append(tidied(reading, "<", place, has_lines=True))
+                limits.ensure_few(sum(len(one.poems) for one in found), name)
+            if not found and (text := _read_cells(book, name)):
+                return text
         except (SyntaxError, TypeError, AttributeError) as error:  # of XML, and of odd parts
             raise ValueError(str(error)) from error
     if problems and not any(one.poems for one in found):
@@ -50,25 +65,20 @@ def read_workbook(data: bytes, name: str) -> Reading:
     return united_readings(found)
 
 
-def _read_sheets(
-    book: Workbook, name: str, *, surely: bool
-) -> tuple[list[Reading], list[NoTableError]]:
-    """Return what the sheets with poems hold, and why the others hold none."""
-    found: list[Reading] = []
-    problems = []
+def _read_cells(book: Workbook, name: str) -> Reading | None:
+    """Return the poems of sheets that are running text, a line a cell; None if it is not verse.
+
+    Each column is read for itself, unless it has labels for the one beside it.
+    """
+    lines: list[Line] = []
     for sheet in book.worksheets:
-        # What a file says about its own dimensions may be wrong.
-        sheet.reset_dimensions()
-        place = f"{name}, sheet {sheet.title}"
-        rows = _numbered(sheet.iter_rows(values_only=True), place)
-        try:
-            reading = read_rows(rows, place, surely=surely)
-        except NoTableError as problem:
-            problems.append(problem)
-        else:
-            found.append(tidied(reading, "<", place, has_lines=True))
-        limits.ensure_few(sum(len(one.poems) for one in found), name)
-    return found, problems
+        rows = [row for _, row in _numbered(sheet.iter_rows(values_only=True), name)]
+        if all(len(row) == 2 and any(columns_by_name(row[:1])) for row in rows if row):
+            rows = [["：".join(row)] for row in rows]
+        for column in zip_longest(*(row or [""] for row in rows), fillvalue=""):
+            lines += [line for cell in column for line in spread(cell)] + [Line("")]
+    found = gather_poems(lines)
+    return found if found.poems and all(is_poem(poem.text) for poem in found.poems) else None
 
 
 def _numbered(rows: Iterable[Sequence[Any]], name: str) -> Iterator[tuple[str, list[str]]]:

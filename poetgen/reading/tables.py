@@ -68,6 +68,12 @@ class Layout:
             [name or f"column {place}" for place, name in enumerate(names, start=1)]
         )
 
+    @property
+    def is_sure(self) -> bool:
+        """Whether this cannot well be running text, with its lines in cells."""
+        is_named = bool(self.header) and (self.width > 1 or not self.by_content)
+        return any(self.columns[1:]) or (is_named and len(self.columns.texts) == 1)
+
     def doubts(self, name: str) -> list[str]:
         """Return a sentence about a table whose columns have no known names."""
         how = "" if self.header else "no header, and "
@@ -199,7 +205,7 @@ def read_rows(
 ) -> Reading:
     """Read the poems of rows, each with a place that an error can name.
 
-    With ``surely``, a table has a header or a column of labels, too.
+    With ``surely``, a table has a column of labels, or one of texts below a name.
 
     Raises:
         NoTableError: no column is known to hold poems.
@@ -208,7 +214,7 @@ def read_rows(
     rows = iter(places)
     first = list(islice(rows, NUM_ROWS_LOOKED_AT))
     layout = layout_of([row for _, row in first])
-    if layout is None or (surely and not (layout.header or any(layout.columns[1:]))):
+    if layout is None or (surely and not layout.is_sure):
         header = next((tuple(row) for _, row in first if any(row)), ())
         raise NoTableError(
             f"{name} has no column that is known to hold poems; it has {listed(header)}.",

@@ -920,6 +920,19 @@ def test_a_table_of_a_word_file_may_have_a_label_in_each_row():
     ensure_first_seven(read(word_table(*rows)))
 
 
+@pytest.mark.parametrize("shape", ["a column", "a poem in each column", "labels"])
+def test_a_sheet_that_is_not_a_table_is_read_like_running_text(shape):
+    pages = [(t, a, *verses(x)) for t, a, d, x in POEMS[:7]]
+    rows = {
+        "a column": [(line,) for page in pages for line in (*page, None)],
+        "a poem in each column": list(zip(*pages, strict=True)),
+        "labels": [
+            row for t, a, d, x in POEMS[:7] for row in (("题目", t), ("作者", a), ("正文", x))
+        ],
+    }
+    ensure_first_seven(read(workbook(rows[shape])))
+
+
 def test_a_sheet_of_remarks_beside_sheets_of_poems_is_not_a_poem():
     remark = [("本表仅供班级内部使用，请勿外传。",)]
     document = ensure_read(workbook([HEADER, *POEMS], remark), "tad")
