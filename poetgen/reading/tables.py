@@ -93,7 +93,7 @@ class Layout:
         is_number = re.search(r"\d", text or "".join(row)) is not None
         is_long = len(hanzi_only(text)) >= 8 or text[-1:] in END_MARKS
         is_verse = is_line(text) or (is_long and len(verses_of(text)) > 1)
-        if is_verse or (text and not (is_number or mostly_han(text))):
+        if is_verse or (any(map(str.isalpha, text)) and not mostly_han(text)):
             return False
         labels = [
             any(row[p].strip() for p in places if p < len(row)) for places in self.columns[1:]

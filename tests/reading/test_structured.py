@@ -787,6 +787,12 @@ def test_sums_and_remarks_are_counted_and_listed_and_not_read_as_poems(row):
             assert aside == ("rows without a poem", " ".join(str(cell) for cell in row if cell))
 
 
+def test_verse_in_letters_may_have_numbers():
+    rows = [("title", "author", "text"), ("A", "", "Catch 22 and me"), ("B", "C", "red\nrose")]
+    document = read(table(rows))
+    assert [poem.title for poem in document.poems] == ["A", "B"]
+
+
 def test_what_is_left_out_of_a_table_is_listed_with_what_is_dropped(tmp_path):
     path = tmp_path / "poems.csv"
     path.write_text(table([*THREE, ("合计", 8, "", ""), ("", "甲", "乙", "日")]), encoding="utf-8")
