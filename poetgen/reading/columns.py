@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from poetgen.characters import HAN, LINE_MARKS, hanzi_only, mostly_han, printable
+from poetgen.names import DOUBLE_FAMILY_NAMES, DYNASTIES, FAMILY_NAMES
 from poetgen.reading.documents import RawPoem
 from poetgen.reading.fields import fields_of, plain_name
 from poetgen.reading.raw_text import verses_of
@@ -23,18 +24,10 @@ _NO_VALUE = frozenset(
     ("", "nan", "null", "none", "nil", "n/a", "#n/a", "\\n", "-", "—", "无", "無")
 )
 _DYNASTY = re.compile(
-    r"\W?(?:(?:先|前|后|後)?秦|商|周|春秋|战国|戰國|(?:两|兩|西|东|東)?[汉漢]|三[国國]|魏|蜀|吴|吳"
-    r"|(?:西|东|東|两|兩)?晋|(?:西|东|東|两|兩)?晉|魏晋|魏晉|南北朝|南朝|北朝|北魏|北周|北齐|北齊"
-    r"|梁|陈|陳|隋|(?:初|盛|中|晚|南|后|後)?唐|五代(?:十国|十國)?|(?:北|南|两|兩)?宋|[辽遼]|金|元|明|清"
-    r"|民国|民國|近代|近现代|近現代|现代|現代|当代|當代|古代)[代朝]?\W?"
-    r"|(?:tang|song|yuan|ming|qing|han|jin|sui)(?: dynasty)?"
+    rf"\W?(?:{DYNASTIES})[代朝]?\W?|(?:tang|song|yuan|ming|qing|han|jin|sui)(?: dynasty)?"
 )
-_SURNAMES = frozenset(
-    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁"
-    "魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎"
-    "易常武乔贺赖龚文張劉陳楊趙黃吳孫馬羅鄭謝韓馮蕭鄧許呂蘇盧蔣賈葉閻鍾譚鄒陸顧龍萬錢湯喬賀賴龔"
-    "岑骆駱柳元温溫晏欧歐辛纳納屈陶阮嵇庾鲍鮑祖裴虞权權皎寒司上皇綦戎刘郎章施施洪查厉厲"
-)
+# Those of two characters begin with a character that begins a name; so do two famous monks.
+_SURNAMES = frozenset(FAMILY_NAMES) | {name[0] for name in DOUBLE_FAMILY_NAMES} | {"皎", "寒"}
 _NAMELESS = frozenset(("佚名", "无名氏", "無名氏", "无名", "不详"))
 
 

@@ -7,28 +7,13 @@ import re
 from typing import NamedTuple
 
 from poetgen.characters import END_MARKS, HAN, LINE_MARKS, full_width, num_modern_words
+from poetgen.names import DOUBLE_FAMILY_NAMES, DYNASTIES, FAMILY_NAMES
 
-_DYNASTIES = (
-    "先秦|春秋|战国|戰國|西周|东周|東周|西汉|东汉|两汉|西漢|東漢|兩漢|三国|三國|曹魏|魏晋|魏晉|西晋|东晋|西晉|東晉|"
-    "南北朝|南朝|北朝|南齐|南齊|南梁|北魏|北齐|北齊|北周|初唐|盛唐|中唐|晚唐|五代十国|五代|南唐|后唐|後唐|后蜀|後蜀|"
-    "北宋|南宋|近现代|近現代|近代|现代|現代|当代|當代|民国|民國|"
-    "[周秦汉漢魏蜀吴吳晋晉宋齐齊梁陈陳隋唐辽遼金元明清]"
+_DYNASTY = re.compile(rf"(?:{DYNASTIES})(?:代|朝)?")
+_LONG_DYNASTY = re.compile(rf"(?:{DYNASTIES})(?:代|朝)")
+_NAME = re.compile(
+    rf"(?:{'|'.join(DOUBLE_FAMILY_NAMES)})[{HAN}]{{1,2}}|[{FAMILY_NAMES}][{HAN}]{{1,2}}"
 )
-_DYNASTY = re.compile(rf"(?:{_DYNASTIES})(?:代|朝)?")
-_LONG_DYNASTY = re.compile(rf"(?:{_DYNASTIES})(?:代|朝)")
-# The commonest family names, of which a name of two or three characters begins with one.
-_FAMILY_NAMES = (
-    "李王张張刘劉陈陳杨楊赵趙黄黃周吴吳徐孙孫胡朱高林何郭马馬罗羅梁宋郑鄭谢謝韩韓唐冯馮于董萧蕭程曹袁邓鄧许許"
-    "傅沈曾彭吕呂苏蘇卢盧蒋蔣蔡贾賈丁魏薛叶葉阎閻余潘杜戴夏钟鍾汪田任姜范範方石姚谭譚廖邹鄒熊金陆陸郝孔白崔康"
-    "毛邱秦江史顾顧侯邵孟龙龍万萬段雷钱錢汤湯尹黎易常武乔喬贺賀赖賴龚龔文庞龐樊兰蘭殷施陶洪翟安颜顏倪严嚴牛温溫"
-    "芦季俞章鲁魯葛伍韦韋申尤毕畢聂聶丛焦向柳邢路岳齐齊梅莫庄莊辛管祝左涂谷祁时時舒耿牟卜詹关關苗凌费費纪紀靳"
-    "盛童欧歐甄项項曲成游裴席卫衛查屈鲍鮑霍翁隋甘景薄单單包司柏宁寧柯阮桂闵閔虞骆駱储儲元晏冷沙班戎穆班嵇刁仇"
-    "皇独岑皮權权晁雍竇窦丘羊仲褚郎喻魚鱼祖柴綦滕米蒲"
-)
-_DOUBLE_NAMES = (
-    "欧阳|歐陽|司马|司馬|上官|诸葛|諸葛|皇甫|令狐|长孙|長孫|独孤|獨孤|纳兰|納蘭|慕容|宇文|司空"
-)
-_NAME = re.compile(rf"(?:{_DOUBLE_NAMES})[{HAN}]{{1,2}}|[{_FAMILY_NAMES}][{HAN}]{{1,2}}")
 # Poets whom nobody would recognise by a family name.
 _OTHER_NAMES = re.compile(
     "佚名|不詳|不详|缺名|无名氏|無名氏|皎然|贯休|貫休|齐己|寒山|拾得|灵澈|靈澈|无可|海子|北岛|北島|舒婷|"
@@ -49,7 +34,7 @@ _FAMOUS = re.compile(
 )
 # Nobody, or everybody: 北朝民歌, 汉乐府, 《诗经·秦风》.
 _COLLECTIVE = re.compile(
-    rf"(?:{_DYNASTIES})?(?:无名氏|無名氏|佚名|民歌|民谣|民謠|乐府民歌|樂府民歌|乐府|樂府|童谣|童謠)"
+    rf"(?:{DYNASTIES})?(?:无名氏|無名氏|佚名|民歌|民谣|民謠|乐府民歌|樂府民歌|乐府|樂府|童谣|童謠)"
     r"|《?(?:诗经|詩經|楚辞|楚辭)(?:[·•][^《》]{1,6})?》?"
 )
 _FOREIGN_NAME = re.compile(rf"[{HAN}]{{1,6}}[·•‧][{HAN}]{{1,8}}")
