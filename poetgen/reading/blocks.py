@@ -15,6 +15,7 @@ from itertools import groupby
 from operator import itemgetter
 
 from poetgen.characters import printable
+from poetgen.reading.context import has_number
 from poetgen.reading.documents import Aside, LeftOut, RawPoem, Reading
 from poetgen.reading.headings import (
     Heading,
@@ -93,7 +94,7 @@ class _Assembly:
         self._head = Heading()
         self._title = ""  # of all parts
         self._level = 0
-        self._is_numbered = False  # whether the title has the number of a list: 一、
+        self._title_lines: list[Line] = []
         self._group = (Heading(), 0)  # an author above several titles, and its level
         self._is_signed = False  # whether a line below the poem ended it
         self._is_fresh = False  # whether the heading still has no body
@@ -103,7 +104,9 @@ class _Assembly:
         self._without_poem: list[str] = []
         self._divided: list[str] = []  # titles of several whole poems
         bodies = [item for item in items if item.kind == "body"]
-        verse = [item for item in bodies if not is_prose(item.lines)]
+        for item in bodies:
+            item.is_prose = is_prose(item.lines)
+        verse = [item for item in bodies if not item.is_prose]
         headings = [
             item for item in items if item.kind in ("heading", "part") and item.heading.title
         ]
@@ -181,7 +184,8 @@ class _Assembly:
                 self._group = (Heading("", author.name, author.dynasty), self._level)
                 self._asides.append(Aside("headings", self._head.title))
             else:
-                self._drop_title(is_section=self._is_numbered or item.level > self._level > 0)
+                is_numbered = any(map(has_number, self._title_lines))  # 一、春天的诗
+                self._drop_title(is_section=is_numbered or item.level > self._level > 0)
             self._head = Heading()
         if item.level and item.level <= self._group[1]:
             self._group = (Heading(), 0)
@@ -195,7 +199,7 @@ class _Assembly:
         if new.title:
             self._title = new.title
             self._level = item.level
-            self._is_numbered = item.is_numbered
+            self._title_lines = item.lines
         self._is_fresh = True
 
     def _drop_title(self, *, is_section: bool = False) -> None:
@@ -222,7 +226,9 @@ class _Assembly:
         self._in_contents = False
         poem = self._drafts[-1].lines() if self._drafts and not self._is_fresh else []
         place = num_verses(lines, poem, self._head.title)
-        lines, remarks = lines[:place], lines[place:]
+        remarks = lines[place:]
+        if remarks:
+            lines = lines[:place]
         if remarks and has_label(remarks[0]):
             self._leave_out("notes", remarks)
         elif remarks:
@@ -281,7 +287,8 @@ class _Assembly:
         is_signed = bool(self._head.title and self._head.author)
         is_stanza = is_below and len(lines) > 1 and not is_regular(poem)
         may_be_verse = is_signed and (self._is_fresh or is_stanza)
-        return is_prose(lines) and not (
+        is_one = item.is_prose if lines is item.lines else is_prose(lines)
+        return is_one and not (
             may_be_verse and all(line.num_hanzi <= _MAX_VERSE_HANZI for line in lines)
         )
 
@@ -367,7 +374,9 @@ def _told(examples: Sequence[str], one: str, several: str) -> Iterator[str]:
 
 def _without_prose(item: Item) -> list[Item]:
     """Divide a body at lines that are prose, each for itself, between lines that are not."""
-    is_prose_at = [len(item.lines) > 1 and is_paragraph(line) for line in item.lines]
+    if len(item.lines) < 2:
+        return [item]
+    is_prose_at = list(map(is_paragraph, item.lines))
     if not any(is_prose_at) or all(is_prose_at):
         return [item]
     groups = groupby(zip(is_prose_at, item.lines, strict=True), key=itemgetter(0))

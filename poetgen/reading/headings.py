@@ -211,7 +211,8 @@ def parse_author(text: str) -> Author | None:
         is_loose = name_at == 4 or (pattern is _DYNASTY_FIRST and text[len(dynasty)].isspace())
         if is_name(name) or (_is_some_name(name) and not is_loose):
             return Author(name, dynasty, certain=True)
-    if (noted := _NOTED_NAME.fullmatch(text)) and is_name(noted[1]):  # 余光中（网友投稿）
+    noted = None if text.isalnum() else _NOTED_NAME.fullmatch(text)
+    if noted and is_name(noted[1]):  # 余光中（网友投稿）
         is_other = is_name(noted[2]) or is_part(noted[2]) or _DYNASTY.fullmatch(noted[2])
         return None if is_other else Author(noted[1])
     text = text.strip("()（）[]［］〔〕【】 ")
@@ -355,9 +356,9 @@ def _parse_parts(line: str, *, is_numbered: bool = False) -> Heading | None:
 
 
 def _is_some_name(text: str) -> bool:
-    return any(
-        pattern.fullmatch(text) for pattern in (_ANY_NAME, _FOREIGN_NAME, _TITLED_NAME, _SEVERAL)
-    )
+    if text.isalnum():
+        return bool(_ANY_NAME.fullmatch(text) or _TITLED_NAME.fullmatch(text))
+    return bool(_FOREIGN_NAME.fullmatch(text) or _SEVERAL.fullmatch(text))
 
 
 def may_be_verse(text: str) -> bool:

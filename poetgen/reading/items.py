@@ -14,7 +14,6 @@ from poetgen.reading.context import (
     Layout,
     bare_heading,
     bare_title,
-    has_number,
     heads_at,
     is_old_verse,
     is_signed,
@@ -46,7 +45,8 @@ _FEW_TITLES = 12
 class Item:
     """A heading, a body, or the beginning of notes.
 
-    ``level`` 0 is a heading that is inferred, ``is_guess`` one that is a title by its length only.
+    ``lines`` are those that it was read from. ``level`` 0 is a heading that is inferred,
+    ``is_guess`` one that is a title by its length only.
     """
 
     kind: Literal["heading", "part", "section", "attribution", "notes", "body"]
@@ -54,8 +54,8 @@ class Item:
     lines: list[Line] = field(default_factory=list)
     level: int = 0
     begins_block: bool = False
-    is_numbered: bool = False
     is_guess: bool = False
+    is_prose: bool = False
 
 
 def items_of(lines: Sequence[Line], asides: list[Aside]) -> list[Item]:
@@ -83,8 +83,12 @@ def _blocks(lines: Sequence[Line], asides: list[Aside]) -> tuple[list[Block], li
     is_dated = False
     depth = 0  # of brackets: a note in them may go over several lines
     for line, (kind, what) in zip(lines, kinds, strict=True):
+        if line.is_clean and kind == "text":
+            blocks[-1].append((kind, line))
+            continue
         within = depth > 0
-        depth += 0 if line.is_clean else _num_opened(line.text)
+        if not line.text.isalnum():
+            depth += _num_opened(line.text)
         if kind == "blank":
             depth = 0
         elif within:
@@ -280,7 +284,7 @@ def _marked_item(kind: Kind, line: Line) -> Item:
         item.level = line.level
         return item
     found = parse_heading(line.text) or Heading(without_number(line.text))
-    return Item("heading", found, level=line.level, is_numbered=has_number(line))
+    return Item("heading", found, [line], line.level)
 
 
 def _text_items(
@@ -305,7 +309,7 @@ def _text_items(
         # Of two lines the first is the title, and so is one above an author.
         is_first = line is not heads[-1] or (bool(below) and below[0][0] == "heading")
         titled = above is not None and not is_first
-        yield Item("heading", bare_heading(line, titled), is_numbered=has_number(line))
+        yield Item("heading", bare_heading(line, titled), [line])
         above = Heading()
 
 
@@ -342,7 +346,7 @@ def _divided(
                 yield Item("body", lines=run[start:place])
             for heading, line in zip(heads, near, strict=False):
                 is_guess = layout.short and place == 0
-                yield Item("heading", heading, [], 0, False, has_number(line), is_guess)
+                yield Item("heading", heading, [line], is_guess=is_guess)
             in_notes = False
             place += len(heads)
             start = place

@@ -33,7 +33,8 @@ Kind = Literal[
     "blank", "break", "text", "heading", "part", "attribution", "note", "section", "date", "other"
 ]
 
-_CLEAN = re.compile(rf"(?:[{HAN}]{{1,16}}[{LINE_MARKS}])+")
+_CLEAN = re.compile(rf"(?:[{HAN}]{{1,16}}+[{LINE_MARKS}])++")
+_COUPLET = re.compile(rf"([{HAN}]{{1,16}}+)[{LINE_MARKS}][{HAN}]{{1,16}}+[{LINE_MARKS}]")
 _BREAK = re.compile(r"[-—_=*~＊·•.…#＝－☆★◇◆○●\s]{3,}|[※☆★◇◆]+")
 _PICTURES = "\u2600-\u2767\u2794-\u27bf\ufe0f\U0001f000-\U0001faff"
 # • and the like, and pictures.
@@ -145,15 +146,20 @@ class Line:
     is_marked: bool = field(init=False)
     is_closed: bool = field(init=False)
     _heading: Heading | None = field(init=False)
-    _is_parsed: bool = field(init=False, default=False)
+    _is_parsed: bool = field(init=False)
 
     def __post_init__(self) -> None:
         """Look at the characters once: each line is looked at again and again."""
         text = self.text
-        self.is_clean = _CLEAN.fullmatch(text) is not None
-        if self.is_clean:
+        self._is_parsed = False
+        couplet = _COUPLET.fullmatch(text)  # most lines of most texts
+        self.is_clean = is_clean = couplet is not None or _CLEAN.fullmatch(text) is not None
+        if is_clean:
             self.verse = text
-            self.lengths = tuple(map(len, _MARKS.split(text)[:-1]))
+            if couplet:
+                self.lengths = (couplet.end(1), len(text) - couplet.end(1) - 2)
+            else:
+                self.lengths = tuple(map(len, _MARKS.split(text)[:-1]))
             self.has_mark = self.is_marked = True
             self.is_closed = text[-1] in END_MARKS
         elif not text or text.isalnum():  # most titles and names
