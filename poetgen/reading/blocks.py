@@ -329,30 +329,20 @@ class _Assembly:
         titled = [draft for draft in self._drafts if draft.title]
         untitled = [draft for draft in self._drafts if not draft.title]
         many = len(titled) > max(len(untitled), 2)
+        below = "the title of another, with several whole poems below it"
+        prose = [line.text for line in self._prose]
+        among = [draft.stanzas[0][0].text for draft in untitled if many]
         doubts = [
-            *_told(
-                [line.text for line in self._prose],
-                "line looks like prose and is left out",
-                "lines look like prose and are left out",
-            ),
-            *_told(
-                self._without_poem, "title has no poem below it", "titles have no poem below them"
-            ),
+            *_told(prose, "line looks", "lines look", "like prose, and not read as verse"),
+            *_told(self._without_poem, "title has", "titles have", "no poem below"),
             *_told(
                 guessed,
-                "short line above longer verses is read as a title",
-                "short lines above longer verses are read as titles",
+                "title is",
+                "titles are",
+                "guessed, because short lines stand above longer verses",
             ),
-            *_told(
-                [draft.stanzas[0][0].text for draft in untitled if many],
-                "poem has no title, and most have one",
-                "poems have no title, and most have one",
-            ),
-            *_told(
-                self._divided,
-                "poem has the title of another, with several whole poems below it",
-                "poems have the title of another, with several whole poems below it",
-            ),
+            *_told(among, "poem has", "poems have", "no title, and most have one"),
+            *_told(self._divided, "poem has", "poems have", below),
         ]
         if self._is_prose and len(self._drafts) > 1:
             doubts.append("This looks like prose. If it is, give --format prose.")
@@ -364,12 +354,12 @@ class _Assembly:
         return doubts
 
 
-def _told(examples: Sequence[str], one: str, several: str) -> Iterator[str]:
+def _told(examples: Sequence[str], one: str, several: str, what: str) -> Iterator[str]:
     """Yield a sentence about how many lines are in doubt, if any, with the first of them."""
     if examples:
         shown = printable(" ".join(examples[0][:20].split()))
-        what = one if len(examples) == 1 else several
-        yield f"{len(examples):,} {what}, for example {shown!r}."
+        count = f"{len(examples):,} {one if len(examples) == 1 else several}"
+        yield f"{count} {what}, for example {shown!r}."
 
 
 def _without_prose(item: Item) -> list[Item]:

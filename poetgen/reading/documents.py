@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ class RawPoem(NamedTuple):
     dynasty: str = ""
 
 
+_PLURAL = re.compile(r"s\b")
 LeftOut = Literal[
     "headings",
     "prose",
@@ -42,16 +44,8 @@ LeftOut = Literal[
     "records without a poem",
     "sheets without poems",
 ]
-_LINES_OF: Mapping[str, tuple[str, str]] = {
-    "prose": ("line of prose", "lines of prose"),
-    "pinyin": ("line of pinyin", "lines of pinyin"),
-    "table of contents": ("line of contents", "lines of contents"),
-    "front matter": ("front matter", "front matters"),
-    "lines without Chinese": ("line without Chinese", "lines without Chinese"),
-    "rows above the header": ("row above the header", "rows above the header"),
-    "rows without a poem": ("row without a poem", "rows without a poem"),
-    "records without a poem": ("record without a poem", "records without a poem"),
-    "sheets without poems": ("sheet without poems", "sheets without poems"),
+_UNCOUNTABLE = {
+    kind: f"lines of {kind.rpartition(' ')[2]}" for kind in ("prose", "pinyin", "table of contents")
 }
 
 
@@ -64,8 +58,8 @@ class Aside(NamedTuple):
 
 def count_left_out(kind: str, count: int) -> str:
     """Return how much of a kind is left out in words: 1 heading, 3 lines of prose."""
-    one, several = _LINES_OF.get(kind, (kind.removesuffix("s"), kind))
-    return f"{count:,} {one if count == 1 else several}"
+    words = _UNCOUNTABLE.get(kind, kind)
+    return f"{count:,} {_PLURAL.sub('', words, count=1) if count == 1 else words}"
 
 
 class Reading(NamedTuple):

@@ -35,7 +35,7 @@ def test_very_short_lines_above_verse_without_marks_are_titles_and_this_is_repor
     document = read(gap.join("\n".join([title, *lines]) for title, lines in MODERN))
     assert lines_of(document) == BODIES
     assert document.doubts == [
-        "3 short lines above longer verses are read as titles, for example '春'."
+        "3 titles are guessed, because short lines stand above longer verses, for example '春'."
     ]
 
 
@@ -266,7 +266,7 @@ def test_a_doubt_names_its_file_and_counts_agree(tmp_path):
     path = tmp_path / "poems.md"
     path.write_text("## 空山\n\n" + written("## {title}\n\n{text}"), encoding="utf-8")
     prepared = build_corpus([path], "mine")
-    assert prepared.doubts == [f"{path}: 1 title has no poem below it, for example '空山'."]
+    assert prepared.doubts == [f"{path}: 1 title has no poem below, for example '空山'."]
     assert [(one.reason, one.poem.text) for one in prepared.dropped] == [("headings", "空山")]
     counts = [count_left_out(kind, 1) for kind in ("headings", "prose", "rows above the header")]
     assert counts == ["1 heading", "1 line of prose", "1 row above the header"]
