@@ -329,6 +329,7 @@ class _Assembly:
         titled = [draft for draft in self._drafts if draft.title]
         untitled = [draft for draft in self._drafts if not draft.title]
         many = len(titled) > max(len(untitled), 2)
+        short = "guessed, because short lines stand above longer verses"
         below = "the title of another, with several whole poems below it"
         prose = [line.text for line in self._prose]
         among = [draft.stanzas[0][0].text for draft in untitled if many]
