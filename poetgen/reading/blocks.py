@@ -334,14 +334,9 @@ class _Assembly:
         prose = [line.text for line in self._prose]
         among = [draft.stanzas[0][0].text for draft in untitled if many]
         doubts = [
-            *_told(prose, "line looks", "lines look", "like prose, and not read as verse"),
+            *_told(prose, "line looks", "lines look", "like prose, not like verse"),
             *_told(self._without_poem, "title has", "titles have", "no poem below"),
-            *_told(
-                guessed,
-                "title is",
-                "titles are",
-                "guessed, because short lines stand above longer verses",
-            ),
+            *_told(guessed, "title is", "titles are", short),
             *_told(among, "poem has", "poems have", "no title, and most have one"),
             *_told(self._divided, "poem has", "poems have", below),
         ]
