@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise, takewhile
+from itertools import pairwise
 from typing import Literal
 
 from poetgen.reading.context import (
@@ -72,12 +72,14 @@ def items_of(lines: Sequence[Line], asides: list[Aside]) -> list[Item]:
 
 def _blocks(lines: Sequence[Line], asides: list[Aside]) -> tuple[list[Block], list[Block] | None]:
     """Divide lines at blank ones; if nearly all lines stand alone, also at wider gaps only."""
-    lines = [part for line in lines for part in unsigned(line)]
+    lines = [part for line in lines for part in (unsigned(line) if "—" in line.text else (line,))]
     kinds = [kind_of(line) for line in lines]
-    _find_labels(lines, kinds)
-    repeated = Counter(
-        line.text for line, (kind, _) in zip(lines, kinds, strict=True) if kind == "section"
-    )
+    present = {kind for kind, _ in kinds}
+    if "note" in present:
+        _find_labels(lines, kinds)
+    repeated: Counter[str] = Counter()
+    if "section" in present:
+        repeated.update(line.text for line in lines if kind_of(line)[0] == "section")
     blocks: list[Block] = [[]]
     gaps = [0]
     is_dated = False
@@ -204,7 +206,11 @@ def _items(blocks: Sequence[Block]) -> Iterator[Item]:
             kind, line = block[place]
             if kind == "text":
                 is_first = place == 0 or block[0][0] == "part"
-                run = [line for _, line in takewhile(lambda one: one[0] == "text", block[place:])]
+                run = [line]
+                for below, line in block[place + 1 :]:
+                    if below != "text":
+                        break
+                    run.append(line)
                 usual = layout if is_first else Layout()
                 place += len(run)
                 for item in _text_items(run, block[place:], following, above, in_notes, usual):
@@ -303,7 +309,8 @@ def _text_items(
     num_heads = num_heads_at_end(run, below, following, above, layout)
     body, heads = run[: len(run) - num_heads], run[len(run) - num_heads :]
     for item in _divided(body, above, in_notes, layout):
-        above = _heading_above(item, above)
+        if num_heads:
+            above = _heading_above(item, above)
         yield item
     for line in heads:
         # Of two lines the first is the title, and so is one above an author.

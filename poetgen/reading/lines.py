@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
 
 from poetgen.characters import (
@@ -122,7 +121,6 @@ _MARKS = re.compile(f"[{LINE_MARKS}]")
 _SPLIT = re.compile(rf"[{LINE_MARKS}\s“”‘’「」『』…—]+")
 
 
-@dataclass(slots=True, eq=False)
 class Line:
     """One line of a source, and what its characters show; it is never changed.
 
@@ -135,22 +133,17 @@ class Line:
     ``is_closed`` that a sentence does.
     """
 
-    text: str
-    source: Source = "text"
-    level: int = 0
-    is_clean: bool = field(init=False)
-    verse: str = field(init=False)
-    lengths: tuple[int, ...] = field(init=False)
-    num_hanzi: int = field(init=False)
-    has_mark: bool = field(init=False)
-    is_marked: bool = field(init=False)
-    is_closed: bool = field(init=False)
-    _heading: Heading | None = field(init=False)
-    _is_parsed: bool = field(init=False)
+    __slots__ = (
+        *("text", "source", "level", "is_clean", "verse", "lengths", "num_hanzi"),
+        *("has_mark", "is_marked", "is_closed", "_heading", "_is_parsed"),
+    )
 
-    def __post_init__(self) -> None:
+    def __init__(self, text: str, source: Source = "text", level: int = 0) -> None:
         """Look at the characters once: each line is looked at again and again."""
-        text = self.text
+        self.text, self.source, self.level = text, source, level
+        self.verse: str
+        self.lengths: tuple[int, ...]
+        self._heading: Heading | None = None
         self._is_parsed = False
         couplet = _COUPLET.fullmatch(text)  # most lines of most texts
         self.is_clean = is_clean = couplet is not None or _CLEAN.fullmatch(text) is not None
@@ -174,8 +167,8 @@ class Line:
             self.lengths = tuple(part for part in parts if part)
             self.has_mark = _MARKS.search(self.verse) is not None
             last = self.verse.rstrip("”’」』\"' ")[-1:]
-            self.is_marked = last in LINE_MARKS or not self.verse
-            self.is_closed = last in END_MARKS or not self.verse
+            self.is_marked = not self.verse or (last != "" and last in LINE_MARKS)
+            self.is_closed = not self.verse or (last != "" and last in END_MARKS)
         self.num_hanzi = sum(self.lengths)
 
     @property
