@@ -13,6 +13,7 @@ from poetgen.reading.documents import RawPoem, Reading
 from poetgen.reading.headings import is_label
 from poetgen.reading.letters import signed_all
 from poetgen.reading.lines import Line, is_chinese, tidy
+from poetgen.shortage import without_collector
 
 _TITLED = re.compile(r"([^:：，。？！；]{1,80})[:：]\s*(\S.*)")
 # A title may have marks, where other lines have shown that each begins with one.
@@ -64,6 +65,7 @@ def read_titled(
     return poems
 
 
+@without_collector()
 def read_plain(text: str, name: str) -> Reading:
     """Read poems between blank lines, with their titles and authors.
 
