@@ -106,7 +106,7 @@ def show_prepared(
         f"Vocabulary: {num_tokens:,} tokens{rare * (num_tokens < report.distinct_tokens)}. "
         f"Fingerprint {corpus.fingerprint}."
     )
-    show_doubts(prepared, texts, console)
+    show_doubts(prepared, texts, console, list_dropped)
     if prepared.folder is None:
         console.print("Nothing was written. To write the corpus, leave --dry-run out.")
     else:
@@ -117,7 +117,7 @@ def _show_dropped(prepared: Prepared, console: Console, list_dropped: Path | Non
     report = prepared.corpus.report
     if not report.dropped:
         return
-    console.print(f"Dropped {len(prepared.dropped):,}:")
+    console.print(f"Dropped {sum(report.dropped.values()):,}:")
     for reason, count in sorted(report.dropped.items(), key=lambda item: -item[1]):
         example = " ".join(report.examples[reason][0].split())
         console.print(f"  {reason:<16}{count:>7,}  {example[:_EXAMPLE_WIDTH]}")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from poetgen.corpus.overview import form_rows, merge_samples, odd_things
+from poetgen.reading import count_left_out
 from poetgen.verse.forms import form_of
 from poetgen.verse.layout import couplets
 
@@ -35,6 +37,7 @@ def show_samples(prepared: Prepared, console: Console, num_samples: int) -> None
         return
     for sample in merge_samples(prepared.samples, num_samples):
         way = ", ".join(filter(None, (sample.format, sample.encoding)))
+        way += f"; {sample.columns}" if sample.columns else ""
         shown = f"{len(sample.poems):,} of {sample.num_poems:,} poems"
         console.print(f"{sample.source} ({way}): {shown if sample.poems else 'no poem is kept'}")
         for poem in sample.poems:
@@ -74,13 +77,16 @@ def show_forms(texts: Sequence[str], console: Console) -> None:
     print_table(console, _COLUMNS, table)
 
 
-def show_doubts(prepared: Prepared, texts: Sequence[str], console: Console) -> None:
-    """Print what was left out, what readers doubt, and what looks odd."""
+def show_doubts(
+    prepared: Prepared, texts: Sequence[str], console: Console, list_dropped: Path | None = None
+) -> None:
+    """Print what was left out, and where it is listed; what readers doubt; what looks odd."""
     corpus = prepared.corpus
     if corpus.report.left_out:
         kinds = sorted(corpus.report.left_out.items(), key=lambda item: -item[1])
-        found = ", ".join(f"{count:,} {kind}" for kind, count in kinds)
-        console.print(f"Not read as poems: {found}.")
+        found = ", ".join(count_left_out(kind, count) for kind, count in kinds)
+        where = f"It is in {list_dropped}." if list_dropped else "To see it: --list-dropped FILE"
+        console.print(f"Not read as poems: {found}. {where}")
     for doubt in prepared.doubts[:_MAX_DOUBTS]:
         console.print(f"In doubt: {doubt}")
     if len(prepared.doubts) > _MAX_DOUBTS:

@@ -21,6 +21,8 @@ SAMPLE_SIZE = 2_000
 MAX_SOURCES = 5
 # Shares, of 1, from which something looks odd; and how often it must be seen at least.
 _ODD_SHARE, _ODD_COUNT = 0.2, 4
+# A line of most poems is seen so often at least.
+_MIN_REPEATS = 3
 _MOSTLY_UNKNOWN = 0.5
 # Poems are dropped for these reasons because somebody wants it so, or has them already.
 _WANTED_REASONS = {"duplicate", "near-duplicate", "too long", "other form", "other author"}
@@ -29,13 +31,17 @@ _EVEN_LENGTHS = (4, 5, 6, 7)
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The first and some random poems of a source, as they entered the corpus."""
+    """The first and some random poems of a source, as they entered the corpus.
+
+    ``columns`` says which columns of a table hold what.
+    """
 
     source: str
     format: str
     encoding: str
     num_poems: int
     poems: Sequence[KeptPoem]
+    columns: str = ""
 
 
 def sample_places(num_poems: int, num_samples: int) -> list[int]:
@@ -64,6 +70,7 @@ def merge_samples(samples: Sequence[Sample], num_samples: int) -> list[Sample]:
                 encoding,
                 sum(sample.num_poems for sample in group),
                 [poems[place] for place in sample_places(len(poems), num_samples)],
+                "; ".join(dict.fromkeys(one.columns for one in group[:MAX_SOURCES] if one.columns)),
             )
         )
     return merged
@@ -151,7 +158,8 @@ def _repeated_line(poems: Sequence[Sequence[str]]) -> list[str]:
     if not counts:
         return []
     [(line, count)] = counts.most_common(1)
-    if count < max(_ODD_COUNT, _ODD_SHARE * len(poems)):
+    is_most = count >= _MIN_REPEATS and 2 * count > len(poems)
+    if not is_most and count < max(_ODD_COUNT, _ODD_SHARE * len(poems)):
         return []
     return [
         f"{line} is a line of {count:,} of {len(poems):,} poems: a header may have been read as "

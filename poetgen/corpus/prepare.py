@@ -31,7 +31,7 @@ from poetgen.errors import InputError, SettingError, SourceError
 from poetgen.fetching.pinned import dynasties
 from poetgen.limits import ensure_few
 from poetgen.places import NAMED_CORPORA, check_name, did_you_mean, plain_name
-from poetgen.reading import describe_ignored, find_inputs, read_document
+from poetgen.reading import count_left_out, describe_ignored, find_inputs, read_document
 
 # From this many training tokens on, one seen once or twice teaches nothing.
 _LARGE_CORPUS_TOKENS = 500_000
@@ -45,7 +45,8 @@ OnFile = Callable[[int, int], None]
 class Prepared:
     """A corpus, the poems kept and dropped, a sentence about each file skipped, and its folder.
 
-    ``kept`` has the poems of each split in the order of the corpus; ``doubts`` are sentences
+    ``kept`` has the poems of each split in the order of the corpus; ``dropped`` has also what is
+    left out because it is not a poem, such as rows of sums; ``doubts`` are sentences
     about what was uncertain when the sources were read; ``samples`` has the first and some
     random poems of each file. ``folder`` is None if the corpus is only in memory.
     """
@@ -148,7 +149,7 @@ def build_corpus(
     """Build a corpus in memory, from files alone; otherwise like ``prepare``."""
     sieve = Sieve(settings, dropped)
     sources = _read(paths, sieve, skip_bad, num_samples, on_file)
-    _ensure_held_out(sieve, sources.skipped)
+    _ensure_held_out(sieve, sources)
     kept = sieve.kept()
     return Prepared(
         corpus=_encode(name, sieve, kept, sources),
@@ -227,11 +228,13 @@ def _read(
                 ensure_few(num_read, "This collection")
                 dynasty = dynasties().get(document.sha256, "")
                 kept = sieve.add_all(document.poems, prose=document.prose, dynasty=dynasty)
+                sieve.leave_out(document.asides)
                 sources.samples.append(
                     Sample(
                         document.name,
                         document.format,
                         document.encoding,
+                        columns=document.columns,
                         num_poems=len(kept),
                         poems=[
                             KeptPoem(kept[place][0], *About.from_line(kept[place][1]))
@@ -240,7 +243,10 @@ def _read(
                     )
                 )
                 sources.left_out.update(document.left_out)
-                sources.doubts.extend(document.doubts)
+                sources.doubts.extend(
+                    doubt if document.name in doubt else f"{document.name}: {doubt}"
+                    for doubt in document.doubts
+                )
                 sources.provenance.append(
                     Provenance(
                         file=document.name.rpartition("/")[2],
@@ -256,7 +262,7 @@ def _read(
     return sources
 
 
-def _ensure_held_out(sieve: Sieve, skipped: Sequence[str]) -> None:
+def _ensure_held_out(sieve: Sieve, sources: _Sources) -> None:
     """Ensure that there is something to learn from and something to validate on.
 
     Raises:
@@ -268,16 +274,24 @@ def _ensure_held_out(sieve: Sieve, skipped: Sequence[str]) -> None:
             f"{len(poems)} {reason}, for example {beginning_of(poems[0])!r}"
             for reason, poems in sieve.dropped_by_reason().items()
         )
+        others = ", ".join(count_left_out(*one) for one in sources.left_out.most_common())
         raise SourceError(
             f"Only {num_kept} poem{'s' * (num_kept != 1)} can be used"
             + (f" (dropped: {why})." if why else ".")
-            + "".join(f" Skipped: {problem}" for problem in skipped[:1]),
+            + (f" Not read as poems: {others}." if others else "")
+            + "".join(f" In doubt: {doubt}" for doubt in sources.doubts[:1])
+            + "".join(f" Skipped: {problem}" for problem in sources.skipped[:1]),
             "Give at least two poems: one to learn from and one to validate on.",
         )
     # By chance a small collection may hold out nothing, or everything.
     for needy in ("train", "validation"):
         if not sieve.num_kept[needy]:
-            sieve.move_one(max(SPLITS, key=sieve.num_kept.__getitem__), needy)
+            # The last poem to learn from, or to validate on, stays where it is.
+            counts = sieve.num_kept
+            donor = max(
+                SPLITS, key=lambda split: (split == "test" or counts[split] > 1, counts[split])
+            )
+            sieve.move_one(donor, needy)
 
 
 def _ensure_words(texts: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from poetgen.corpus.script import convert_all, to_simplified
 from poetgen.corpus.split import SPLITS, Split, identities, identity, split_of
 from poetgen.corpus.titles import clean_origin, clean_title
 from poetgen.errors import SettingError
-from poetgen.reading import RawPoem
+from poetgen.reading import Aside, RawPoem
 from poetgen.verse.forms import form_of, parse_forms
 
 _EXAMPLE_CHARS = 24
@@ -25,10 +25,11 @@ _EXAMPLE_CHARS = 24
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """A poem that did not enter the corpus, and why."""
+    """A text that did not enter the corpus, and why: a poem, or what is left out of a source."""
 
-    reason: Reason
+    reason: str
     poem: RawPoem
+    is_poem: bool = True
 
 
 class KeptPoem(NamedTuple):
@@ -244,11 +245,18 @@ class Sieve:
         names = (poem.author.strip(), clean_origin(poem.author)[0])
         return any(to_simplified(name) in self._authors for name in names)
 
-    def dropped_by_reason(self) -> dict[Reason, list[RawPoem]]:
+    def leave_out(self, asides: Sequence[Aside]) -> None:
+        """Add what is not a poem in a source to what was dropped."""
+        self.dropped += [
+            Dropped(kind, RawPoem(text), is_poem=False) for kind, text in asides if text
+        ]
+
+    def dropped_by_reason(self) -> dict[str, list[RawPoem]]:
         """Return the poems that were dropped, in their order, for each reason."""
-        by_reason: dict[Reason, list[RawPoem]] = {}
+        by_reason: dict[str, list[RawPoem]] = {}
         for dropped in self.dropped:
-            by_reason.setdefault(dropped.reason, []).append(dropped.poem)
+            if dropped.is_poem:
+                by_reason.setdefault(dropped.reason, []).append(dropped.poem)
         return by_reason
 
 

@@ -13,6 +13,7 @@ import unicodedata
 
 from poetgen.characters import full_width, hanzi_only, without_surrogates
 from poetgen.corpus.cleaning import without_invisible, without_notes
+from poetgen.names import DYNASTIES
 
 _BASIC_HAN = "\u3007\u3400-\u4dbf\u4e00-\u9fff"
 # Editors and scrapers write ○ for 〇.
@@ -60,15 +61,7 @@ _OUTER_MARKS = "，。、；：:·-—_ "
 _AUTHOR_LABEL = re.compile(r"(?:作\s*者|作家|[诗詩词詞]人|by)\s*[:：]\s*|by\s+", re.IGNORECASE)
 _NAME_SEPARATOR = re.compile(r"\s*[,，;；/&]\s*")
 
-_DYNASTIES = (
-    *("上古", "先秦", "先唐", "战国", "戰國", "春秋", "秦", "两汉", "兩漢", "[东東西后後]?[汉漢]"),
-    *("三[国國]", "[曹北东東西后後]?魏", "魏[晋晉]", "蜀[汉漢]?", "[东東]?[吴吳]", "六朝"),
-    *("[东東西两兩]?[晋晉]", "南北朝", "[南北]朝", "(?:南朝)?[宋齐齊梁陈陳]", "[北南刘劉]?宋"),
-    *("(?:北朝)?[魏齐齊周]", "北[齐齊周]", "隋", "[初盛中晚南后後]?唐", "五代(?:十[国國])?"),
-    *("[后後][梁晋晉周蜀]", "前蜀", "[辽遼]", "金", "西夏", "元", "明", "清", "[晚末初]清"),
-    *("民[国國]", "近代", "[现現]代", "[当當]代", "近[现現]代", "古代", "宋末元初", "明末清初"),
-)
-_DYNASTY = rf"(?:(?:{'|'.join(_DYNASTIES)})[代朝]?)"
+_DYNASTY = rf"(?:(?:{DYNASTIES})[代朝]?)"
 _OPEN, _CLOSE = r"[（(\[［【〖〈]\s*", r"\s*[)）\]］】〗〉]"
 _DYNASTY_FIRST = re.compile(
     rf"(?:{_OPEN}({_DYNASTY}){_CLOSE}\s*|({_DYNASTY})\s*[·:：/|]\s*|({_DYNASTY}(?<=代)|{_DYNASTY}\s+)(?=\S\S))(.+)"

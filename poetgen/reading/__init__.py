@@ -9,14 +9,16 @@
 What an input holds is detected from its content, never from its name alone.
 """
 
-from poetgen.reading.documents import Document, Input, RawPoem
+from poetgen.reading.documents import Aside, Document, Input, RawPoem, count_left_out
 from poetgen.reading.formats import describe_ignored, read_document, read_poems
 from poetgen.reading.inputs import find_files, find_inputs
 
 __all__ = [
+    "Aside",
     "Document",
     "Input",
     "RawPoem",
+    "count_left_out",
     "describe_ignored",
     "find_files",
     "find_inputs",

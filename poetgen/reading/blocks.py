@@ -9,33 +9,49 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 
-from poetgen.characters import num_modern_words, printable
-from poetgen.reading.documents import RawPoem, Reading
-from poetgen.reading.headings import Heading, is_name, parse_author
+from poetgen.characters import printable
+from poetgen.reading.context import has_number
+from poetgen.reading.documents import Aside, LeftOut, RawPoem, Reading
+from poetgen.reading.headings import (
+    Heading,
+    is_below_title,
+    is_name,
+    parse_author,
+    without_dashes,
+)
 from poetgen.reading.items import Item, items_of
 from poetgen.reading.letters import gather_letters
-from poetgen.reading.lines import Line, is_chinese, is_prose, is_regular
+from poetgen.reading.lines import (
+    BOLD_LEVEL,
+    Line,
+    is_chinese,
+    is_prose,
+    is_regular,
+    with_bold_headings,
+)
+from poetgen.reading.remarks import (
+    has_label,
+    is_cut_off,
+    is_lone_sentence,
+    is_paragraph,
+    is_preface,
+    is_scrap,
+    num_verses,
+)
 
 # More blocks than this under one heading are poems without titles, not stanzas of one poem.
 _MAX_STANZAS = 12
 # Where so many poems have titles, a line above the first title is not a poem.
 _MANY_TITLES = 3
-# No stanza is shorter; it may be the text of a button, or the name of a chapter.
-_SCRAP_HANZI = 8
 _MAX_VERSE_HANZI = 24
 # As many times as much prose as verse: a novel with poems in it, to be learned as prose.
 _MOSTLY_PROSE = 20
-# A line of prose among verses is longer than they are.
-_MIN_PARAGRAPH_HANZI, _MIN_PARAGRAPH_WORDS = 24, 3
 _CONTENTS = re.compile("目录|目錄|目次")
-_PREFACE = re.compile(
-    r"^[（(]?(?:小|原|自|并)?序[)）]?[:：\s]|作此|赋此|因赋|遂赋|为赋|以纪|以记|戏作|兼怀|赋之|用韵|次韵|故作|所作|而作|乃作|赋诗|命曰"
-)
 
 
 @dataclass
@@ -46,6 +62,10 @@ class _Draft:
     author: str
     dynasty: str
     stanzas: list[list[Line]]
+
+    def lines(self) -> list[Line]:
+        """Return the lines of all stanzas."""
+        return [line for stanza in self.stanzas for line in stanza]
 
     def poem(self) -> RawPoem:
         text = "\n\n".join("\n".join(line.text for line in each) for each in self.stanzas)
@@ -59,20 +79,22 @@ def gather_poems(lines: Sequence[Line]) -> Reading:
     """
     if not is_chinese(lines):
         return gather_letters(lines)
-    left_out: Counter[str] = Counter()
-    return _Assembly(items_of(lines, left_out), left_out).gathered()
+    asides: list[Aside] = []
+    lines = with_bold_headings(lines)
+    return _Assembly(items_of(lines, asides), asides).gathered()
 
 
 class _Assembly:
     """Gives each body to the heading above it, item by item."""
 
-    def __init__(self, items: Sequence[Item], left_out: Counter[str]) -> None:
+    def __init__(self, items: Sequence[Item], asides: list[Aside]) -> None:
         self._items = items = [part for item in items for part in _without_prose(item)]
-        self._left_out = left_out
+        self._asides = asides
         self._drafts: list[_Draft] = []
         self._head = Heading()
         self._title = ""  # of all parts
         self._level = 0
+        self._title_lines: list[Line] = []
         self._group = (Heading(), 0)  # an author above several titles, and its level
         self._is_signed = False  # whether a line below the poem ended it
         self._is_fresh = False  # whether the heading still has no body
@@ -80,9 +102,11 @@ class _Assembly:
         self._in_contents = False
         self._prose: list[Line] = []
         self._without_poem: list[str] = []
-        self._num_divided = 0
+        self._divided: list[str] = []  # titles of several whole poems
         bodies = [item for item in items if item.kind == "body"]
-        verse = [item for item in bodies if not is_prose(item.lines)]
+        for item in bodies:
+            item.is_prose = is_prose(item.lines)
+        verse = [item for item in bodies if not item.is_prose]
         headings = [
             item for item in items if item.kind in ("heading", "part") and item.heading.title
         ]
@@ -93,36 +117,57 @@ class _Assembly:
             sum(item.lines[0].source == "quote" for item in verse) * 2 > len(headings) > 0
         )
         self._num_titles = len(headings)
+        authors = {item.heading.author for item in items if item.kind == "heading"} - {""}
+        self._has_one_author = len(authors) == 1
+        num_long = sum(sum(len(line.lengths) for line in item.lines) >= 4 for item in verse)
+        self._has_long = 2 * num_long > len(verse)
         few = 3 if len(headings) == 1 else _MAX_STANZAS
         self._has_stanzas = len(verse) <= few * len(headings)
 
     def gathered(self) -> Reading:
         """Return the poems of all items."""
-        for item in self._items:
+        for item, below in zip(self._items, [*self._items[1:], None], strict=True):
             if item.kind == "body":
-                self._add_body(item)
+                self._add_body(item, below)
             elif item.kind == "notes":
                 self._in_notes = True
-                self._left_out["notes"] += 1
+                self._leave_out("notes", item.lines)
             elif item.kind == "section":
                 self._in_notes = False
                 self._drop_title()
                 self._head, self._title, self._is_fresh = Heading(), "", False
-                self._left_out["headings"] += 1
+                self._asides.append(Aside("headings", item.heading.title))
                 self._in_contents = _CONTENTS.search(item.heading.title) is not None
+                author = item.heading.author  # of all poems of the section
+                if author:
+                    self._group = (Heading("", author, item.heading.dynasty), 0)
             elif item.kind == "attribution":
-                self._attribute(item.heading)
+                self._attribute(item)
             else:
                 self._begin(item)
         self._drop_title()
         return Reading(
-            [draft.poem() for draft in self._drafts], dict(self._left_out), self._doubts()
+            [draft.poem() for draft in self._drafts],
+            Counter(aside.kind for aside in self._asides),
+            self._doubts(),
+            self._asides,
         )
+
+    def _leave_out(self, kind: LeftOut, lines: Sequence[Line]) -> None:
+        self._asides += [Aside(kind, line.text) for line in lines]
+
+    def _leave_out_prose(self, lines: Sequence[Line]) -> None:
+        self._leave_out("prose", lines)
+        self._prose += lines
 
     def _begin(self, item: Item) -> None:
         """Take a heading: a title, an author, or one after the other."""
-        self._in_notes = False
+        self._in_notes = self._in_contents = False
         new = item.heading
+        if item.level == BOLD_LEVEL and self._is_fresh and self._head.title:
+            author = parse_author(new.title)
+            if author and is_name(author.name) and not self._head.author:
+                new = Heading("", author.name, author.dynasty)
         if item.kind == "part":
             head = self._head if self._title else Heading()
             base = self._title
@@ -137,76 +182,115 @@ class _Assembly:
             author = parse_author(self._head.title)
             if item.level > self._level > 0 and author and (author.certain or is_name(author.name)):
                 self._group = (Heading("", author.name, author.dynasty), self._level)
-                self._left_out["headings"] += 1
+                self._asides.append(Aside("headings", self._head.title))
             else:
-                self._drop_title()
+                is_numbered = any(map(has_number, self._title_lines))  # 一、春天的诗
+                self._drop_title(is_section=is_numbered or item.level > self._level > 0)
             self._head = Heading()
         if item.level and item.level <= self._group[1]:
             self._group = (Heading(), 0)
         above = self._group[0]
         self._head = Heading(
-            new.title or self._head.title,
+            new.title or (new.author and self._head.whole) or self._head.title,
             new.author or self._head.author or above.author,
             new.dynasty or self._head.dynasty or above.dynasty,
+            whole=new.whole,
         )
         if new.title:
             self._title = new.title
             self._level = item.level
+            self._title_lines = item.lines
         self._is_fresh = True
 
-    def _drop_title(self) -> None:
-        """Count a title that has no poem."""
-        if self._is_fresh and self._head.title:
-            self._left_out["headings"] += 1
+    def _drop_title(self, *, is_section: bool = False) -> None:
+        """Count a title that has no poem; above the titles of a section, that is no doubt."""
+        if not (self._is_fresh and self._head.title):
+            return
+        self._asides.append(Aside("headings", self._head.title))
+        if not self._drafts and self._has_one_author and self._head.author:
+            # Whose poems all of them are.
+            self._group = (Heading("", self._head.author, self._head.dynasty), 0)
+        elif not is_section:
             self._without_poem.append(self._head.title)
 
-    def _add_body(self, item: Item) -> None:
+    def _add_body(self, item: Item, below: Item | None) -> None:
         lines = item.lines
         if self._in_notes:
             if not (item.begins_block and is_regular(lines) and not is_prose(lines)):
-                self._left_out["notes"] += len(lines)
+                self._leave_out("notes", lines)
                 return
             self._in_notes = False
         if self._in_contents and not any(line.has_mark for line in lines):
-            self._left_out["table of contents"] += len(lines)
+            self._leave_out("table of contents", lines)
             return
         self._in_contents = False
-        num_clauses = sum(len(line.lengths) for line in lines)
-        is_before = self._num_titles >= _MANY_TITLES and not (self._head.title or self._drafts)
-        is_unquoted = self._quoted and lines[0].source != "quote"
-        is_aside = is_unquoted or self._is_scrap(item) or (is_before and num_clauses <= 2)
-        # Below a title and an author even two sentences are a poem.
-        is_signed = self._is_fresh and bool(self._head.title and self._head.author)
-        may_be_verse = is_signed and all(line.num_hanzi <= _MAX_VERSE_HANZI for line in lines)
-        if not self._is_prose and (is_aside or (is_prose(lines) and not may_be_verse)):
-            self._left_out["prose"] += len(lines)
-            self._prose += lines
+        poem = self._drafts[-1].lines() if self._drafts and not self._is_fresh else []
+        place = num_verses(lines, poem, self._head.title)
+        remarks = lines[place:]
+        if remarks:
+            lines = lines[:place]
+        if remarks and has_label(remarks[0]):
+            self._leave_out("notes", remarks)
+        elif remarks:
+            self._leave_out_prose(remarks)
+        if not lines:
             return
-        if self._is_fresh or not self._head.title or not self._drafts:
-            begins = self._is_fresh or self._is_signed or item.begins_block
-            continues = not begins and bool(self._drafts)
+        if not self._is_prose and self._is_aside(item, lines, poem, below):
+            self._leave_out_prose(lines)
+            return
+        begins = self._is_fresh or self._is_signed or not self._drafts
+        if begins or not self._head.title:
+            continues = not begins and not item.begins_block
         else:
             continues = not item.begins_block or self._is_stanza(lines)
+        if self._is_fresh and is_preface(lines[0]):
+            is_above = len(lines) > 1 or (below is not None and below.kind == "body")
+            self._leave_out("prefaces", lines[:is_above])
+            lines = lines[is_above:]
+        if not lines:
+            return
         if continues and item.begins_block:
             self._drafts[-1].stanzas.append(lines)
         elif continues:
             self._drafts[-1].stanzas[-1] = [*self._drafts[-1].stanzas[-1], *lines]
         else:
             head = self._head if self._is_fresh or self._has_stanzas else Heading()
-            if self._is_fresh and len(lines) > 1 and _is_preface(lines[0], lines[1:]):
-                self._left_out["prefaces"] += 1
-                lines = lines[1:]
-            self._num_divided += not self._is_fresh and bool(head.title)
+            if head.title and not self._is_fresh:
+                self._divided.append(head.title)
             self._drafts.append(_Draft(head.title, head.author, head.dynasty, [lines]))
         self._is_fresh = self._is_signed = False
 
-    def _is_scrap(self, item: Item) -> bool:
-        """Return whether a few characters stand alone below a poem that ended with a mark."""
-        if self._is_fresh or not (item.begins_block and self._drafts and self._head.title):
-            return False
-        [first, *others] = item.lines
-        is_ended = self._drafts[-1].stanzas[-1][-1].is_closed
-        return is_ended and not others and not first.has_mark and first.num_hanzi <= _SCRAP_HANZI
+    def _is_aside(
+        self, item: Item, lines: list[Line], poem: list[Line], below: Item | None
+    ) -> bool:
+        """Return whether lines are not verse, but prose or a scrap of something else.
+
+        ``poem`` are the verses above them, if they may go on with these.
+        """
+        if self._quoted and lines[0].source != "quote":
+            return True
+        num_clauses = sum(len(line.lengths) for line in lines)
+        is_first = self._num_titles >= _MANY_TITLES and not self._drafts and num_clauses <= 2
+        is_above = below is not None and below.kind == "heading" and not lines[0].is_even
+        if is_first and (is_above or not self._head.title):
+            return True
+        is_below = bool(poem) and item.begins_block
+        if is_below and self._head.title and is_scrap(lines, poem):
+            return True
+        if (
+            self._has_long
+            and is_lone_sentence(lines)
+            and not (self._is_fresh and self._head.author)
+        ):
+            return True
+        # Below a title and an author even two sentences are a poem, and so are its stanzas.
+        is_signed = bool(self._head.title and self._head.author)
+        is_stanza = is_below and len(lines) > 1 and not is_regular(poem)
+        may_be_verse = is_signed and (self._is_fresh or is_stanza)
+        is_one = item.is_prose if lines is item.lines else is_prose(lines)
+        return is_one and not (
+            may_be_verse and all(line.num_hanzi <= _MAX_VERSE_HANZI for line in lines)
+        )
 
     def _is_stanza(self, lines: list[Line]) -> bool:
         """Return whether a block goes on with the poem above it, which has a title."""
@@ -218,60 +302,70 @@ class _Assembly:
         )
         return self._has_stanzas and not both_whole
 
-    def _attribute(self, found: Heading) -> None:
-        """Take the line below a poem that says whose it is."""
+    def _attribute(self, item: Item) -> None:
+        """Take a line with dashes: above a poem a subtitle, below it whose it is."""
+        found = item.heading
+        is_subtitle = any(is_below_title(line.text) for line in item.lines)
+        if self._is_fresh and self._head.title and is_subtitle:
+            [line] = item.lines
+            self._head = self._head._replace(
+                title=f"{self._head.title}——{without_dashes(line.text)}"
+            )
+            return
         if self._is_fresh or not self._drafts:
             self._begin(Item("heading", found))
             return
+        if is_subtitle:
+            self._leave_out("notes", item.lines)
+            return
         draft = self._drafts[-1]
-        draft.title = draft.title or found.title
+        draft.title = found.title or draft.title
         draft.author = draft.author or found.author
         draft.dynasty = draft.dynasty or found.dynasty
         self._head, self._is_signed = Heading(), True
 
     def _doubts(self) -> list[str]:
-        doubts = []
+        guessed = [item.heading.title for item in self._items if item.is_guess]
+        titled = [draft for draft in self._drafts if draft.title]
+        untitled = [draft for draft in self._drafts if not draft.title]
+        many = len(titled) > max(len(untitled), 2)
+        short = "guessed, because short lines stand above longer verses"
+        below = "the title of another, with several whole poems below it"
+        prose = [line.text for line in self._prose]
+        among = [draft.stanzas[0][0].text for draft in untitled if many]
+        doubts = [
+            *_told(prose, "line looks", "lines look", "like prose, not like verse"),
+            *_told(self._without_poem, "title has", "titles have", "no poem below"),
+            *_told(guessed, "title is", "titles are", short),
+            *_told(among, "poem has", "poems have", "no title, and most have one"),
+            *_told(self._divided, "poem has", "poems have", below),
+        ]
         if self._is_prose and len(self._drafts) > 1:
             doubts.append("This looks like prose. If it is, give --format prose.")
-        if self._prose:
-            shown = printable(self._prose[0].text[:20])
-            doubts.append(
-                f"{len(self._prose)} lines look like prose and are left out, for example {shown!r}."
-            )
-        if self._without_poem:
-            shown = printable(self._without_poem[0][:20])
-            doubts.append(
-                f"{len(self._without_poem)} titles have no poem below them, for example {shown!r}."
-            )
-        if self._num_divided:
-            doubts.append(
-                f"{self._num_divided} poems have the title of the poem above them, because a title "
-                "has several whole poems below it."
-            )
+        if self._drafts and is_cut_off(
+            self._drafts[-1].lines(), [draft.lines() for draft in self._drafts[:-1]]
+        ):
+            shown = printable(self._drafts[-1].lines()[-1].text[-20:])
+            doubts.append(f"The last poem may be cut off; it ends with {shown!r}.")
         return doubts
+
+
+def _told(examples: Sequence[str], one: str, several: str, what: str) -> Iterator[str]:
+    """Yield a sentence about how many lines are in doubt, if any, with the first of them."""
+    if examples:
+        shown = printable(" ".join(examples[0][:20].split()))
+        count = f"{len(examples):,} {one if len(examples) == 1 else several}"
+        yield f"{count} {what}, for example {shown!r}."
 
 
 def _without_prose(item: Item) -> list[Item]:
     """Divide a body at lines that are prose, each for itself, between lines that are not."""
-    is_prose_at = [len(item.lines) > 1 and _is_paragraph(line) for line in item.lines]
+    if len(item.lines) < 2:
+        return [item]
+    is_prose_at = list(map(is_paragraph, item.lines))
     if not any(is_prose_at) or all(is_prose_at):
         return [item]
     groups = groupby(zip(is_prose_at, item.lines, strict=True), key=itemgetter(0))
     parts = [Item("body", lines=[line for _, line in group]) for _, group in groups]
     parts[0].begins_block = item.begins_block
     return parts
-
-
-def _is_paragraph(line: Line) -> bool:
-    return (
-        line.num_hanzi > _MIN_PARAGRAPH_HANZI
-        and num_modern_words(line.text) >= _MIN_PARAGRAPH_WORDS
-        and is_prose([line])
-    )
-
-
-def _is_preface(first: Line, rest: Sequence[Line]) -> bool:
-    """Return whether the first line below a title tells how the poem came about."""
-    return (
-        first.is_closed and not first.is_even and bool(rest) and bool(_PREFACE.search(first.text))
-    )

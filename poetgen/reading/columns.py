@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from poetgen.characters import HAN, LINE_MARKS, hanzi_only, mostly_han, printable
+from poetgen.names import DOUBLE_FAMILY_NAMES, DYNASTIES, FAMILY_NAMES
 from poetgen.reading.documents import RawPoem
 from poetgen.reading.fields import fields_of, plain_name
 from poetgen.reading.raw_text import verses_of
@@ -23,18 +24,10 @@ _NO_VALUE = frozenset(
     ("", "nan", "null", "none", "nil", "n/a", "#n/a", "\\n", "-", "—", "无", "無")
 )
 _DYNASTY = re.compile(
-    r"\W?(?:(?:先|前|后|後)?秦|商|周|春秋|战国|戰國|(?:两|兩|西|东|東)?[汉漢]|三[国國]|魏|蜀|吴|吳"
-    r"|(?:西|东|東|两|兩)?晋|(?:西|东|東|两|兩)?晉|魏晋|魏晉|南北朝|南朝|北朝|北魏|北周|北齐|北齊"
-    r"|梁|陈|陳|隋|(?:初|盛|中|晚|南|后|後)?唐|五代(?:十国|十國)?|(?:北|南|两|兩)?宋|[辽遼]|金|元|明|清"
-    r"|民国|民國|近代|近现代|近現代|现代|現代|当代|當代|古代)[代朝]?\W?"
-    r"|(?:tang|song|yuan|ming|qing|han|jin|sui)(?: dynasty)?"
+    rf"\W?(?:{DYNASTIES})[代朝]?\W?|(?:tang|song|yuan|ming|qing|han|jin|sui)(?: dynasty)?"
 )
-_SURNAMES = frozenset(
-    "王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁"
-    "魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎"
-    "易常武乔贺赖龚文張劉陳楊趙黃吳孫馬羅鄭謝韓馮蕭鄧許呂蘇盧蔣賈葉閻鍾譚鄒陸顧龍萬錢湯喬賀賴龔"
-    "岑骆駱柳元温溫晏欧歐辛纳納屈陶阮嵇庾鲍鮑祖裴虞权權皎寒司上皇綦戎刘郎章施施洪查厉厲"
-)
+# Those of two characters begin with a character that begins a name; so do two famous monks.
+_SURNAMES = frozenset(FAMILY_NAMES) | {name[0] for name in DOUBLE_FAMILY_NAMES} | {"皎", "寒"}
 _NAMELESS = frozenset(("佚名", "无名氏", "無名氏", "无名", "不详"))
 
 
@@ -52,20 +45,12 @@ class Columns(NamedTuple):
 
     def poem(self, row: Sequence[str]) -> RawPoem:
         """Return the poem of a row, which may be shorter than the header."""
-        cells = [value_of(row[place]) if place < len(row) else "" for place in self.texts]
-        first = (
-            next(
-                (
-                    cell
-                    for place in places
-                    if place < len(row)
-                    if (cell := value_of(row[place]).strip())
-                ),
-                "",
-            )
-            for places in (self.titles, self.authors, self.dynasties)
+        cells = list(map(value_of, row))
+        text = "\n".join(filter(None, (cells[place] for place in self.texts if place < len(cells))))
+        labels = (
+            (cells[place].strip() for place in places if place < len(cells)) for places in self[1:]
         )
-        return RawPoem("\n".join(filter(None, cells)), *first)
+        return RawPoem(text, *(next(filter(None, found), "") for found in labels))
 
     def described(self, names: Sequence[str]) -> str:
         """Return what is where, for a report: text 'poem_text', title 'poem_title'."""
@@ -120,12 +105,8 @@ def columns_by_content(rows: Sequence[Sequence[str]], known: Columns = Columns()
     authors = known.authors or _best(labels, lambda p: _share(columns[p], is_name), 0.5)
     labels = [place for place in labels if place not in authors]
     titles = known.titles or _best(
-        labels, lambda p: _variety(columns[p]), 0.8 if known.texts else 0.5
+        labels, lambda p: len(set(columns[p])) / len(rows), 0.8 if known.texts else 0.5
     )
-    labels = [place for place in labels if place not in titles]
-    # Few values, again and again, but no surnames: monks, or letters.
-    if not (authors or known.texts):
-        authors = _best(labels, lambda p: 1 - _variety(columns[p]), 0.3)
     return Columns(texts, titles, authors, dynasties)
 
 
@@ -151,8 +132,9 @@ def _texts(columns: Sequence[Sequence[str]], free: Sequence[int]) -> tuple[int, 
         # The longest, for a famous couplet may stand in a column of its own.
         near = [place for place in free if scores[place] >= 0.8 * best]
         return (max(near, key=lambda place: sum(map(len, columns[place]))),)
-    parts = tuple(place for place in free if _share(columns[place], is_line) >= 0.9)
-    return parts if len(parts) > 1 else ()
+    parts = [place for place in free if _share(columns[place], is_line) >= 0.9]
+    # Of verses between others some may be shorter.
+    return tuple(p for p in free if parts[0] <= p <= parts[-1]) if len(parts) > 1 else ()
 
 
 def is_line(text: str) -> bool:
@@ -178,10 +160,6 @@ def is_name(text: str) -> bool:
 
 def _share(cells: Sequence[str], test: Callable[[str], bool]) -> float:
     return sum(map(test, cells)) / len(cells)
-
-
-def _variety(cells: Sequence[str]) -> float:
-    return len(set(cells)) / len(cells)
 
 
 def _best(places: Sequence[int], score: Callable[[int], float], least: float) -> tuple[int, ...]:

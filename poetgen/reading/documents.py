@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from poetgen.config import Format
 
@@ -19,12 +21,69 @@ class RawPoem(NamedTuple):
     dynasty: str = ""
 
 
+_PLURAL = re.compile(r"s\b")
+LeftOut = Literal[
+    "headings",
+    "prose",
+    "notes",
+    "prefaces",
+    "dates",
+    "exercises",
+    "pinyin",
+    "lines without Chinese",
+    "links",
+    "menus",
+    "page numbers",
+    "copyright lines",
+    "running headers",
+    "table of contents",
+    "front matter",
+    "empty rows",
+    "rows above the header",
+    "rows without a poem",
+    "records without a poem",
+    "sheets without poems",
+]
+_UNCOUNTABLE = {
+    kind: f"lines of {kind.rpartition(' ')[2]}" for kind in ("prose", "pinyin", "table of contents")
+}
+
+
+class Aside(NamedTuple):
+    """A part of a source that is left out because it is not a poem, and what it is."""
+
+    kind: LeftOut
+    text: str
+
+
+def count_left_out(kind: str, count: int) -> str:
+    """Return how much of a kind is left out in words: 1 heading, 3 lines of prose."""
+    words = _UNCOUNTABLE.get(kind, kind)
+    return f"{count:,} {_PLURAL.sub('', words, count=1) if count == 1 else words}"
+
+
 class Reading(NamedTuple):
-    """What a reader found in a source; ``left_out`` and ``doubts`` as of a ``Document``."""
+    """What a reader found in a source; all but the poems as of a ``Document``."""
 
     poems: list[RawPoem]
     left_out: Mapping[str, int] = MappingProxyType({})
     doubts: Sequence[str] = ()
+    asides: Sequence[Aside] = ()
+    columns: str = ""
+
+
+def united_readings(readings: Sequence[Reading]) -> Reading:
+    """Return what the parts of a source hold, one after the other."""
+    left_out: Counter[str] = Counter()
+    for reading in readings:
+        left_out.update(reading.left_out)
+    return Reading(
+        [poem for reading in readings for poem in reading.poems],
+        left_out,
+        [doubt for reading in readings for doubt in reading.doubts],
+        [aside for reading in readings for aside in reading.asides],
+        "; ".join(dict.fromkeys(reading.columns for reading in readings if reading.columns)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +107,8 @@ class Document:
     ones included. For an ``.npz``, ``encoding`` is empty and ``num_lines`` is 0.
     ``ignored_as`` says what a file is that belongs to a collection but has no poems, such as
     "a list of authors". ``left_out`` counts what was not read as verse, by kind: "headings",
-    "prose", "notes". ``doubts`` are sentences about what is uncertain.
+    "prose", "notes"; ``asides`` are texts among it. ``doubts`` are sentences about what is
+    uncertain. ``columns`` says which columns of a table hold what.
     """
 
     name: str
@@ -61,3 +121,5 @@ class Document:
     ignored_as: str | None = None
     left_out: Mapping[str, int] = field(default_factory=dict)
     doubts: Sequence[str] = ()
+    asides: Sequence[Aside] = ()
+    columns: str = ""

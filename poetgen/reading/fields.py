@@ -8,48 +8,32 @@ from typing import NamedTuple
 
 from poetgen.characters import printable
 
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 # In order of preference: where two are there, the first one is the poem.
-TEXTS = (
-    *("paragraphs", "content", "para", "text", "poem", "body", "lines", "verses", "verse"),
-    *("正文", "内容", "內容", "原文", "诗文", "詩文", "诗句", "詩句", "诗歌", "詩歌", "诗", "詩"),
-    *("poem_text", "poem_content", "poem_body", "contents", "诗词", "詩詞", "诗词内容", "诗歌内容"),
-    *("cont", "line", "sentence", "句子", "句"),
-    *("stanzas", "rendered"),  # the latter is WordPress's
+TEXTS = _names(
+    "paragraphs content para text poem body lines verses verse"
+    " 正文 内容 內容 原文 诗文 詩文 诗句 詩句 诗歌 詩歌 诗 詩 poem_text poem_content poem_body"
+    " contents 诗词 詩詞 诗词内容 诗歌内容 cont line sentence 句子 句 stanzas"
+    " rendered"  # WordPress's
 )
+# Of these each holds several parts of one poem.
+PARTS = _names("lines verses stanzas")
 # The first one that is not empty; a 词 without a title goes by the name of its tune.
-_TITLES = (
-    *("title", "rhythmic", "chapter", "name"),
-    *("题目", "題目", "标题", "標題", "诗题", "詩題", "诗名", "詩名", "题", "題"),
-    *("poem_title", "poem_name", "篇名", "词牌", "詞牌", "词牌名", "詞牌名", "名称", "名稱"),
-    *("name_str", "名字", "篇目", "诗篇名"),
+_TITLES = _names(
+    "title rhythmic chapter name 题目 題目 标题 標題 诗题 詩題 诗名 詩名 题 題 poem_title poem_name"
+    " 篇名 词牌 詞牌 词牌名 詞牌名 名称 名稱 name_str 名字 篇目 诗篇名"
 )
-_AUTHORS = (
-    *("author", "poet", "writer", "作者", "诗人", "詩人"),
-    *(
-        "author_name",
-        "poet_name",
-        "poem_author",
-        "author_info",
-        "poet_info",
-        "词人",
-        "詞人",
-        "authors",
-        "作家",
-        "姓名",
-    ),
+_AUTHORS = _names(
+    "author poet writer 作者 诗人 詩人 author_name poet_name poem_author author_info poet_info"
+    " 词人 詞人 authors 作家 姓名"
 )
-_DYNASTIES = (
-    "dynasty",
-    "chaodai",
-    "朝代",
-    "dynasty_name",
-    "era",
-    "poem_dynasty",
-    "年代",
-    "时代",
-    "時代",
-)
-_JOINTS = re.compile(r"[\s_-]+")
+_DYNASTIES = _names("dynasty chaodai 朝代 dynasty_name era poem_dynasty 年代 时代 時代")
+# What a name may have besides: blanks, signs, a remark in brackets.
+_JOINTS = re.compile(r"[\s_:：*-]+|[（(\[【].*")
 # A text in several fields: line1, line2, 第一句, 第二句, 上阕, 下阕.
 _PART = re.compile(
     r"(?:line|verse|sentence|content|text|paragraph|句|诗句|詩句|内容)\d{1,3}"
@@ -85,7 +69,7 @@ def fields_of(names: tuple[str, ...]) -> Fields:
 
 
 def plain_name(name: str) -> str:
-    """Return the name of a field without case, blanks, ``_`` and ``-``."""
+    """Return the name of a field without case, blanks, signs and a remark in brackets."""
     return _JOINTS.sub("", name).lower()
 
 

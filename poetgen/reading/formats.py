@@ -90,12 +90,7 @@ def read_document(input: Input, format: Format = "auto", encoding: str | None = 
         kind: Format = "docx" if "docx" in (format, packed) else "xlsx"
         reading = _PACKED_READERS[kind](data, name)
         _ensure_bounds(reading.poems, name)
-        return Document(
-            *(name, digest, kind),
-            poems=reading.poems,
-            left_out=reading.left_out,
-            doubts=reading.doubts,
-        )
+        return Document(name, digest, kind, **reading._asdict())
     if packed is not None or data.startswith(OLE_MAGIC):
         what = f"an .{packed} file" if packed else "an old .xls or .doc file, or has a password"
         raise SourceError(
@@ -115,16 +110,12 @@ def read_document(input: Input, format: Format = "auto", encoding: str | None = 
         if not input.found:
             raise SourceError(f"{name} holds {error} and no poems.", "Give poems.") from error
         return Document(name, digest, format, encoding, num_lines, ignored_as=str(error))
-    poems, left_out, doubts = found if isinstance(found, Reading) else Reading(found)
-    _ensure_bounds(poems, name)
-    prose = format == "prose" or is_prose(poems)
+    reading = found if isinstance(found, Reading) else Reading(found)
+    _ensure_bounds(reading.poems, name)
+    prose = format == "prose" or is_prose(reading.poems)
     if prose and wanted == "auto" and format == "plain":
         format = "prose"
-    return Document(
-        *(name, digest, format, encoding, num_lines, poems, prose),
-        left_out=left_out,
-        doubts=doubts,
-    )
+    return Document(name, digest, format, encoding, num_lines, prose=prose, **reading._asdict())
 
 
 def _ensure_bounds(poems: list[RawPoem], name: str) -> None:

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import NamedTuple
 
 from poetgen.characters import END_MARKS, HAN, LINE_MARKS, full_width, num_modern_words
+from poetgen.names import DOUBLE_FAMILY_NAMES, DYNASTIES, FAMILY_NAMES
 
-_DYNASTIES = (
-    "先秦|春秋|战国|戰國|西周|东周|東周|西汉|东汉|两汉|西漢|東漢|兩漢|三国|三國|曹魏|魏晋|魏晉|西晋|东晋|西晉|東晉|"
-    "南北朝|南朝|北朝|南齐|南齊|南梁|北魏|北齐|北齊|北周|初唐|盛唐|中唐|晚唐|五代十国|五代|南唐|后唐|後唐|后蜀|後蜀|"
-    "北宋|南宋|近现代|近現代|近代|现代|現代|当代|當代|民国|民國|"
-    "[周秦汉漢魏蜀吴吳晋晉宋齐齊梁陈陳隋唐辽遼金元明清]"
+_DYNASTY = re.compile(rf"(?:{DYNASTIES})(?:代|朝)?")
+_LONG_DYNASTY = re.compile(rf"(?:{DYNASTIES})(?:代|朝)")
+_NAME = re.compile(
+    rf"(?:{'|'.join(DOUBLE_FAMILY_NAMES)})[{HAN}]{{1,2}}|[{FAMILY_NAMES}][{HAN}]{{1,2}}"
 )
-_DYNASTY = re.compile(rf"(?:{_DYNASTIES})(?:代|朝)?")
-_LONG_DYNASTY = re.compile(rf"(?:{_DYNASTIES})(?:代|朝)")
-# The commonest family names, of which a name of two or three characters begins with one.
-_FAMILY_NAMES = (
-    "李王张張刘劉陈陳杨楊赵趙黄黃周吴吳徐孙孫胡朱高林何郭马馬罗羅梁宋郑鄭谢謝韩韓唐冯馮于董萧蕭程曹袁邓鄧许許"
-    "傅沈曾彭吕呂苏蘇卢盧蒋蔣蔡贾賈丁魏薛叶葉阎閻余潘杜戴夏钟鍾汪田任姜范範方石姚谭譚廖邹鄒熊金陆陸郝孔白崔康"
-    "毛邱秦江史顾顧侯邵孟龙龍万萬段雷钱錢汤湯尹黎易常武乔喬贺賀赖賴龚龔文庞龐樊兰蘭殷施陶洪翟安颜顏倪严嚴牛温溫"
-    "芦季俞章鲁魯葛伍韦韋申尤毕畢聂聶丛焦向柳邢路岳齐齊梅莫庄莊辛管祝左涂谷祁时時舒耿牟卜詹关關苗凌费費纪紀靳"
-    "盛童欧歐甄项項曲成游裴席卫衛查屈鲍鮑霍翁隋甘景薄单單包司柏宁寧柯阮桂闵閔虞骆駱储儲元晏冷沙班戎穆班嵇刁仇"
-    "皇独岑皮權权晁雍竇窦丘羊仲褚郎喻魚鱼祖柴綦滕米蒲"
-)
-_DOUBLE_NAMES = (
-    "欧阳|歐陽|司马|司馬|上官|诸葛|諸葛|皇甫|令狐|长孙|長孫|独孤|獨孤|纳兰|納蘭|慕容|宇文|司空"
-)
-_NAME = re.compile(rf"(?:{_DOUBLE_NAMES})[{HAN}]{{1,2}}|[{_FAMILY_NAMES}][{HAN}]{{1,2}}")
 # Poets whom nobody would recognise by a family name.
 _OTHER_NAMES = re.compile(
     "佚名|不詳|不详|缺名|无名氏|無名氏|皎然|贯休|貫休|齐己|寒山|拾得|灵澈|靈澈|无可|海子|北岛|北島|舒婷|"
     "食指|芒克|多多|艾青|冰心|戴望舒|纳兰性德|納蘭性德|乾隆|仓央嘉措|泰戈尔|雪莱|拜伦|叶芝|"
     "歌德|普希金|花蕊夫人"
+)
+# 德宗皇帝李适, 蜀太妃徐氏, 僧齐己
+_TITLED_NAME = re.compile(
+    rf"[{HAN}]{{0,4}}(?:皇帝|太后|太妃|夫人|公主|道士|禅师|禪師|上人|和尚)[{HAN}]{{0,3}}|[僧释釋][{HAN}]{{2}}"
 )
 # With a middle dot between them, a tune and its topic look like a title and its author.
 _FAMOUS = re.compile(
@@ -42,38 +32,57 @@ _FAMOUS = re.compile(
     "歐陽修|晏殊|李煜|温庭筠|溫庭筠|秦观|秦觀|岳飞|岳飛|杨万里|楊萬里|文天祥|纳兰性德|"
     "納蘭性德|李贺|李賀|孟郊|贾岛|賈島|韦应物|韋應物|徐志摩|海子|佚名"
 )
+# Nobody, or everybody: 北朝民歌, 汉乐府, 《诗经·秦风》.
+_COLLECTIVE = re.compile(
+    rf"(?:{DYNASTIES})?(?:无名氏|無名氏|佚名|民歌|民谣|民謠|乐府民歌|樂府民歌|乐府|樂府|童谣|童謠)"
+    r"|《?(?:诗经|詩經|楚辞|楚辭)(?:[·•][^《》]{1,6})?》?"
+)
 _FOREIGN_NAME = re.compile(rf"[{HAN}]{{1,6}}[·•‧][{HAN}]{{1,8}}")
+# 贺知章、源乾曜
+_SEVERAL = re.compile(rf"[{HAN}]{{2,4}}(?:、[{HAN}]{{2,4}})+")
 _ANY_NAME = re.compile(rf"[{HAN}]{{2,4}}")
 
 _OPEN, _CLOSE = r"[\[［(（〔【〖]", r"[\]］)）〕】〗]"
 _MAX_AUTHOR_CHARS = 40
 # （701年—762年）, (Li Bai)
 _YEARS = re.compile(rf"{_OPEN}[^{HAN}]*(?:\d{{2,4}}[^\])）〕】]*|[A-Za-z][^{HAN}]*){_CLOSE}")
-_AUTHOR_LABEL = re.compile(r"[【\[（(]?(?:作者|诗人|詩人|词人|詞人)[】\])）]?\s*[:：]?\s*")
+_AUTHOR_LABEL = re.compile(
+    r"[文作诗詩词詞]\s*[/／]\s*|[【\[（(]?(?:作者|诗人|詩人|词人|詞人)[】\])）]?\s*[:：]?\s*"
+)
+_NOTED_NAME = re.compile(rf"([{HAN}]{{2,4}})[（(]([{HAN}]+)[）)]")
 _AUTHOR_END = re.compile(r"\s*(?:著|撰)$")
 _BETWEEN = r"\s*[·•‧．.:：/|｜\-—－\s]\s*"
 _BRACKETED_FIRST = re.compile(rf"{_OPEN}\s*({_DYNASTY.pattern})\s*{_CLOSE}\s*(.+)")
 _BRACKETED_LAST = re.compile(rf"(.+?)\s*{_OPEN}\s*({_DYNASTY.pattern})\s*{_CLOSE}")
 _DYNASTY_FIRST = re.compile(rf"({_DYNASTY.pattern}){_BETWEEN}(.+)|({_LONG_DYNASTY.pattern})(.+)")
 _DYNASTY_LAST = re.compile(rf"(.+?){_BETWEEN}({_DYNASTY.pattern})")
+# Each with the places of the name and the dynasty among its groups.
+_DYNASTY_BESIDE = (
+    (_BRACKETED_FIRST, 2, 1),
+    (_BRACKETED_LAST, 1, 2),
+    (_DYNASTY_FIRST, 2, 1),
+    (_DYNASTY_LAST, 1, 2),
+)
 
 # 1. 12、 (3) 三、 第四首
+_COUNT = r"(?:\d{1,4}|[一二三四五六七八九十百]{1,5})"
 _NUMBER = re.compile(
-    r"(?:第\s*(?:\d{1,4}|[一二三四五六七八九十百]{1,5})\s*课\s+|第?\s*\d{1,4}\s*首|第?[一二三四五六七八九十百]{1,5}首|[(（]\s*(?:\d{1,4}|[一二三四五六七八九十百]{1,5})\s*[)）]"
-    r"|(?:\d{1,4}|[一二三四五六七八九十百]{1,5})\s*[.．、)）]|\d{1,4}\s+(?=《)|[①-⑳])\s*"
+    rf"(?:第\s*{_COUNT}\s*课\s+|第?\s*\d{{1,4}}\s*首|第?[一二三四五六七八九十百]{{1,5}}首|[(（]\s*{_COUNT}\s*[)）]"
+    rf"|{_COUNT}\s*[.．、)）]|\d{{1,4}}\s+(?=[《{HAN}])|{_COUNT}\s+(?=[{HAN}]{{2,}}\s+[{HAN}])|[①-⑳])\s*"
 )
-_QUOTED = re.compile(r"([^《》]*)《([^《》]{1,60})》(.*)")
+_QUOTED = re.compile(r"([^《》]*)《((?:[^《》]|《[^《》]{1,20}》){1,60})》(.*)")
 _IN_BRACKETS = re.compile(rf"()[「『【〖“\"]([{HAN}·•\s]{{1,30}})[」』】〗”\"](.*)")
 _TITLE_LABEL = re.compile(
     r"[【\[]?(?:题目|題目|标题|標題|诗题|詩題|诗名|詩名|篇名|词牌|詞牌)[】\]]?\s*[:：]?\s*(?=\S)"
 )
 _DYNASTY_LABEL = re.compile(r"[【\[]?(?:朝代|年代|时代|時代)\s*(?:[】\]]\s*[:：]?|[:：])\s*")
+_FIELD = re.compile(r"【([^【】]{2,4})】\s*[:：]?\s*([^【】]+)")
 _LABEL = re.compile(
     "作者|诗人|詩人|词人|詞人|题目|題目|标题|標題|诗题|詩題|诗名|詩名|篇名|词牌|詞牌|朝代|年代|时代|時代|"
     "正文|原文|内容|內容|诗文|詩文|诗歌|全文|注释|註釋|译文|譯文|赏析|賞析|鉴赏|简析|翻译|注|译|按"
 )
 _BODY_LABEL = re.compile(
-    r"[【\[]?(?:正文|原文|内容|內容|诗文|詩文|诗歌|全文)[】\]]?\s*(?:[:：]|(?<=[】\]])|$)\s*"
+    r"[【\[]?(?:正文|(?:作品)?原文|内容|內容|诗文|詩文|诗歌|全文)[】\]]?\s*(?:[:：]|(?<=[】\]])|$)\s*"
 )
 _SEPARATOR = re.compile(r"\s*(?:——|—|－|[·•‧，,、/|｜:：-]|\s)\s*")
 _TITLE_CHARS = re.compile(rf"[{HAN}\d·•‧\s（）()〔〕\[\]“”《》:：，、-]{{1,60}}")
@@ -97,7 +106,8 @@ class Author(NamedTuple):
 class Heading(NamedTuple):
     """What a line says about the poem below it; ``rest`` is verse that begins on the same line.
 
-    ``certain`` if the line itself says what it is, whatever stands around it.
+    ``certain`` if the line itself says what it is, whatever stands around it; ``whole`` is the
+    line as a title, where it is not certain that it ends with an author.
     """
 
     title: str = ""
@@ -105,6 +115,13 @@ class Heading(NamedTuple):
     dynasty: str = ""
     rest: str = ""
     certain: bool = True
+    whole: str = ""
+
+
+# What a line of letters alone must have to say more than they spell: a label, a number, a dynasty.
+_SAYS_MORE = re.compile(
+    rf"\d|[第首代朝著撰]|[①-⑳]|民歌|民谣|民謠|乐府|樂府|童谣|童謠|佚名|氏|诗经|詩經|楚辞|楚辭|{_LABEL.pattern}"
+)
 
 
 def is_name(text: str) -> bool:
@@ -113,6 +130,8 @@ def is_name(text: str) -> bool:
         _NAME.fullmatch(text) is not None
         or is_famous(text)
         or _OTHER_NAMES.fullmatch(text) is not None
+        or _COLLECTIVE.fullmatch(text) is not None
+        or _TITLED_NAME.fullmatch(text) is not None
     )
 
 
@@ -145,6 +164,25 @@ def is_attribution(line: str) -> Heading | None:
     return Heading("", author.name, author.dynasty) if author else parse_heading(rest)
 
 
+def is_below_title(line: str) -> bool:
+    """Return whether a line with dashes before it, ``——致远方的朋友``, names nobody."""
+    if _DASHES.match(line) is None:
+        return False
+    found = is_attribution(line)
+    return found is None or not (found.title or _is_sure(parse_author(line.strip("—－-–― "))))
+
+
+def without_dashes(line: str) -> str:
+    """Take the dashes off both ends of a line."""
+    return line.strip("—－-–― ")
+
+
+def _is_sure(author: Author | None) -> bool:
+    return author is not None and (author.certain or is_name(author.name))
+
+
+# An author of many poems stands above each of them, and rule after rule asks for the name.
+@functools.lru_cache(maxsize=1 << 13)
 def parse_author(text: str) -> Author | None:
     """Read a name, with a dynasty before or after it, or None.
 
@@ -159,12 +197,10 @@ def parse_author(text: str) -> Author | None:
         found = parse_author(text[label.end() :])
         return found._replace(certain=True) if found else None
     text = _AUTHOR_END.sub("", text)
-    for pattern, name_at, dynasty_at in (
-        (_BRACKETED_FIRST, 2, 1),
-        (_BRACKETED_LAST, 1, 2),
-        (_DYNASTY_FIRST, 2, 1),
-        (_DYNASTY_LAST, 1, 2),
-    ):
+    if _COLLECTIVE.fullmatch(text):
+        return Author(text.strip("《》"), certain=True)
+    # Letters alone: nothing stands between a dynasty and a name.
+    for pattern, name_at, dynasty_at in _DYNASTY_BESIDE[2:3] if text.isalnum() else _DYNASTY_BESIDE:
         match = pattern.fullmatch(text)
         if match is None:
             continue
@@ -175,6 +211,10 @@ def parse_author(text: str) -> Author | None:
         is_loose = name_at == 4 or (pattern is _DYNASTY_FIRST and text[len(dynasty)].isspace())
         if is_name(name) or (_is_some_name(name) and not is_loose):
             return Author(name, dynasty, certain=True)
+    noted = None if text.isalnum() else _NOTED_NAME.fullmatch(text)
+    if noted and is_name(noted[1]):  # 余光中（网友投稿）
+        is_other = is_name(noted[2]) or is_part(noted[2]) or _DYNASTY.fullmatch(noted[2])
+        return None if is_other else Author(noted[1])
     text = text.strip("()（）[]［］〔〕【】 ")
     return Author(text) if _is_some_name(text) else None
 
@@ -186,6 +226,10 @@ def parse_heading(line: str) -> Heading | None:
     Heading(title='春晓', author='孟浩然', dynasty='唐', rest='', certain=True)
     """
     line = line.strip()
+    if line.isalnum() and not _SAYS_MORE.search(line):
+        return None  # most titles and names
+    if fields := _parse_fields(line):
+        return fields
     match = _TITLE_LABEL.match(line)
     if match:
         return Heading(line[match.end() :].strip(" 《》"))
@@ -207,7 +251,21 @@ def parse_heading(line: str) -> Heading | None:
         # 「」 and 【】 hold other things, too.
         is_title = found is None or "《" in bare or not found.author or is_name(found.author)
         return found if is_title and (found is None or "《" in bare or not found.rest) else None
-    return _parse_parts(bare)
+    return _parse_parts(bare, is_numbered=bare != line)
+
+
+def _parse_fields(line: str) -> Heading | None:
+    """Read ``【词牌】念奴娇 【题目】过洞庭 【作者】张孝祥``: two labels or more in brackets."""
+    if line.count("】") < 2:
+        return None
+    fields = [(f"【{label}】", value.strip()) for label, value in _FIELD.findall(line)]
+    titles, authors, dynasties = (
+        [value for label, value in fields if pattern.match(label + value)]
+        for pattern in (_TITLE_LABEL, _AUTHOR_LABEL, _DYNASTY_LABEL)
+    )
+    if not (titles or authors):
+        return None
+    return Heading("·".join(titles), "".join(authors[:1]), "".join(dynasties[:1]))
 
 
 def without_number(line: str) -> str:
@@ -219,6 +277,8 @@ def without_number(line: str) -> str:
 def _parse_quoted(before: str, title: str, after: str) -> Heading | None:
     """Read ``李白《静夜思》`` and ``《静夜思》李白：床前明月光，…``."""
     before, after = before.strip(" \t\u3000:：,，-—"), after.strip()
+    if before and not after and _COLLECTIVE.fullmatch(f"《{title}》"):
+        return Heading(before, title)  # 蒹葭 《诗经·秦风》
     if before.count("（") != before.count("）"):
         return None  # within a note
     author = parse_author(before) if before else None
@@ -227,7 +287,7 @@ def _parse_quoted(before: str, title: str, after: str) -> Heading | None:
     name, dynasty = (author.name, author.dynasty) if author else ("", "")
     note = re.match(rf"{_OPEN}([^{END_MARKS}]*?){_CLOSE}", after)
     part = _PART.match(after)
-    if part:  # 《秋兴》（其一）
+    if part and not re.match(f"[{HAN}]", after[part.end() :]):  # 《秋兴》（其一）
         title, after = title + part[1], after[part.end() :].strip()
     elif note and parse_author(note[1]) is None and parse_author(after) is None:
         title, after = title + f"（{note[1]}）", after[note.end() :].strip()
@@ -244,9 +304,11 @@ def _parse_quoted(before: str, title: str, after: str) -> Heading | None:
     return Heading(title, name, dynasty, after) if may_be_verse(after) else None
 
 
-def _parse_parts(line: str) -> Heading | None:
+def _parse_parts(line: str, *, is_numbered: bool = False) -> Heading | None:
     """Read ``静夜思 李白``, ``静夜思（唐）李白``, ``静夜思（李白）``, ``李白：静夜思``."""
     line = line.rstrip("。.")
+    if line.isalnum():
+        return None
     match = re.fullmatch(rf"(.+?)\s*({_OPEN}[^\])）〕】]+{_CLOSE}\s*[{HAN}]{{2,4}})", line)
     if match and _PLAIN_TITLE.fullmatch(match[1]):  # 风（唐）李峤
         author = parse_author(match[2])
@@ -278,16 +340,25 @@ def _parse_parts(line: str) -> Heading | None:
             dotted = gap[0].strip() in ("·", "•", "‧")
             named = is_famous(author.name) if dotted else is_name(author.name)
             if author.certain or named:
-                return Heading(left.strip(), author.name, author.dynasty, certain=author.certain)
+                whole = "" if author.certain or dotted or not gap[0].isspace() else line
+                return Heading(
+                    left.strip(), author.name, author.dynasty, certain=author.certain, whole=whole
+                )
         author = parse_author(left)
-        is_above = author and (author.certain or is_famous(author.name))
+        is_above = author and (
+            author.certain
+            or is_famous(author.name)
+            or (is_numbered and not gap[0].strip() and is_name(author.name) and not is_name(right))
+        )
         if author and is_above and _PLAIN_TITLE.fullmatch(right):
             return Heading(right.strip(), author.name, author.dynasty, certain=author.certain)
     return None
 
 
 def _is_some_name(text: str) -> bool:
-    return bool(_ANY_NAME.fullmatch(text) or _FOREIGN_NAME.fullmatch(text))
+    if text.isalnum():
+        return bool(_ANY_NAME.fullmatch(text) or _TITLED_NAME.fullmatch(text))
+    return bool(_FOREIGN_NAME.fullmatch(text) or _SEVERAL.fullmatch(text))
 
 
 def may_be_verse(text: str) -> bool:

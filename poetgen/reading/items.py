@@ -3,29 +3,38 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import pairwise
 from typing import Literal
 
 from poetgen.reading.context import (
     NEAR,
     Block,
+    Layout,
     bare_heading,
+    bare_title,
     heads_at,
     is_old_verse,
     is_signed,
     is_uniform,
+    layout_of,
     num_heads_at_end,
+    titles_in,
 )
+from poetgen.reading.documents import Aside, LeftOut
 from poetgen.reading.headings import (
+    Author,
     Heading,
     is_attribution,
+    is_below_title,
+    is_name,
     is_part,
+    parse_author,
     parse_heading,
     without_number,
 )
-from poetgen.reading.lines import Kind, Line, is_regular, kind_of
+from poetgen.reading.lines import LABEL, Kind, Line, after_date, is_regular, kind_of, unsigned
 
 # In a text without blank lines, so many whole poems without a title for each one that has one
 # are a poem a line.
@@ -34,18 +43,24 @@ _FEW_TITLES = 12
 
 @dataclass
 class Item:
-    """A heading, a body, or the beginning of notes; ``level`` 0 is a heading that is inferred."""
+    """A heading, a body, or the beginning of notes.
+
+    ``lines`` are those that it was read from. ``level`` 0 is a heading that is inferred,
+    ``is_guess`` one that is a title by its length only.
+    """
 
     kind: Literal["heading", "part", "section", "attribution", "notes", "body"]
     heading: Heading = Heading()
     lines: list[Line] = field(default_factory=list)
     level: int = 0
     begins_block: bool = False
+    is_guess: bool = False
+    is_prose: bool = False
 
 
-def items_of(lines: Iterable[Line], left_out: Counter[str]) -> list[Item]:
-    """Divide lines into headings and bodies, and count in ``left_out`` what is neither."""
-    blocks, spaced = _blocks(lines, left_out)
+def items_of(lines: Sequence[Line], asides: list[Aside]) -> list[Item]:
+    """Divide lines into headings and bodies, and add to ``asides`` what is neither."""
+    blocks, spaced = _blocks(lines, asides)
     items = list(_items(blocks))
     if spaced is not None:
         # Every line has a blank one below it; titles show where the poems begin.
@@ -55,26 +70,36 @@ def items_of(lines: Iterable[Line], left_out: Counter[str]) -> list[Item]:
     return _one_a_line(items) if len(blocks) == 1 else items
 
 
-def _blocks(
-    lines: Iterable[Line], left_out: Counter[str]
-) -> tuple[list[Block], list[Block] | None]:
+def _blocks(lines: Sequence[Line], asides: list[Aside]) -> tuple[list[Block], list[Block] | None]:
     """Divide lines at blank ones; if nearly all lines stand alone, also at wider gaps only."""
-    kinds = [(line, *kind_of(line)) for line in lines]
-    repeated = Counter(line.text for line, kind, _ in kinds if kind == "section")
+    lines = [part for line in lines for part in (unsigned(line) if "—" in line.text else (line,))]
+    kinds = [kind_of(line) for line in lines]
+    present = {kind for kind, _ in kinds}
+    if "note" in present:
+        _find_labels(lines, kinds)
+    repeated: Counter[str] = Counter()
+    if "section" in present:
+        repeated.update(line.text for line in lines if kind_of(line)[0] == "section")
     blocks: list[Block] = [[]]
     gaps = [0]
+    is_dated = False
     depth = 0  # of brackets: a note in them may go over several lines
-    for line, kind, what in kinds:
-        within, depth = depth > 0, depth + _num_opened(line.text)
+    for line, (kind, what) in zip(lines, kinds, strict=True):
+        if line.is_clean and kind == "text":
+            blocks[-1].append((kind, line))
+            continue
+        within = depth > 0
+        if not line.text.isalnum():
+            depth += _num_opened(line.text)
         if kind == "blank":
             depth = 0
         elif within:
             kind, what = "text", ""
         if kind == "section" and repeated[line.text] >= 3 and line.source == "text":
-            left_out["running headers"] += 1
+            asides.append(Aside("running headers", line.text))
         elif kind == "other":
             if what:
-                left_out[what] += 1
+                asides.append(Aside(what, line.text))
         elif kind in ("blank", "break"):
             if blocks[-1]:
                 blocks.append([])
@@ -82,7 +107,12 @@ def _blocks(
             gaps[-1] += 1 if kind == "blank" else 100
         else:
             blocks[-1].append((kind, line))
-    if not blocks[-1]:
+            is_dated = is_dated or kind == "date"
+    if is_dated:
+        blocks = [_without_dates(block, asides) for block in blocks]
+        gaps = [gap for gap, block in zip(gaps, blocks, strict=True) if block]
+        blocks = [block for block in blocks if block]
+    elif not blocks[-1]:
         del blocks[-1], gaps[-1]
     if len(blocks) < 5 or sum(map(_is_open, blocks)) < 0.8 * len(blocks):
         return blocks, None
@@ -95,6 +125,34 @@ def _blocks(
         else:
             merged.append(list(block))
     return blocks, merged
+
+
+def _find_labels(lines: Sequence[Line], kinds: list[tuple[Kind, LeftOut | Literal[""]]]) -> None:
+    """Take 【名句积累】 for the head of notes where notes have such heads and no verse is below."""
+    heads = [line.text for line, (kind, _) in zip(lines, kinds, strict=True) if kind == "note"]
+    if not any(text.startswith("【") for text in heads):
+        return
+    for place, line in enumerate(lines):
+        if line.text[:1] == "【" and LABEL.fullmatch(line.text) and kinds[place][0] != "note":
+            near = [below for below in lines[place + 1 : place + 6] if below.text][:4]
+            is_title = any(below.heading and below.heading.author for below in near[:2])
+            if near and not (is_title or is_old_verse(near) or is_old_verse(near[1:])):
+                kinds[place] = "note", "notes"
+
+
+def _without_dates(block: Block, asides: list[Aside]) -> Block:
+    """Take the dates out of a block; above verse, what follows a date is a title."""
+    rest: Block = []
+    for place, (kind, line) in enumerate(block):
+        title = after_date(line.text) if kind == "date" else None
+        is_head = not rest and block[place + 1 : place + 2] and block[place + 1][0] == "text"
+        if title and is_head:
+            rest.append(("text", Line(title.strip(), line.source)))
+        elif kind == "date":
+            asides.append(Aside("dates", line.text))
+        else:
+            rest.append((kind, line))
+    return rest
 
 
 def _num_opened(text: str) -> int:
@@ -137,7 +195,9 @@ def _may_be_one_of_several(line: Line) -> bool:
 
 def _items(blocks: Sequence[Block]) -> Iterator[Item]:
     """Yield the headings and bodies of blocks in their order."""
-    titled = in_notes = False
+    layout = layout_of(blocks)
+    above: Heading | None = None  # a heading that has no poem yet
+    in_notes = False
     for number, block in enumerate(blocks):
         following = blocks[number + 1 : number + 3]
         begins = True
@@ -145,35 +205,69 @@ def _items(blocks: Sequence[Block]) -> Iterator[Item]:
         while place < len(block):
             kind, line = block[place]
             if kind == "text":
-                run = [line for _, line in takewhile(lambda one: one[0] == "text", block[place:])]
+                is_first = place == 0 or block[0][0] == "part"
+                run = [line]
+                for below, line in block[place + 1 :]:
+                    if below != "text":
+                        break
+                    run.append(line)
+                usual = layout if is_first else Layout()
                 place += len(run)
-                for item in _text_items(run, block[place:], following, titled, in_notes):
+                for item in _text_items(run, block[place:], following, above, in_notes, usual):
                     item.begins_block, begins = begins, False
-                    titled = item.kind == "heading" and (titled or bool(item.heading.title))
-                    in_notes = in_notes and not titled
+                    above = _heading_above(item, above)
+                    in_notes = in_notes and above is None
                     yield item
                 continue
             place += 1
+            if kind == "part" and begins and _numbers_title(block, following):
+                begins = False
+                continue
             item = _marked_item(kind, line)
-            was_titled = titled
             is_signature = (
                 item.kind == "heading"
                 and not item.heading.title
                 and bool(item.heading.author)
                 and not begins
-                and not titled
+                and above is None
                 and place == len(block)
             )
             if is_signature:
                 item.kind = "attribution"
+            if item.kind == "section" and (author := _section_author(block[place:])):
+                item.heading = item.heading._replace(author=author.name, dynasty=author.dynasty)
+                place += 1
             item.begins_block, begins = begins, False
-            rest = item.heading.rest
-            titled = item.kind in ("heading", "part") and not rest
-            titled = titled and (was_titled or bool(item.heading.title))
+            above = _heading_above(item, above)
             in_notes = item.kind == "notes" or (in_notes and item.kind == "attribution")
             yield item
-            if rest:
-                yield Item("body", lines=[Line(rest, line.source)])
+            if item.heading.rest:
+                yield Item("body", lines=[Line(item.heading.rest, line.source)])
+
+
+def _numbers_title(block: Block, following: Sequence[Block]) -> bool:
+    """Return whether 一、 stands above a title and an author, rather than above a part."""
+    below = [line for _, line in block[1:]]
+    may_be = 0 < len(below) <= 3 and not any(line.has_mark for line in below)
+    return may_be and bool(following) and block[0][1].text[-1] in "、.．"
+
+
+def _section_author(below: Block) -> Author | None:
+    """Return the author who stands alone below the name of a section or of a collection."""
+    author = parse_author(below[0][1].text) if len(below) == 1 else None
+    return author if author and (author.certain or is_name(author.name)) else None
+
+
+def _heading_above(item: Item, above: Heading | None) -> Heading | None:
+    """Return what is known about the poem below an item, None if it has begun."""
+    new = item.heading
+    if item.kind == "attribution" and above is not None:
+        is_subtitle = any(is_below_title(line.text) for line in item.lines)
+        return above if is_subtitle else Heading(above.title, new.author or above.author)
+    if item.kind not in ("heading", "part") or new.rest or not (new.title or above):
+        return None
+    above = above or Heading()
+    return Heading(new.title or above.title, "" if new.whole else new.author or above.author)
 
 
 def _marked_item(kind: Kind, line: Line) -> Item:
@@ -181,7 +275,7 @@ def _marked_item(kind: Kind, line: Line) -> Item:
     if kind == "part":
         return Item("part", Heading(is_part(line.text) or ""))
     if kind == "attribution":
-        return Item("attribution", is_attribution(line.text) or Heading())
+        return Item("attribution", is_attribution(line.text) or Heading(), [line])
     if kind == "note":
         return Item("notes", lines=[line])
     if kind == "section":
@@ -189,50 +283,77 @@ def _marked_item(kind: Kind, line: Line) -> Item:
     if line.source != "heading":
         return Item("heading", line.heading or Heading())
     by_text, _ = kind_of(Line(line.text))
+    if by_text == "date":
+        line = Line(after_date(line.text) or line.text, line.source, line.level)
     if by_text in ("part", "note", "section"):
         item = _marked_item(by_text, Line(line.text))
         item.level = line.level
         return item
     found = parse_heading(line.text) or Heading(without_number(line.text))
-    return Item("heading", found, level=line.level)
+    return Item("heading", found, [line], line.level)
 
 
 def _text_items(
-    run: list[Line], below: Block, following: Sequence[Block], titled: bool, in_notes: bool
+    run: list[Line],
+    below: Block,
+    following: Sequence[Block],
+    above: Heading | None,
+    in_notes: bool,
+    layout: Layout,
 ) -> Iterator[Item]:
     """Yield the items of lines that only their neighbours explain, ``below`` in their block."""
     if not below and is_signed(run):
-        yield from _divided(run[:-1], titled, in_notes)
-        yield Item("attribution", bare_heading(run[-1], titled=True))
+        yield from _divided(run[:-1], above, in_notes, layout)
+        yield Item("attribution", bare_heading(run[-1], titled=True), [run[-1]])
         return
-    num_heads = num_heads_at_end(run, below, following, titled)
+    num_heads = num_heads_at_end(run, below, following, above, layout)
     body, heads = run[: len(run) - num_heads], run[len(run) - num_heads :]
-    for item in _divided(body, titled, in_notes):
-        titled = item.kind == "heading"
+    for item in _divided(body, above, in_notes, layout):
+        if num_heads:
+            above = _heading_above(item, above)
         yield item
     for line in heads:
-        yield Item("heading", bare_heading(line, titled))
-        titled = True
+        # Of two lines the first is the title, and so is one above an author.
+        is_first = line is not heads[-1] or (bool(below) and below[0][0] == "heading")
+        titled = above is not None and not is_first
+        yield Item("heading", bare_heading(line, titled), [line])
+        above = Heading()
 
 
-def _divided(run: list[Line], titled: bool, in_notes: bool) -> Iterator[Item]:
+def _divided(
+    run: list[Line], above: Heading | None, in_notes: bool, layout: Layout
+) -> Iterator[Item]:
     """Yield the headings and bodies of lines, by the lines below each."""
+    titles = [] if above or in_notes else titles_in(run)
+    for title, end in pairwise([*titles, len(run)]):
+        yield Item("heading", bare_title(run[title]), is_guess=True)
+        yield Item("body", lines=run[title + 1 : end])
+    if titles:
+        return
     start, place = 0, 0
     while place < len(run):
+        if run[place].is_closed and (place > 0 or run[place].heading is None):
+            place += 1  # surely a verse: with a mark, a title stands at the top
+            continue
         fresh = (
             place == start
             or run[place - 1].is_closed
             or (place - start <= NEAR and is_uniform(run[start:place]))
         )
-        near = run[place : place + NEAR]
-        heads = heads_at(near, titled and place == 0) if fresh else []
+        heads = []
+        if fresh:
+            near = run[place : place + NEAR]
+            heads = heads_at(
+                near, above if place == 0 else None, layout if place == 0 else Layout()
+            )
         if heads and in_notes and not is_old_verse(near[len(heads) :]):
             heads = []
         if heads:
             if place > start:
                 yield Item("body", lines=run[start:place])
-            for heading in heads:
-                yield Item("heading", heading)
+            for heading, line in zip(heads, near, strict=False):
+                is_guess = layout.short and place == 0
+                yield Item("heading", heading, [line], is_guess=is_guess)
             in_notes = False
             place += len(heads)
             start = place

@@ -10,10 +10,10 @@ from typing import Any
 from poetgen import limits
 from poetgen.characters import punctuated
 from poetgen.errors import SourceError
+from poetgen.reading.cells import tidied
 from poetgen.reading.documents import RawPoem, Reading
 from poetgen.reading.fields import fields_of
 from poetgen.reading.json_search import find_poems, rows_of_columns
-from poetgen.reading.raw_text import tidied
 from poetgen.reading.records import poems_of
 
 _BETWEEN_VALUES = re.compile(r"[\s,]*")
@@ -149,12 +149,12 @@ def _read(places: Iterable[tuple[str, Any]], value: Any, text: str, name: str) -
     if not any(map(_has_text, records)):
         found = find_poems(value, name)
         if found.poems:
-            return found._replace(poems=tidied(found.poems, text))
+            return tidied(found, text, name)
     poems: list[RawPoem] = []
     for place, record in places:
         poems.extend(poems_of(record, place))
         limits.ensure_few(len(poems), name)
-    return Reading(tidied(poems, text))
+    return tidied(Reading(poems), text, name)
 
 
 def _has_text(record: Any) -> bool:

@@ -18,10 +18,10 @@ from poetgen.reading.columns import (
     is_poem,
 )
 from poetgen.reading.documents import RawPoem, Reading
-from poetgen.reading.fields import Fields, fields_of
+from poetgen.reading.fields import PARTS, Fields, fields_of, plain_name
 from poetgen.reading.raw_text import verses_of
 from poetgen.reading.records import ADVICE, MAX_DEPTH, first_value, label_of, poems_of
-from poetgen.reading.tables import layout_of, read_rows
+from poetgen.reading.tables import read_grid
 
 
 class _Labels(NamedTuple):
@@ -82,7 +82,9 @@ class _Search:
         if _has_lines(record, fields):
             self._add_record(record, labels, key)
             return
-        texts = {title: text for title, text in record.items() if _is_one_poem(text)}
+        # What stands above poems may be the life of their author.
+        is_above = any(map(_holds_poems, record.values()))
+        texts = {} if is_above else {name: one for name, one in record.items() if _is_one_poem(one)}
         num_strings = sum(isinstance(value, str) for value in record.values())
         if texts and 2 * len(texts) <= num_strings:
             self._visit_records([record], labels, depth)
@@ -110,7 +112,8 @@ class _Search:
     def _visit_records(self, records: list[dict[str, Any]], labels: _Labels, depth: int) -> None:
         """Collect the poems of records; if no text has a known name, look at what fields hold."""
         is_known = any(_has_lines(record, fields_of(tuple(record))) for record in records)
-        fields = None if is_known else self._fields_by_content(records)
+        is_above = any(_holds_poems(value) for record in records for value in record.values())
+        fields = None if is_known or is_above else self._fields_by_content(records)
         for record in records:
             num_before = len(self.poems)
             if fields is None:
@@ -141,11 +144,9 @@ class _Search:
         if not all(isinstance(row, list) for row in value):
             return False
         rows = [[_in_lines(cell) for cell in row] for row in value]
-        layout = layout_of(rows[:NUM_ROWS_LOOKED_AT])
-        if layout is None or not (any(layout.columns[1:]) or layout.header):
+        reading = read_grid(rows, self.name)
+        if reading is None:
             return False  # lists of verses
-        places = ((f"Row {number} of {self.name}", row) for number, row in enumerate(rows))
-        reading = read_rows(places, self.name)
         self.poems += reading.poems
         self.doubts.update(dict.fromkeys(reading.doubts))
         return True
@@ -221,10 +222,22 @@ def _has_lines(record: dict[str, Any], fields: Fields) -> bool:
         return False
     content = record[fields.texts[0]]
     if isinstance(content, list):
+        if plain_name(fields.texts[0]) in PARTS and all(isinstance(one, dict) for one in content):
+            return bool(content)
         lines = [line for one in content for line in (one if isinstance(one, list) else [one])]
         return bool(lines) and all(isinstance(line, str) for line in lines)
     is_aside = any(isinstance(value, dict | list) for value in record.values())
     return isinstance(content, str) and bool(content) and (not is_aside or is_poem(content))
+
+
+def _holds_poems(value: Any) -> bool:
+    """Return whether this is a list of records with poems under known names."""
+    return isinstance(value, list) and any(
+        isinstance(one, dict)
+        and _has_lines(one, fields := fields_of(tuple(one)))
+        and is_poem(_in_lines(one[fields.texts[0]]))
+        for one in value
+    )
 
 
 def _is_one_poem(value: Any) -> bool:

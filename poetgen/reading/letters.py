@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 
-from poetgen.reading.documents import RawPoem, Reading
+from poetgen.reading.documents import Aside, RawPoem, Reading
 from poetgen.reading.lines import Line
 
 # Lower case, because a verse may begin "By Jupiter"; a dash is not part of any verse.
@@ -20,13 +20,13 @@ def gather_letters(lines: Iterable[Line]) -> Reading:
     """
     poems: list[RawPoem] = []
     title, is_fresh = "", False
-    left_out: dict[str, int] = {}
+    asides: list[Aside] = []
     for is_block, group in groupby(lines, key=_is_text):
         block = [line.text for line in group]
         if not is_block:
             for text in filter(None, block):
                 if is_fresh:
-                    left_out["headings"] = left_out.get("headings", 0) + 1
+                    asides.append(Aside("headings", title))
                 title, is_fresh = text, True
             continue
         poem = signed(RawPoem("\n".join(block), title))
@@ -35,7 +35,7 @@ def gather_letters(lines: Iterable[Line]) -> Reading:
             del poems[-1]
         poems.append(poem)
         is_fresh = False
-    return Reading(poems, left_out)
+    return Reading(poems, {"headings": len(asides)} if asides else {}, asides=asides)
 
 
 def signed_all(poems: Iterable[RawPoem]) -> Iterator[RawPoem]:

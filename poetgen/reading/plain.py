@@ -13,8 +13,11 @@ from poetgen.reading.documents import RawPoem, Reading
 from poetgen.reading.headings import is_label
 from poetgen.reading.letters import signed_all
 from poetgen.reading.lines import Line, is_chinese, tidy
+from poetgen.shortage import without_collector
 
 _TITLED = re.compile(r"([^:：，。？！；]{1,80})[:：]\s*(\S.*)")
+# A title may have marks, where other lines have shown that each begins with one.
+_MARKED_TITLE = re.compile(r"([^:：]{1,120})[:：]\s*(\S.*)")
 _DOUBLE_COLON = re.compile(r"::|：：")
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 _SPEECH = re.compile(r"[^:：]*[:：]\s")
@@ -22,7 +25,7 @@ _SPEECH = re.compile(r"[^:：]*[:：]\s")
 
 def split_title(line: str) -> RawPoem | None:
     """Read a line ``title:content``; None if it is not one."""
-    match = _TITLED.fullmatch(line.strip())
+    match = _MARKED_TITLE.fullmatch(line.strip())
     return RawPoem(match[2].strip(), match[1].strip()) if match else None
 
 
@@ -34,7 +37,7 @@ def split_title_author(line: str) -> RawPoem | None:
 
 def is_titled(line: str) -> bool:
     """Return whether a line is ``title:content``, and neither a speaker's nor a labelled field."""
-    poem = split_title(line)
+    poem = split_title(line) if _TITLED.fullmatch(line.strip()) else None
     if poem is None or is_label(poem.title) or "《" in poem.title:
         return False
     return mostly_han(poem.text) or not _SPEECH.match(line)
@@ -62,6 +65,7 @@ def read_titled(
     return poems
 
 
+@without_collector()
 def read_plain(text: str, name: str) -> Reading:
     """Read poems between blank lines, with their titles and authors.
 

@@ -1,4 +1,4 @@
-"""The text of a field as its source has it: HTML, separators and lines without marks resolved."""
+"""The text of a field: its separators, and its lines without marks."""
 
 from __future__ import annotations
 
@@ -13,52 +13,35 @@ from poetgen.characters import (
     full_width,
     mostly_han,
     punctuated,
-    without_surrogates,
 )
 from poetgen.reading.documents import RawPoem
-from poetgen.reading.tags import plain
 
 # No 。 within a line: where the source has them, a line without one at its end is not finished.
 _VERSES = re.compile(rf"[{HAN}]{{1,16}}(?:[{LINE_MARKS.replace('。', '')}\s]+[{HAN}]{{1,16}})*")
 _BETWEEN_VERSES = re.compile(rf"[{LINE_MARKS}\s|/]+")
 _INNER_MARK = re.compile(f"[{LINE_MARKS}]")
 # Line breaks that a program wrote out, and the separator of verses in corpora.
-_BREAK = re.compile(r"[\n|]|\\n")
+HAS_BREAK = re.compile(r"[\n|/]|\\n")
 _BREAKS = re.compile(r"\s*(?:\\r)?\\n\s*|\s*\|\s*")
+# {亻|口/工}: a character by its parts. Beside a mark or a letter a slash has another sense.
+_NO_SLASH = re.compile(rf"\{{|[{LINE_MARKS}]\s*/|/\s*[{LINE_MARKS}/a-zA-Z\d]")
 
 
-def tidied(poems: list[RawPoem], text: str, *, has_lines: bool = False) -> list[RawPoem]:
-    r"""Resolve what the fields of ``poems`` have from the format of their source, ``text``.
-
-    HTML is taken off, lines are punctuated, and half characters, which JSON can spell, become
-    U+FFFD. Looking into the source first is quick; hardly any source has these. ``has_lines``
-    says that fields may have line breaks that are not escaped.
-    """
-    has_escapes = "\\" in text
-    has_html = "<" in text or "&" in text or (has_escapes and "\\u00" in text)
-    if has_html:
-        poems = [RawPoem(*map(plain, poem)) for poem in poems]
-    if has_escapes:
-        poems = [RawPoem(*map(without_surrogates, poem)) for poem in poems]
-    if has_html or has_escapes or has_lines or "|" in text:
-        poems = [
-            poem._replace(text=lined(poem.text)) if _BREAK.search(poem.text) else poem
-            for poem in poems
-        ]
-    return poems
+def broken(text: str) -> str:
+    r"""Return a Chinese text with a line break for each bar, slash and written-out ``\n``."""
+    is_apart = "/" in text and not _NO_SLASH.search(text)
+    if is_apart and 4 * text.count("/") >= len(verses_of(text)):
+        text = text.replace("/", "|")
+    has_break = "\\n" in text or ("|" in text and "{" not in text)
+    return _BREAKS.sub("\n", text) if has_break and mostly_han(text) else text
 
 
 def lined(text: str) -> str:
-    r"""Return a text of several lines with 。 after each, if its marks stand only within lines.
+    """Return a text of several lines with 。 after each, if its marks stand only within lines.
 
     春眠不觉晓，处处闻啼鸟 / 夜来风雨声，花落知多少 is two sentences. Verses that have no mark at
-    all stay on their lines; cleaning puts marks between them. A written-out ``\n`` and a bar
-    in Chinese text end a line.
+    all stay on their lines; cleaning puts marks between them.
     """
-    # A bar may also describe a character by its parts: {亻|口/工}.
-    has_break = "\\n" in text or ("|" in text and "{" not in text)
-    if has_break and mostly_han(text):
-        text = _BREAKS.sub("\n", text)
     lines = text.strip().split("\n") if "\n" in text else []
     return joined(lines) if len(lines) > 1 and are_verses(lines) else text
 

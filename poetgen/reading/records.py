@@ -5,10 +5,10 @@ from __future__ import annotations
 from itertools import chain
 from typing import Any
 
-from poetgen.characters import LINE_MARKS
+from poetgen.characters import LINE_MARKS, mostly_han
 from poetgen.errors import SourceError
 from poetgen.reading.documents import RawPoem
-from poetgen.reading.fields import TEXTS, Fields, fields_of, listed
+from poetgen.reading.fields import PARTS, TEXTS, Fields, fields_of, listed, plain_name
 from poetgen.reading.raw_text import are_verses, joined, united
 
 # Book, part, chapter, section, poem; no book is deeper.
@@ -73,6 +73,9 @@ def poems_of(
                     for one in content
                     for poem in poems_of(one, place, title, author, dynasty, depth=depth)
                 ]
+                if plain_name(fields.texts[0]) in PARTS and not any(map(_is_titled, content)):
+                    text = "\n".join(poem.text for poem in within)
+                    return [RawPoem(text, title, author, dynasty)]
                 return united(within) or within
         else:
             return [RawPoem(_joined(content, text), title, author, dynasty)]
@@ -109,7 +112,13 @@ def _lines_of(records: list[dict[str, Any]]) -> list[str] | None:
     if any(any(fields_of(tuple(record))) for record in records):
         return None
     texts = [[one for one in record.values() if isinstance(one, str)] for record in records]
+    # A translation, or the sounds, beside each line.
+    texts = [[one for one in row if mostly_han(one)] or row for row in texts]
     return [one[0] for one in texts] if texts and all(len(one) == 1 for one in texts) else None
+
+
+def _is_titled(record: dict[str, Any]) -> bool:
+    return bool(fields_of(tuple(record)).titles)
 
 
 def _below(depth: int, place: str) -> int:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain, islice
-from typing import Any
+from itertools import chain, islice, zip_longest
+from typing import TYPE_CHECKING, Any
 
 from poetgen import limits
 from poetgen.errors import SourceError
-from poetgen.reading.columns import NUM_ROWS_LOOKED_AT
-from poetgen.reading.documents import RawPoem, Reading
-from poetgen.reading.raw_text import tidied
+from poetgen.reading.blocks import gather_poems
+from poetgen.reading.cells import tidied
+from poetgen.reading.columns import NUM_ROWS_LOOKED_AT, columns_by_name, is_poem
+from poetgen.reading.documents import Reading, united_readings
+from poetgen.reading.lines import Line, spread
 from poetgen.reading.tables import NoTableError, read_rows
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
 
 
 def read_workbook(data: bytes, name: str) -> Reading:
@@ -26,9 +30,7 @@ def read_workbook(data: bytes, name: str) -> Reading:
     # Imported late: most sources are no workbooks.
     import openpyxl
 
-    poems: list[RawPoem] = []
-    left_out: Counter[str] = Counter()
-    doubts: list[str] = []
+    found: list[Reading] = []
     problems: list[NoTableError] = []
     with limits.damage_reported(name), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about validations, colours and the like
@@ -41,22 +43,42 @@ def read_workbook(data: bytes, name: str) -> Reading:
                 # What a file says about its own dimensions may be wrong.
                 sheet.reset_dimensions()
                 place = f"{name}, sheet {sheet.title}"
+                rows = _numbered(sheet.iter_rows(values_only=True), place)
                 try:
-                    found = read_rows(_numbered(sheet.iter_rows(values_only=True), place), place)
+                    reading = read_rows(rows, place, surely=True)
                 except NoTableError as problem:
                     problems.append(problem)
                 else:
-                    poems += found.poems
-                    left_out.update(found.left_out)
-                    doubts += found.doubts
-                    limits.ensure_few(len(poems), name)
+                    found.append(tidied(reading, "<", place, has_lines=True))
+                limits.ensure_few(sum(len(one.poems) for one in found), name)
+            if not found and (text := _read_cells(book, name)):
+                return text
         except (SyntaxError, TypeError, AttributeError) as error:  # of XML, and of odd parts
             raise ValueError(str(error)) from error
-    if problems and not poems:
-        raise problems[0]
+    if problems and not any(one.poems for one in found):
+        raise SourceError(
+            problems[0].problem,
+            "Name the column of the poems text (or content, 正文); or save the sheet as text.",
+        )
     if problems:
-        left_out["sheets without poems"] += len(problems)
-    return Reading(tidied(poems, "<", has_lines=True), left_out, doubts)
+        found.append(Reading([], {"sheets without poems": len(problems)}))
+    return united_readings(found)
+
+
+def _read_cells(book: Workbook, name: str) -> Reading | None:
+    """Return the poems of sheets that are running text, a line a cell; None if it is not verse.
+
+    Each column is read for itself, unless it has labels for the one beside it.
+    """
+    lines: list[Line] = []
+    for sheet in book.worksheets:
+        rows = [row for _, row in _numbered(sheet.iter_rows(values_only=True), name)]
+        if all(len(row) == 2 and any(columns_by_name(row[:1])) for row in rows if row):
+            rows = [["：".join(row)] for row in rows]
+        for column in zip_longest(*(row or [""] for row in rows), fillvalue=""):
+            lines += [line for cell in column for line in spread(cell)] + [Line("")]
+    found = gather_poems(lines)
+    return found if found.poems and all(is_poem(poem.text) for poem in found.poems) else None
 
 
 def _numbered(rows: Iterable[Sequence[Any]], name: str) -> Iterator[tuple[str, list[str]]]:

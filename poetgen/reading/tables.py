@@ -7,13 +7,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from poetgen import limits
-from poetgen.characters import END_MARKS, LINE_MARKS, mostly_han
+from poetgen.characters import END_MARKS, LINE_MARKS, hanzi_only, mostly_han
 from poetgen.errors import SourceError
+from poetgen.reading.cells import tidied
 from poetgen.reading.columns import (
     NUM_ROWS_LOOKED_AT,
     Columns,
@@ -22,9 +23,9 @@ from poetgen.reading.columns import (
     is_line,
     is_poem,
 )
-from poetgen.reading.documents import RawPoem, Reading
+from poetgen.reading.documents import Aside, RawPoem, Reading, united_readings
 from poetgen.reading.fields import fields_of, listed
-from poetgen.reading.raw_text import tidied, united
+from poetgen.reading.raw_text import united, verses_of
 from poetgen.reading.tags import plain
 
 if TYPE_CHECKING:
@@ -35,7 +36,9 @@ _LINES_LOOKED_AT = 50
 # What Excel writes above a table: sep=;
 _SEPARATOR_LINE = re.compile(r"sep=.\r?\n?", re.IGNORECASE)
 _MARK = re.compile(f"[{LINE_MARKS}]")
-_MAX_ROWS_ABOVE = 6
+_MAX_ROWS_ABOVE = 10
+_HEAD_CHARS = 20_000
+_MAX_NAME_CHARS = 20
 _NAME = re.compile(r"[^\W\d][\w .-]{0,29}")
 
 
@@ -47,27 +50,72 @@ class NoTableError(SourceError):
 class Layout:
     """How a table is laid out: its columns, its header if it has one, its width in cells.
 
-    ``by_content`` says that the columns are recognised by what is in them.
+    ``by_content`` says that the columns are recognised by what is in them, ``num_above`` how
+    many rows, such as the name of the collection, stand above.
     """
 
     columns: Columns
     header: tuple[str, ...]
     width: int
     by_content: bool = False
+    num_above: int = 0
+
+    @property
+    def described(self) -> str:
+        """What the columns hold: text 'poem_text', title 'poem_title'."""
+        names = [*self.header, *[""] * (self.width - len(self.header))]
+        return self.columns.described(
+            [name or f"column {place}" for place, name in enumerate(names, start=1)]
+        )
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether this cannot well be running text, with its lines in cells."""
+        is_named = bool(self.header) and (self.width > 1 or not self.by_content)
+        return any(self.columns[1:]) or (is_named and len(self.columns.texts) == 1)
 
     def doubts(self, name: str) -> list[str]:
         """Return a sentence about a table whose columns have no known names."""
-        if not self.by_content:
-            return []
-        unnamed = tuple(f"column {place + 1}" for place in range(self.width))
-        names = self.header + unnamed[len(self.header) :]
         how = "" if self.header else "no header, and "
-        return [f"{name} has {how}columns known by content: {self.columns.described(names)}."]
+        doubt = f"{name} has {how}columns known by content: {self.described}."
+        return [doubt] if self.by_content else []
+
+    def lacks_poem(self, row: Sequence[str]) -> bool:
+        """Return whether a row is the header again, a sum, a remark, the name of a part.
+
+        It is not verse, and is a number, or lacks half of the cells or most of the labels that
+        others have: of two or three there is one at most. A title with an empty text is an
+        empty poem.
+        """
+        if tuple(row) == self.header:
+            return True
+        text = "\n".join(row[place] for place in self.columns.texts).strip()
+        is_number = re.search(r"\d", text or "".join(row)) is not None
+        is_long = len(hanzi_only(text)) >= 8 or text[-1:] in END_MARKS
+        is_verse = is_line(text) or (is_long and len(verses_of(text)) > 1)
+        if is_verse or (any(map(str.isalpha, text)) and not mostly_han(text)):
+            return False
+        labels = [
+            any(row[p].strip() for p in places if p < len(row)) for places in self.columns[1:]
+        ]
+        num_needed = min(sum(map(bool, self.columns[1:])), 2) or not text
+        is_bare = self.width > 2 and 2 * sum(map(bool, row)) <= self.width
+        return sum(labels) < num_needed or is_bare or is_number
+
+    def continues(self, poem: RawPoem) -> bool:
+        """Return whether a row is a verse or two of the poem above it: it has no label."""
+        is_bare = bool(self.columns.titles) and not any(poem[1:])
+        return is_bare and len(verses_of(poem.text)) <= 2 and mostly_han(poem.text)
 
 
 def layout_of(rows: Sequence[Sequence[str]]) -> Layout | None:
     """Return the layout of a table that begins with ``rows``; None if no column holds poems."""
-    rows = [row for row in rows if any(row)]
+    num_above = _num_rows_above(rows[:_MAX_ROWS_ABOVE])
+    found = _layout_below([row for row in rows[num_above:] if any(row)])
+    return found and replace(found, num_above=num_above)
+
+
+def _layout_below(rows: Sequence[Sequence[str]]) -> Layout | None:
     if not rows:
         return None
     header, *body = rows
@@ -95,7 +143,8 @@ def is_table(head: str, delimiter: str) -> bool:
     above rows that are all as wide is enough; reading then says what is missing.
     """
     lines = head.split("\n")[:_LINES_LOOKED_AT]
-    if delimiter == "\t" and 2 * sum(line[:1] == "\t" for line in lines) >= len(lines):
+    num_indented = sum(line[:1] == "\t" and "\t" not in line.strip("\t") for line in lines)
+    if delimiter == "\t" and 2 * num_indented >= len(lines):
         return False  # verses are indented below their titles
     if _SEPARATOR_LINE.fullmatch(lines[0]):
         return lines[0][4] == delimiter or delimiter == ";"
@@ -103,12 +152,15 @@ def is_table(head: str, delimiter: str) -> bool:
         rows = list(csv.reader((f"{line}\n" for line in lines), delimiter=delimiter))
     except csv.Error:
         return False
-    header, *rows = [row for row in rows if row] or [[]]
+    rows = [row for row in rows if row]
+    header, *rows = rows[_num_rows_above(rows[:_MAX_ROWS_ABOVE]) :] or [[]]
     fields = fields_of(tuple(header))
     if len(header) == 1:
         # The first line of a poem may well be the one word "poem".
         return bool(fields.texts) and len(lines) > 1 and lines[1].startswith('"')
     num_known = sum(map(bool, fields))
+    if num_known >= 2:  # a line break within a poem has no quotation marks around it
+        rows = [row for row in rows if len(row) > 1 or not mostly_han(row[0])]
     # One known name may be chance, but names of columns are single words.
     are_words = bool(fields.texts) and not any(re.search(r"\s", cell) for cell in header)
     num_fitting = sum(len(row) == len(header) for row in rows)
@@ -128,10 +180,12 @@ def read_table(text: str, name: str, delimiters: str) -> Reading:
         SourceError: no column is known to hold poems, or a row is broken.
     """
     text = _SEPARATOR_LINE.sub("", text, count=1) if _SEPARATOR_LINE.match(text) else text
-    header_line = text[: text.find("\n") + 1 or len(text)]
+    head, header_line = text[:_HEAD_CHARS], text[: text.find("\n") + 1 or len(text)]
+    # The first line may stand above the table.
+    found = (one for one in delimiters if is_table(head, one))
     rows = csv.reader(
         (f"{line}\n" for line in limits.split_lines(text, name)),
-        delimiter=max(delimiters, key=header_line.count),
+        delimiter=next(found, max(delimiters, key=header_line.count)),
         strict=True,
     )
     with _long_cells():
@@ -143,11 +197,15 @@ def read_table(text: str, name: str, delimiters: str) -> Reading:
                 f"Line {rows.line_num} of {name} is not a row of a table: {error}.",
                 'Put quotation marks around such a cell, and "" for each one in it.',
             ) from error
-    return reading._replace(poems=tidied(reading.poems, text, has_lines=True))
+    return tidied(reading, text, name, has_lines=True)
 
 
-def read_rows(places: Iterable[tuple[str, Sequence[str]]], name: str) -> Reading:
+def read_rows(
+    places: Iterable[tuple[str, Sequence[str]]], name: str, *, surely: bool = False
+) -> Reading:
     """Read the poems of rows, each with a place that an error can name.
+
+    With ``surely``, a table has a column of labels, or one of texts below a name.
 
     Raises:
         NoTableError: no column is known to hold poems.
@@ -155,10 +213,8 @@ def read_rows(places: Iterable[tuple[str, Sequence[str]]], name: str) -> Reading
     """
     rows = iter(places)
     first = list(islice(rows, NUM_ROWS_LOOKED_AT))
-    num_above = _num_rows_above([row for _, row in first[:_MAX_ROWS_ABOVE]])
-    first = first[num_above:]
     layout = layout_of([row for _, row in first])
-    if layout is None:
+    if layout is None or (surely and not layout.is_sure):
         header = next((tuple(row) for _, row in first if any(row)), ())
         raise NoTableError(
             f"{name} has no column that is known to hold poems; it has {listed(header)}.",
@@ -166,62 +222,121 @@ def read_rows(places: Iterable[tuple[str, Sequence[str]]], name: str) -> Reading
             "--format plain if this is not a table.",
         )
     poems: list[RawPoem] = []
-    num_empty, num_joined, is_below = 0, 0, not layout.header
-    for place, row in chain(first, rows):
-        if not any(row):
+    asides = [
+        Aside("rows above the header", " ".join(filter(None, row)))
+        for _, row in first[: layout.num_above]
+    ]
+    num_empty, num_joined, num_continued, is_below = 0, 0, 0, not layout.header
+    for place, row in chain(first[layout.num_above :], rows):
+        if len(row) == 1 < layout.width and mostly_han(row[0]):
+            row = [*[""] * max(layout.columns.texts), *row]  # a line of the text above
+        if not any(map(str.strip, row)):
             num_empty += bool(row)
         elif not is_below:
             is_below = True
+        elif columns := _columns_of_header(row):
+            layout = replace(layout, columns=columns)
+        elif len(row) > max(layout.columns.texts) and layout.lacks_poem(row):
+            asides.append(Aside("rows without a poem", " ".join(filter(None, row))))
         else:
+            while len(row) > layout.width and not row[-1]:
+                row = row[:-1]
             if len(row) != layout.width:
                 num_joined += len(row) > layout.width
                 row = _fitted(row, layout, place)
-            poems.append(layout.columns.poem(row))
+            poem = layout.columns.poem(row)
+            if poems and layout.continues(poem):
+                num_continued += 1
+                poems[-1] = poems[-1]._replace(text=f"{poems[-1].text}\n{poem.text}")
+            else:
+                poems.append(poem)
     doubts = layout.doubts(name)
     if whole := united(poems):
         doubts.append(f"{name} has a verse in each row; those of equal titles are read as a poem.")
         poems = whole
-    if num_joined:
-        doubts.append(
-            f"{num_joined} rows of {name} have more cells than the header: their verses are joined."
-        )
-    left_out = {"empty rows": num_empty, "rows above the header": num_above}
-    return Reading(poems, {kind: num for kind, num in left_out.items() if num}, doubts)
+    for num, what in (
+        (num_joined, "more cells than the header: their verses are joined"),
+        (num_continued, "a verse or two and no title: they go on with the poem above"),
+    ):
+        doubts += [f"{num} rows of {name} have {what}."] if num else []
+    left_out = Counter(aside.kind for aside in asides) + Counter({"empty rows": num_empty})
+    return Reading(poems, left_out, doubts, asides, layout.described)
 
 
 def take_tables(page: Tag, name: str) -> Reading:
-    """Read the tables of a page of HTML that hold poems, and take them out of the page.
-
-    Raises:
-        SourceError: a row has another width than the header.
-    """
-    poems: list[RawPoem] = []
-    left_out: Counter[str] = Counter()
-    doubts: list[str] = []
+    """Read the tables of a page of HTML that hold poems, and take them out of the page."""
+    found = []
     for number, table in enumerate(page.find_all("table"), start=1):
-        rows = [
-            [plain(f"<br>{cell.decode_contents()}") for cell in row.find_all(["td", "th"])]
-            for row in table.find_all("tr")
-        ]
-        layout = None if table.find("table") else layout_of(rows[:NUM_ROWS_LOOKED_AT])
-        if layout is not None and (layout.header or any(layout.columns[1:])):
-            place = f"table {number} of {name}"
-            places = ((f"Row {line} of {place}", row) for line, row in enumerate(rows, start=1))
-            found = read_rows(places, place)
-            poems += tidied(found.poems, "", has_lines=True)
-            left_out.update(found.left_out)
-            doubts += found.doubts
+        place = f"table {number} of {name}"
+        if not table.find("table") and (one := read_grid(_rows_of(table), place)):
+            found.append(one)
             table.extract()
-    return Reading(poems, left_out, doubts)
+    return united_readings(found)
+
+
+def _rows_of(table: Tag) -> list[list[str]]:
+    """Return the texts of the cells; one that goes over several rows, at the left, is in all."""
+    is_merged = table.find(rowspan=True) is not None
+    rows: list[list[str]] = []
+    for row in table.find_all("tr"):
+        cells = [plain(f"<br>{cell.decode_contents()}") for cell in row.find_all(["td", "th"])]
+        num_above = max(len(rows[-1]) - len(cells), 0) if rows and is_merged else 0
+        rows.append((rows[-1][:num_above] if num_above and len(cells) > 1 else []) + cells)
+    return rows
+
+
+def read_grid(rows: Sequence[Sequence[str]], name: str) -> Reading | None:
+    """Read a table of a page or a Word file; None if its rows are not surely poems.
+
+    Rows may lack their last cells.
+    """
+    width = max(map(len, rows), default=0)
+    rows = [[*row, *[""] * (width - len(row))] for row in rows]
+    places = ((f"Row {line} of {name}", row) for line, row in enumerate(rows, start=1))
+    try:
+        return tidied(read_rows(places, name, surely=True), "<", name, has_lines=True)
+    except NoTableError:
+        return None
+
+
+def beside_tables(tables: Reading, rest: Reading) -> Reading:
+    """Return the poems of the tables of a page, and those of the text around them.
+
+    Beside tables of poems, only what is surely verse is a poem.
+    """
+    if not tables.poems:
+        return rest
+    prose = [poem.text for poem in rest.poems if not is_poem(poem.text)]
+    verse = [poem for poem in rest.poems if is_poem(poem.text)]
+    around = rest._replace(poems=verse, doubts=rest.doubts if verse else [])
+    asides = [Aside("prose", text) for text in prose]
+    left_out: Counter[str] = Counter(aside.kind for aside in asides)
+    return united_readings([tables, around, Reading([], left_out, asides=asides)])
 
 
 def _num_rows_above(rows: Sequence[Sequence[str]]) -> int:
-    """Return how many rows, such as the name of the collection, stand above a known header."""
-    for place, row in enumerate(rows):
-        columns = columns_by_name(row)
-        if columns.texts and (place == 0 or any(columns[1:])):
-            return place
-    return 0
+    """Return how many rows, such as the name of the collection, stand above a table.
+
+    The header is the row with the most known names; without any, rows of one cell stand above
+    those of several.
+    """
+    num_known = [sum(map(bool, columns_by_name(row))) for row in rows]
+    if max(num_known, default=0) > 1:
+        return num_known.index(max(num_known))
+    filled = [[cell for cell in row if cell.strip()] for row in rows]
+    if max(map(len, filled), default=0) < 2 or 1 in num_known:
+        return 0
+    return next(
+        place for place, cells in enumerate(filled) if len(cells) > 1 or any(map(is_poem, cells))
+    )
+
+
+def _columns_of_header(row: Sequence[str]) -> Columns | None:
+    """Return the columns if a row is the header of another table, below the first one."""
+    if max(map(len, row)) > _MAX_NAME_CHARS:
+        return None
+    columns = columns_by_name(row)
+    return columns if columns.texts and any(columns[1:]) else None
 
 
 def _fitted(row: Sequence[str], layout: Layout, place: str) -> Sequence[str]:
@@ -237,8 +352,6 @@ def _fitted(row: Sequence[str], layout: Layout, place: str) -> Sequence[str]:
         verses = row[last:]
         if all(map(mostly_han, verses)):
             return [*row[:last], "，".join(verses)]
-        if not any(verses[1:]):
-            return row[: layout.width]
     raise SourceError(
         f"{place} has {len(row)} cells, but the header has {layout.width}.",
         "Put quotation marks around cells with the separator or a line break.",
@@ -257,7 +370,8 @@ def _is_unknown_table(rows: Sequence[Sequence[str]]) -> bool:
     columns = layout.columns
     poems = [columns.poem(row).text for row in (body if layout.header else rows)]
     num_whole = sum("\n" in poem or poem.rstrip()[-1:] in END_MARKS for poem in poems if poem)
-    has_labels = any(columns[1:]) or bool(layout.header)
+    has_lines = any("\n" in cell for row in rows for cell in row)
+    has_labels = any(columns[1:]) or bool(layout.header) or has_lines
     if len(columns.texts) > 1:
         # Verses in columns of their own are sure below a title.
         has_labels = bool(columns.titles) and columns.titles < columns.texts

@@ -117,6 +117,15 @@ def test_a_header_that_is_read_as_verse_is_noticed(tmp_path):
     assert any(text.startswith("明月古诗网收 is a line of 40 of 40 poems") for text in warned)
 
 
+@pytest.mark.parametrize(("num_repeats", "num_poems", "is_odd"), [(3, 4, True), (2, 4, False)])
+def test_a_line_in_most_of_a_few_poems_is_noticed(tmp_path, num_repeats, num_poems, is_odd):
+    heads = ["明月古诗网收，"] * num_repeats + [""] * (num_poems - num_repeats)
+    poems = [head + verse(4 - bool(head), 6) for head in heads]
+    warned = warnings_of(built(tmp_path, "\n\n".join(poems)))
+    is_told = any(text.startswith("明月古诗网收 is a line of 3 of 4 poems") for text in warned)
+    assert is_told == is_odd
+
+
 def test_few_poems_among_much_else_are_noticed(tmp_path):
     texts = [verse(4, 5) for _ in range(6)] + [f"山{char}。" for char in HANZI[:9]]
     report = built(tmp_path, "\n\n".join(texts)).corpus.report

@@ -361,7 +361,7 @@ def test_prose_that_is_left_out_is_shown():
 
 def test_titles_without_poems_are_reported():
     document = read("## 空山\n\n" + written("## {title}\n\n{text}"))
-    assert document.doubts == ["1 titles have no poem below them, for example '空山'."]
+    assert document.doubts == ["1 title has no poem below, for example '空山'."]
     assert document.left_out == {"headings": 1}
 
 

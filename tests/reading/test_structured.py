@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 
 from poetgen import limits
 from poetgen.corpus.cleaning import clean
+from poetgen.corpus.prepare import build_corpus
+from poetgen.corpus.titles import clean_origin, clean_title
 from poetgen.errors import SourceError
 from poetgen.reading import Input, RawPoem, find_inputs, read_document, read_poems
 from poetgen.reading.tags import plain
@@ -647,6 +649,301 @@ def test_any_change_to_a_workbook_is_read_or_refused(data):
         assert error.advice.endswith(".")  # noqa: PT017
     else:
         assert all(isinstance(part, str) for poem in document.poems for part in poem)
+
+
+# --- several things in one field ------------------------------------------------------------
+
+MODERN = "面朝着大海\n我坐在这里\n海边\n有一只鸟"
+# A page of a poem in one cell, and the roles that are read from it.
+CELLS = {
+    "a page": ("{t}\n{a}\n{x}", "ta"),
+    "marks and a dynasty": ("《{t}》\n[{d}] {a}\n{lines}", "tad"),
+    "one line": ("《{t}》{a}：{x}", "ta"),
+    "labels": ("题目：{t}\n作者：{a}\n正文：{x}", "ta"),
+    "notes": ("{t}\n{a}\n{x}\n【注释】①举：抬起。\n【译文】明亮的月光洒在了窗户纸上。", "ta"),
+}
+
+
+def cells(template):
+    return [
+        template.format(t=t, a=a, d=d, x=x, lines="\n".join(halves(x))) for t, a, d, x in POEMS[:7]
+    ]
+
+
+def ensure_first_seven(document, roles="ta"):
+    assert [clean(poem.text).text for poem in document.poems] == [x for *_, x in POEMS[:7]]
+    labels = [(clean_title(poem.title), *clean_origin(*poem[2:])) for poem in document.poems]
+    assert labels == [
+        tuple(part if role in roles else "" for role, part in zip("tad", poem[:3], strict=True))
+        for poem in POEMS[:7]
+    ]
+
+
+@pytest.mark.parametrize("sample", CELLS)
+def test_a_text_with_title_and_author_is_read_like_running_text(sample):
+    template, roles = CELLS[sample]
+    texts = cells(template)
+    for document in (
+        read(table([("id", "poem"), *enumerate(texts)])),
+        read(to_json(texts)),
+        read(to_json([{"title": p[0], "text": x} for p, x in zip(POEMS, texts, strict=False)])),
+        read(lines({"id": n, "content": text} for n, text in enumerate(texts))),
+        read(workbook([("编号", "全诗"), *enumerate(texts)])),
+    ):
+        ensure_first_seven(document, roles)
+        assert document.doubts[-1].startswith("7 texts of ")
+
+
+def test_lines_that_repeat_the_labels_of_all_rows_are_left_out():
+    rows = [(t, a, f"{t}\n{d}·{a}\n{x}") for t, a, d, x in POEMS[:7]]
+    ensure_first_seven(read(table([("title", "author", "text"), *rows])), "tad")
+    rows = [("窗", "甲", "窗\n是你"), ("鸟", "甲", MODERN), ("路", "甲", MODERN[::-1])]
+    poems = read(table([("title", "author", "text"), *rows])).poems
+    assert [poem.text for poem in poems] == ["窗\n是你", MODERN, MODERN[::-1]]
+
+
+def test_below_a_title_that_is_known_a_text_is_verse_but_for_notes_and_parts():
+    x, y = POEMS[0][3], POEMS[1][3]
+    rows = [
+        ("title", "author", "text"),
+        ("绝句二首", "杜甫", f"其一\n{x}\n其二\n{y}"),
+        ("a", "王维", f"chuáng qián míng yuè guāng\n{x}"),
+        ("b", "王维", f"{y}\n①举：抬起。"),
+        ("c", "", MODERN),
+    ]
+    document = read(table(rows))
+    assert document.poems == [
+        RawPoem(x, "绝句二首 其一", "杜甫"),
+        RawPoem(y, "绝句二首 其二", "杜甫"),
+        RawPoem(x, "a", "王维"),
+        RawPoem(y, "b", "王维"),
+        RawPoem(MODERN, "c"),
+    ]
+    assert document.left_out == {"pinyin": 1, "notes": 1}
+
+
+@pytest.mark.parametrize(
+    "template", ["{t}/{a}", "{t}（{a}）", "《{t}》{a}", "{a}《{t}》", "{t} {a}", "{t}-{a}"]
+)
+@pytest.mark.parametrize("name", ["题目", "诗名（作者）", "题目/作者", "出处"])
+def test_a_title_with_its_author_is_divided_if_no_poem_has_an_author(template, name):
+    rows = [(template.format(t=t, a=a), x) for t, a, d, x in POEMS[:7]]
+    ensure_first_seven(read(table([(name, "正文"), *rows])))
+    ensure_first_seven(read(to_json([{"title": title, "text": x} for title, x in rows])))
+
+
+def test_titles_that_name_a_friend_stay_whole():
+    titles = ["赠汪伦", "送孟浩然之广陵", "寄李白", "闻王昌龄左迁龙标遥有此寄"]
+    rows = [(title, poem[3]) for title, poem in zip(titles, POEMS, strict=False)]
+    assert [p.title for p in read(table([("title", "text"), *rows])).poems] == titles
+    rows = [(f"{t}（{a}）", "甲", x) for t, a, d, x in POEMS]
+    poems = read(table([("title", "author", "text"), *rows])).poems
+    assert [poem.title for poem in poems] == [row[0] for row in rows]
+
+
+def test_famous_couplets_have_the_title_and_the_author_of_their_source():
+    couplets = [(halves(x)[0], f"{a}《{t}》") for t, a, d, x in POEMS[:7]]
+    for text in (table([("名句", "出处"), *couplets]), to_json(couplets)):
+        poems = read(text).poems
+        assert [poem[1:3] for poem in poems] == [poem[:2] for poem in POEMS[:7]]
+        assert [poem.text for poem in poems] == [couplet for couplet, _ in couplets]
+
+
+def test_a_column_of_few_values_is_not_one_of_authors():
+    forms = [("五绝", t, x) for t, a, d, x in POEMS]
+    for header in ([], [("kind", "t", "x")]):
+        ensure_read(table([*header, *forms]), "t")
+    rows = [("五绝", "", t, x) for t, a, d, x in POEMS]
+    ensure_read(table([*rows, ("合计", "8首", "", "")]), "t")
+    remarked = [("要背" if n % 2 else "", t, x) for n, (t, a, d, x) in enumerate(POEMS)]
+    ensure_read(table(remarked, "\t"), "t")
+
+
+# --- rows that are not poems ----------------------------------------------------------------
+
+THREE = [("序号", "题目", "作者", "内容"), *((n, t, a, x) for n, (t, a, d, x) in enumerate(POEMS))]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ("合计", 8, "", ""),
+        ("合计", "8首", "", ""),
+        ("", "", "", "合计 8"),
+        ("", "共8首", "", ""),
+        ("", "备注", "", "以上诗歌选自语文课本"),
+        ("", "合计", "8首", ""),
+        THREE[0],
+    ],
+)
+def test_sums_and_remarks_are_counted_and_listed_and_not_read_as_poems(row):
+    for document in (
+        ensure_read(table([*THREE, row]), "ta"),
+        ensure_read(workbook([*THREE, row]), "ta"),
+    ):
+        if row != THREE[0]:
+            assert document.left_out == {"rows without a poem": 1}
+            [aside] = document.asides
+            assert aside == ("rows without a poem", " ".join(str(cell) for cell in row if cell))
+
+
+def test_verse_in_letters_may_have_numbers():
+    rows = [("title", "author", "text"), ("A", "", "Catch 22 and me"), ("B", "C", "red\nrose")]
+    document = read(table(rows))
+    assert [poem.title for poem in document.poems] == ["A", "B"]
+
+
+def test_what_is_left_out_of_a_table_is_listed_with_what_is_dropped(tmp_path):
+    path = tmp_path / "poems.csv"
+    path.write_text(table([*THREE, ("合计", 8, "", ""), ("", "甲", "乙", "日")]), encoding="utf-8")
+    prepared = build_corpus([path], "x")
+    assert prepared.corpus.report.dropped == {"fragment": 1}
+    assert {(one.reason, one.poem.text) for one in prepared.dropped} == {
+        ("fragment", "日"),
+        ("rows without a poem", "合计 8"),
+    }
+
+
+def test_rows_above_a_header_are_recognised_by_their_cells_also_of_unknown_names():
+    header, *rows = [("篇", "何人", "全诗"), *(p[:2] + p[3:] for p in POEMS)]
+    above = [("唐诗精选", "", ""), ("", "", "")]
+    for rows_above in (above, [("唐诗精选",)], [("诗词信息", "", "内容")]):
+        names = ("题目", "作者", "正文") if rows_above[0][-1] == "内容" else header
+        document = ensure_read(table([*rows_above, names, *rows]), "ta")
+        assert document.left_out == {"rows above the header": len(rows_above)}
+    document = ensure_read(table([("唐诗精选",), *THREE]), "ta")
+    assert document.asides == [("rows above the header", "唐诗精选")]
+    assert len(read(table([("唐诗",), *THREE[:3]])).poems) == 2
+
+
+def test_a_second_header_begins_a_table_of_its_own():
+    first = [("题目", "作者", "正文"), *(p[:2] + p[3:] for p in POEMS[:4])]
+    second = [("作者", "题目", "正文"), *((a, t, x) for t, a, d, x in POEMS[4:])]
+    ensure_read(workbook([*first, (), *second]), "ta")
+
+
+def test_a_row_of_a_verse_or_two_without_labels_goes_on_with_the_poem_above():
+    rows = [
+        (t if n == 0 else "", a if n == 0 else "", half)
+        for t, a, d, x in POEMS
+        for n, half in enumerate(halves(x))
+    ]
+    merged = table([("题目", "作者", "正文"), *rows])
+    broken = "题目,作者,正文\n" + "".join(
+        f"{t},{a},{chr(10).join(halves(x))}\n" for t, a, d, x in POEMS
+    )
+    for document in map(read, (merged, broken)):
+        assert document.poems == [RawPoem("\n".join(halves(x)), t, a) for t, a, d, x in POEMS]
+        assert "go on with the poem above" in document.doubts[-1]
+
+
+def test_the_columns_of_a_table_are_named():
+    assert read(table(THREE)).columns == "text '内容', title '题目', author '作者'"
+    assert read(CSV["no header"][0]).columns.startswith("text 'column 3', title 'column 1'")
+    assert read(to_json(RECORDS)).columns == ""
+
+
+def test_verses_between_slashes_are_lines():
+    rows = [(t, "/".join(verses(x))) for t, a, d, x in POEMS]
+    ensure_read(table([("title", "text"), *rows]), "t")
+    described = POEMS[0][3].replace("。", "/。", 1)
+    assert read(to_json([{"text": described}])).poems[0].text == described
+
+
+# --- JSON ------------------------------------------------------------------------------------
+
+
+def test_poems_below_their_authors_win_over_the_lives_of_these():
+    life = "字子厚，河东人，世称先生。"
+    authors = [
+        {"who": a, "life": life, "works": [{"title": t, "content": x}]} for t, a, d, x in POEMS
+    ]
+    assert [poem.text for poem in read(to_json(authors)).poems] == [x for *_, x in POEMS]
+    remarks = [
+        {"t": t, "w": a, "c": x, "remarks": [{"user": "甲", "text": "好诗！"}]}
+        for t, a, d, x in POEMS
+    ]
+    ensure_read(to_json(remarks), "ta")
+
+
+@pytest.mark.parametrize("name", ["lines", "verses", "stanzas"])
+def test_lines_may_be_objects_with_sounds_or_a_translation(name):
+    for extra in ({"pinyin": "yuè"}, {"en": "The moon"}, {}):
+        for key in ("text", "zh"):
+            poems = [
+                {"title": t, name: [{key: half, **extra} for half in halves(x)]}
+                for t, a, d, x in POEMS
+            ]
+            ensure_read(to_json(poems), "t")
+            ensure_read(to_json({"data": {"poems": poems}}), "t")
+
+
+# --- pages and Word files -------------------------------------------------------------------
+
+
+def test_a_cell_of_a_page_may_go_over_several_rows_and_a_row_have_one_cell():
+    rows = "".join(f"<tr><td>{t}</td><td>{x}</td></tr>" for t, a, d, x in POEMS[1:])
+    first = f"<td rowspan=8>甲</td><td>{POEMS[0][0]}</td><td>{POEMS[0][3]}</td>"
+    page = (
+        "<p>这张表里是我小时候学过的诗，请大家看一看。</p><table>"
+        "<tr><th>作者</th><th>题目</th><th>正文</th></tr>"
+        f"<tr>{first}</tr>{rows}<tr><td colspan=3>共8首</td></tr></table>"
+    )
+    document = read(page)
+    assert document.poems == [RawPoem(x, t, "甲") for t, a, d, x in POEMS]
+    assert document.left_out == {"rows without a poem": 1, "prose": 1}
+
+
+def word_table(*rows, above=()):
+    docx = pytest.importorskip("docx")
+    document = docx.Document()
+    for text in above:
+        document.add_paragraph(text)
+    for row, texts in zip(document.add_table(len(rows), len(rows[0])).rows, rows, strict=True):
+        for cell, text in zip(row.cells, texts, strict=True):
+            cell.text = str(text)
+    stream = io.BytesIO()
+    document.save(stream)
+    return stream.getvalue()
+
+
+def test_a_table_of_a_word_file_is_read_like_any_table():
+    above = ["古诗积累", "这张表里是我小时候学过的诗，请大家看一看。"]
+    document = read(word_table(*THREE, ("合计", "", "", ""), above=above))
+    assert (document.format, document.poems) == (
+        "docx",
+        [RawPoem(x, t, a) for t, a, d, x in POEMS],
+    )
+    assert document.left_out["rows without a poem"] == 1
+    assert document.columns == "text '内容', title '题目', author '作者'"
+    couplets = [(halves(x)[0], f"{a}《{t}》") for t, a, d, x in POEMS[:7]]
+    poems = read(word_table(("名句", "出处"), *couplets)).poems
+    assert [poem[1:3] for poem in poems] == [poem[:2] for poem in POEMS[:7]]
+
+
+def test_a_table_of_a_word_file_may_have_a_label_in_each_row():
+    rows = [row for t, a, d, x in POEMS[:7] for row in (("题目", t), ("作者", a), ("正文", x))]
+    ensure_first_seven(read(word_table(*rows)))
+
+
+@pytest.mark.parametrize("shape", ["a column", "a poem in each column", "labels"])
+def test_a_sheet_that_is_not_a_table_is_read_like_running_text(shape):
+    pages = [(t, a, *verses(x)) for t, a, d, x in POEMS[:7]]
+    rows = {
+        "a column": [(line,) for page in pages for line in (*page, None)],
+        "a poem in each column": list(zip(*pages, strict=True)),
+        "labels": [
+            row for t, a, d, x in POEMS[:7] for row in (("题目", t), ("作者", a), ("正文", x))
+        ],
+    }
+    ensure_first_seven(read(workbook(rows[shape])))
+
+
+def test_a_sheet_of_remarks_beside_sheets_of_poems_is_not_a_poem():
+    remark = [("本表仅供班级内部使用，请勿外传。",)]
+    document = ensure_read(workbook([HEADER, *POEMS], remark), "tad")
+    assert document.left_out == {"sheets without poems": 1}
+    assert len(read(workbook([(x,) for *_, x in POEMS])).poems) == 8
 
 
 # --- anything at all ------------------------------------------------------------------------

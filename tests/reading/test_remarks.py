@@ -1,0 +1,278 @@
+"""What stands among the poems of a running text and is none, and the layouts that show titles."""
+
+import io
+import random
+from typing import get_args
+
+import pytest
+
+from poetgen.corpus.cleaning import Reason
+from poetgen.corpus.prepare import build_corpus
+from poetgen.reading import count_left_out
+from poetgen.reading.documents import LeftOut
+from poetgen.reading.lines import is_date
+from tests.reading.test_formats import PAGE
+from tests.reading.test_running_text import HEADS, POEMS, found, read, written
+from tests.synthetic import synthetic_poem
+
+MODERN = [
+    ("春", ["我在春天等一个人", "她没有来", "花却开了"]),
+    ("河", ["小时候它很宽", "我站在这边喊", "对岸的牛抬起头"]),
+    ("灯", ["母亲睡了", "只有那盏灯还醒着", "照着她的衣裳"]),
+]
+BODIES = [(title, "", "\n".join(lines)) for title, lines in MODERN]
+
+
+def lines_of(document):
+    return [(poem.title, poem.author, poem.text.replace("\n\n", "\n")) for poem in document.poems]
+
+
+# --- titles, subtitles, authors, sections -----------------------------------------------------
+
+
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+def test_very_short_lines_above_verse_without_marks_are_titles_and_this_is_reported(gap):
+    document = read(gap.join("\n".join([title, *lines]) for title, lines in MODERN))
+    assert lines_of(document) == BODIES
+    assert document.doubts == [
+        "3 titles are guessed, because short lines stand above longer verses, for example '春'."
+    ]
+
+
+def test_the_first_line_of_a_stanza_is_not_a_title_where_titles_stand_apart():
+    stanza = "远方的马\n低头饮下整个夏天\n没有人叫它的名字"
+    text = "\n\n\n".join(f"{title}\n\n{body}\n\n{stanza}" for title, _, body in BODIES)
+    assert lines_of(read(text)) == [(title, "", f"{body}\n{stanza}") for title, _, body in BODIES]
+
+
+@pytest.mark.parametrize("head", ["{}\n——给阿远", "{}\n——给阿远\n林小北", "《{}》\n——给阿远"])
+def test_a_line_with_dashes_below_a_title_is_part_of_it(head):
+    author = "林小北" if "林小北" in head else ""
+    text = "\n\n".join(f"{head.format(title)}\n\n{body}" for title, _, body in BODIES)
+    assert lines_of(read(text)) == [(f"{title}——给阿远", author, body) for title, _, body in BODIES]
+
+
+@pytest.mark.parametrize("author", ["佚名", "北朝民歌", "汉乐府", "诗经·秦风", "蜀太妃徐氏"])
+@pytest.mark.parametrize("template", ["{title} {author}\n{text}", "{title}\n{author}\n{text}"])
+def test_nobody_and_everybody_are_authors(author, template):
+    poems = [(title, author, text) for title, _, text in POEMS]
+    if "徐氏" not in author or "\n{author}" in template:
+        assert found(read(written(template, poems=poems))) == poems
+
+
+def test_names_that_no_rule_knows_stand_where_most_names_stand():
+    poems = [(title, author, text) for title, author, text in POEMS]
+    poems[3] = (poems[3][0], "芙蓉古丈夫、毛女", poems[3][2])
+    poems[5] = ("题名", "司马□", poems[5][2])
+    assert found(read(written("{title}\n{author}\n{couplets}", poems=poems))) == poems
+
+
+@pytest.mark.parametrize(
+    "section", ["===={}====", "【{}】", "一、{}", "—— {} ——", "## {}", "卷二　{}"]
+)
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+def test_sections_are_left_out_without_a_doubt(section, gap):
+    groups = [
+        f"{section.format(name)}{gap}"
+        + written(
+            "### {title}\n\n{author}\n\n{text}" if "##" in section else "{title}\n{author}\n{text}",
+            poems=POEMS[start : start + 4],
+        )
+        for name, start in (("七言绝句", 0), ("五言律诗", 4))
+    ]
+    document = read("\n\n".join(groups))
+    assert found(document) == POEMS
+    assert (document.left_out, document.doubts) == ({"headings": 2}, [])
+
+
+def test_the_author_below_the_name_of_a_collection_is_that_of_its_poems():
+    text = "\n\n".join(["我的诗集\n林小北", *(f"{title}\n\n{body}" for title, _, body in BODIES)])
+    assert lines_of(read(text)) == [(title, "林小北", body) for title, _, body in BODIES]
+
+
+def test_lines_in_bold_are_titles():
+    paragraphs = []
+    for title, lines in MODERN:
+        paragraphs += [(None, f"**{title}**"), *((None, line) for line in lines), (None, "")]
+    markdown = "\n\n".join(f"**{title}**\n\n" + "  \n".join(lines) for title, lines in MODERN)
+    html = "".join(f"<p><b>{title}</b></p><p>{'<br>'.join(lines)}</p>" for title, lines in MODERN)
+    for text in (markdown, html):
+        assert lines_of(read(text)) == BODIES
+    assert lines_of(read(in_bold(), name="poems.docx")) == BODIES
+
+
+def in_bold():
+    docx = pytest.importorskip("docx")
+    document = docx.Document()
+    for title, lines in MODERN:
+        document.add_paragraph().add_run(title).bold = True
+        for line in lines:
+            document.add_paragraph(line)
+    stream = io.BytesIO()
+    document.save(stream)
+    return stream.getvalue()
+
+
+def test_titles_without_blank_lines_above_verse_without_marks():
+    heads = ["望庐山瀑布", "登鹳雀楼", "早发白帝城", "相思"]
+    texts = [synthetic_poem(random.Random(place), 7 - 2 * (place % 2)) for place in range(4)]
+    poems = list(zip(heads, [""] * 4, texts, strict=True))
+    assert found(read(written("{title}\n{bare}", "\n", poems))) == poems
+
+
+# --- what is left out --------------------------------------------------------------------------
+
+MODERN_TEXT = "《河》\n小时候它很宽\n我站在这边喊\n\n{}\n\n《灯》\n母亲睡了\n只有那盏灯醒着"
+
+
+@pytest.mark.parametrize(
+    "date",
+    [
+        *("1989年3月14日夜 北京", "2019.3.12 于成都", "2021.8，改于2022.1", "2003年冬，于哈尔滨"),
+        *("一九九七年秋天", "写于大连", "——写于二〇一〇年秋", "2001/11/3 写于大连"),
+        *("（1982年8月，青岛）", "1983.5 上海", "2018年冬", "甲辰年秋于金陵", "记于除夕"),
+    ],
+)
+def test_when_and_where_a_poem_was_written_is_not_its_end(date):
+    assert is_date(date)
+    document = read(MODERN_TEXT.format(date))
+    assert document.left_out == {"dates": 1}
+    assert lines_of(document) == [
+        ("河", "", "小时候它很宽\n我站在这边喊"),
+        ("灯", "", "母亲睡了\n只有那盏灯醒着"),
+    ]
+
+
+@pytest.mark.parametrize("line", ["1989年的春天", "二十年后我回来", "于是我们都没有说话"])
+def test_verse_about_years_is_no_date(line):
+    assert not is_date(line)
+
+
+BELOW = {
+    "exercises": [
+        "背诵：□  默写：□",
+        "姓名：______",
+        "班级：    姓名：",
+        "千门____，总把新桃换旧符。",
+    ],
+    "notes": ["课后练习：背诵全诗。", "标签：唐诗三百首，抒情", "作业：抄写三遍", "{word}：天亮。"],
+    "prose": [
+        "别人都说秋天悲，他偏说秋天好。",
+        "明天默写，每首抄写两遍！",
+        "请指正！🙏🙏",
+        "共4首，背完打✔",
+    ],
+    "copyright lines": ["长按二维码，点击关注我们！"],
+    "links": ["赞 32 · 转发 5 · 收藏"],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "line"), [(kind, line) for kind, lines in BELOW.items() for line in lines]
+)
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+def test_what_stands_below_a_poem_is_left_out_counted_and_listed(kind, line, gap):
+    if kind == "prose" and gap == "\n":
+        gap = "\n\n"
+    if kind == "copyright lines":
+        line = line.replace("，", " ").replace("！", "")
+    text = "\n\n".join(
+        f"{title}\n{author}\n{body}{gap}{line.format(word=body[:2])}"
+        for title, author, body in POEMS
+    )
+    document = read(text)
+    assert found(document) == POEMS
+    assert document.left_out == {kind: len(POEMS)}
+    assert [aside.kind for aside in document.asides] == [kind] * len(POEMS)
+
+
+def test_a_preface_may_be_a_paragraph_of_its_own():
+    preface = "三月七日，沙湖道中遇雨。雨具先去，同行皆狼狈，余独不觉。已而遂晴，故作此词。"
+    tune = "莫听穿林打叶声，何妨吟啸且徐行。竹杖芒鞋轻胜马，谁怕？一蓑烟雨任平生。"
+    document = read(
+        f"定风波\n苏轼\n\n{preface}\n\n{tune}\n\n" + written("{title}\n{author}\n{text}")
+    )
+    assert found(document) == [("定风波", "苏轼", tune), *POEMS]
+    assert document.left_out == {"prefaces": 1}
+
+
+def test_a_sentence_between_poems_is_prose():
+    text = written("## {title}\n\n{author}\n\n{couplets}")
+    document = read(f"# 读诗笔记\n\n> 书是随时可以打开的窗。\n\n{text}")
+    assert found(document) == POEMS
+    assert document.left_out == {"headings": 1, "prose": 1}
+
+
+def test_a_label_is_the_head_of_notes_where_notes_have_labels():
+    text = written(
+        "【原文】\n{title}\n{author}\n{text}\n【译文】\n今天的月光。\n【名句积累】\n举头。"
+    )
+    document = read(text)
+    assert found(document) == POEMS
+    assert set(document.left_out) == {"notes"}
+
+
+def test_the_furniture_of_a_page_is_left_out_and_listed():
+    links = "<a>首页</a> | <a>诗文</a> | <a>作者</a>"
+    body = written(
+        "<h2>{title} 🍂</h2><p>{author}</p><p>{breaks}</p><div class='tag'>写景，抒情</div>"
+    )
+    related = (
+        "<h3>猜你喜欢</h3><ul><li><a>江雪</a></li><li><a>春晓</a></li><li><a>相思</a></li></ul>"
+    )
+    page = f"<html><body><div>{links}</div>{body}<div class='side'>{related}</div></body></html>"
+    document = read(page)
+    assert found(document) == POEMS
+    assert document.left_out == {"menus": 2 + len(POEMS)}
+    assert any("诗文" in aside.text for aside in document.asides)
+
+
+def test_a_table_of_contents_with_pages_does_not_swallow_the_poems():
+    contents = "\n".join(f"{title}……………{place}" for place, (title, _) in enumerate(HEADS))
+    text = written("{title}\n{author}\n\n{unmarked}")
+    document = read(f"目录\n\n{contents}\n\n{text}")
+    assert found(document) == POEMS
+    assert document.left_out == {"headings": 1, "table of contents": len(HEADS)}
+
+
+def test_a_table_of_poems_in_markdown_is_read():
+    rows = written("| {title} | {author} | {text} |", "\n")
+    document = read(f"# 古诗\n\n| 题目 | 作者 | 诗句 |\n|---|---|---|\n{rows}\n")
+    assert found(document) == POEMS
+
+
+def test_a_signature_may_stand_behind_the_verses():
+    text = "名句\n\n" + written("{n}. {text}——{author}《{title}》", "\n")
+    assert [(title, author) for title, author, _ in found(read(text))] == HEADS
+
+
+# --- doubts --------------------------------------------------------------------------------------
+
+
+def test_a_poem_cut_off_by_the_end_of_its_file_is_in_doubt():
+    text = written("{title}\n{author}\n{text}")
+    assert read(text).doubts == []
+    for cut in (6, 1, 9):
+        [doubt] = read(text[:-cut]).doubts
+        assert doubt.startswith("The last poem may be cut off")
+
+
+def test_poems_without_titles_among_others_are_in_doubt():
+    text = f"{POEMS[0][2]}\n\n" + written("{title}\n{author}\n{text}", poems=POEMS[1:])
+    assert any("has no title" in doubt for doubt in read(text).doubts)
+
+
+def test_a_doubt_names_its_file_and_counts_agree(tmp_path):
+    path = tmp_path / "poems.md"
+    path.write_text("## 空山\n\n" + written("## {title}\n\n{text}"), encoding="utf-8")
+    prepared = build_corpus([path], "mine")
+    assert prepared.doubts == [f"{path}: 1 title has no poem below, for example '空山'."]
+    assert [(one.reason, one.poem.text) for one in prepared.dropped] == [("headings", "空山")]
+    counts = [count_left_out(kind, 1) for kind in ("headings", "prose", "rows above the header")]
+    assert counts == ["1 heading", "1 line of prose", "1 row above the header"]
+
+
+def test_the_page_explains_every_reason():
+    page = PAGE.read_text(encoding="utf-8")
+    for reason in (*get_args(LeftOut), *get_args(Reason)):
+        assert f"\n| {reason} | " in page
