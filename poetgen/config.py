@@ -284,7 +284,7 @@ class SampleConfig(Settings):
     """How the next token is chosen."""
 
     temperature: float = setting(
-        0.8,
+        0.6,
         "Below 1 safer, above 1 bolder; 0 always takes the most likely token.",
         min=0,
         flag="--temp",

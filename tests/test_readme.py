@@ -90,13 +90,14 @@ def test_make_help_has_every_target_and_says_what_it_does():
     assert set(listed) == set(re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[0].split())
 
 
-def test_the_poem_of_the_readme_is_what_the_shipped_model_writes(tmp_path):
+def test_the_poems_of_the_readme_are_what_the_shipped_model_writes(tmp_path):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = re.search(r"```\n(\$ poetgen .*?)\n```", text, re.DOTALL)
-    assert shown is not None
-    command, _, poem = shown[1].partition("\n")
-    done = poetgen(*shlex.split(command)[2:], "--model", ROOT / "models/tang", cwd=tmp_path)
-    assert done.stdout.strip() == poem.strip()
+    shown = re.findall(r"```\n(\$ poetgen generate .*?)\n```", text, re.DOTALL)
+    assert len(shown) == 2
+    for example in shown:
+        command, _, poem = example.partition("\n")
+        done = poetgen(*shlex.split(command)[2:], "--model", ROOT / "models/tang", cwd=tmp_path)
+        assert done.stdout.strip() == poem.strip()
 
 
 def test_the_links_of_the_pages_lead_somewhere():

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
 
+from poetgen.characters import hanzi_only
 from poetgen.reading.context import (
     NEAR,
     Block,
@@ -35,6 +36,7 @@ from poetgen.reading.headings import (
     without_number,
 )
 from poetgen.reading.lines import LABEL, Kind, Line, after_date, is_regular, kind_of, unsigned
+from poetgen.verse.rhymes import rhyme_book
 
 # In a text without blank lines, so many whole poems without a title for each one that has one
 # are a poem a line.
@@ -175,7 +177,7 @@ def _one_a_line(items: list[Item]) -> list[Item]:
         is_one = len(titles) <= 2 and is_regular(lines)
         if is_one or len(whole) < _FEW_TITLES * len(titles):
             return items
-    elif all(map(_may_be_one_of_several, lines)):
+    elif all(map(_may_be_one_of_several, lines)) or _rhyming_couplets(lines):
         return items
     return [
         part
@@ -186,6 +188,16 @@ def _one_a_line(items: list[Item]) -> list[Item]:
             else [item]
         )
     ]
+
+
+def _rhyming_couplets(lines: Sequence[Line]) -> bool:
+    """Return whether lines are the couplets of one poem: of one length, with one rhyme."""
+    lengths = lines[0].lengths if lines else ()
+    if len(lines) < 2 or len(lengths) != 2 or any(line.lengths != lengths for line in lines):
+        return False
+    book = rhyme_book()
+    ends = [book.groups_of(hanzi_only(line.text)[-1:]) for line in lines]
+    return bool(frozenset.intersection(*ends))
 
 
 def _may_be_one_of_several(line: Line) -> bool:

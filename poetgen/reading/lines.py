@@ -101,6 +101,8 @@ _NOTE = re.compile(
     r"|注[一二三四五六七八九十\d]+[:：]"
 )
 # 旧火车站……………2
+# What ``generate --score`` writes below a poem.
+_SCORE = re.compile("— .* · ")
 _LISTED = re.compile(r".{1,40}?(?:…{2,}|[.·．]{4,})\s*\d{1,4}")
 _SECTION = re.compile(
     r"[—\-\s【\[]*(?:第?[一二三四五六七八九十百\d]+[、.．]?\s*)?(?:[五七四六]言(?:绝句|絕句|律诗|律詩|古诗|古詩|古体诗|乐府|排律)"
@@ -284,6 +286,8 @@ def _left_out_for_signs(text: str) -> LeftOut | Literal[""] | None:
         return ""
     if _TIMESTAMP.search(text) and after_date(text) is None:
         return "dates"
+    if _SCORE.match(text):
+        return "notes"
     if _LISTED.fullmatch(text):
         return "table of contents"
     if hanzi_only(text) and _BLANK_TO_FILL.search(text):

@@ -276,3 +276,21 @@ def test_the_page_explains_every_reason():
     page = PAGE.read_text(encoding="utf-8")
     for reason in (*get_args(LeftOut), *get_args(Reason)):
         assert f"\n| {reason} | " in page
+
+
+# --- what poetgen itself writes ----------------------------------------------------------------
+
+
+def test_couplets_that_rhyme_are_one_poem_and_others_are_a_poem_a_line():
+    couplets = ["白日依山尽，黄河入海流。", "欲穷千里目，更上一层楼。"]
+    assert [poem.text for poem in read("\n".join(couplets)).poems] == ["\n".join(couplets)]
+    apart = [couplets[0], "床前明月光，疑是地上霜。"]
+    assert [poem.text for poem in read("\n".join(apart)).poems] == apart
+
+
+def test_the_score_below_a_poem_is_no_verse():
+    score = "— 五绝 · 下平十一尤 · no tone errors · seed 5"
+    poems = ["白日依山尽，黄河入海流。\n欲穷千里目，更上一层楼。"] * 2
+    document = read("\n\n".join(f"{poem}\n{score}" for poem in poems))
+    assert [poem.text for poem in document.poems] == poems
+    assert [aside.text for aside in document.asides] == [score] * 2
