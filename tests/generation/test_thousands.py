@@ -10,6 +10,7 @@ from poetgen.generation.poet import load_poet
 from poetgen.verse.faults import RHYME_FAULTS, TONE_FAULTS
 from poetgen.verse.forms import FORMS
 from poetgen.verse.scan import scan
+from poetgen.verse.tunes import tunes
 
 pytestmark = pytest.mark.long
 NUM_POEMS = 1_000
@@ -48,6 +49,17 @@ def test_a_thousand_poems_keep_form_rhyme_and_tones(form, capsys):
         print(f"free: {free:.3f}")
     assert counts == dict.fromkeys(counts, NUM_POEMS)
     assert len({poem.text for poem in poems}) > 0.99 * NUM_POEMS
+
+
+@pytest.mark.parametrize("form", ["五排", "七排", "五古", "七古"])
+def test_a_thousand_longer_poems_keep_their_form(form):
+    assert not any(scan(poem.text, form=form, strict=True).faults for poem in write(form=form))
+
+
+def test_every_tune_is_kept():
+    for tune in tunes():
+        for poem in write(50, form=tune):
+            assert not scan(poem.text, form=tune, strict=True).faults, poem.text
 
 
 @pytest.mark.parametrize("acrostic", ["王伟", "张小明", "李国强军", "一二三四五六七八", "镕淼"])
