@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, zip_longest
 from operator import itemgetter
 
 from poetgen.characters import printable
@@ -126,7 +126,7 @@ class _Assembly:
 
     def gathered(self) -> Reading:
         """Return the poems of all items."""
-        for item, below in zip(self._items, [*self._items[1:], None], strict=True):
+        for item, below in zip_longest(self._items, self._items[1:]):
             if item.kind == "body":
                 self._add_body(item, below)
             elif item.kind == "notes":

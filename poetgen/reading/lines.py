@@ -282,7 +282,8 @@ def kind_of(line: Line) -> tuple[Kind, LeftOut | Literal[""]]:
 
 def _left_out_for_signs(text: str) -> LeftOut | Literal[""] | None:
     """Return what a line is that is left out because of its signs; None if it stays."""
-    if not any(map(str.isalnum, text)):
+    # Python does not know the newest characters as letters.
+    if not any(map(str.isalnum, text)) and not hanzi_only(text):
         return ""
     if _TIMESTAMP.search(text) and after_date(text) is None:
         return "dates"

@@ -10,7 +10,7 @@ import zipfile
 from typing import get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from poetgen.config import Format, PrepareConfig
@@ -76,6 +76,8 @@ def test_any_bytes(path, data, format):
 
 
 @settings(max_examples=300, deadline=None)
+@example(text="\U0002ebe1", format="auto")  # newer than Python knows
+@example(text="☆", format="plain")
 @given(text=st.text(st.characters(), max_size=200), format=st.sampled_from(FORMATS))
 def test_any_text(path, text, format):
     read_anyhow(path, text.encode("utf-8", "surrogatepass"), format)
