@@ -29,7 +29,10 @@ from poetgen.verse.panel import panel
 from poetgen.verse.pieces import UNKNOWN
 from poetgen.verse.score import ChoiceJudge, Measures, measure
 
+# Free poems; chosen ones as ``generate`` writes them, and bold ones.
 _SAMPLING = SampleConfig(temperature=0.8)
+_CHOSEN = SampleConfig()
+_BOLD = SampleConfig(temperature=1.1)
 _NUM_DRAFTS = 16
 _BLOCK = 512
 _SETS = {"绝句": ("五绝", "七绝"), "律诗": ("五律", "七律")}
@@ -43,13 +46,14 @@ def panel_rows() -> Iterator[str]:
     """Measure real, sampled and chosen poems, as many of each form."""
     poet, choice, held_out = _load()
     for name, forms in _SETS.items():
-        sets: dict[str, list[str]] = {"real": [], "free": [], "chosen": []}
+        sets: dict[str, list[str]] = {"real": [], "free": [], "chosen": [], "bold": []}
         for form in forms:
             real = [poem for poem in held_out if form_of(poem) == form]
             sets["real"] += real
             sets["free"] += _free(poet, form, len(real))
-            sets["chosen"] += _chosen(poet, form, len(real), choice)
-        yield f"{name:<20} {'real':>9} {'free':>9} {'chosen':>9}"
+            for kind, sampling in (("chosen", _CHOSEN), ("bold", _BOLD)):
+                sets[kind] += _chosen(poet, form, len(real), choice, sampling)
+        yield f"{name:<20}" + "".join(f" {kind:>9}" for kind in sets)
         figures = [asdict(panel(poems, choice)) for poems in sets.values()]
         for key in figures[0]:
             values = [figure[key] for figure in figures]
@@ -107,8 +111,10 @@ def _free(poet: Poet, form: str, num_poems: int) -> list[str]:
     return found[:num_poems]
 
 
-def _chosen(poet: Poet, form: str, num_poems: int, choice: Choice) -> list[str]:
-    request = poet.request("", _SAMPLING, VerseConfig(form=form))
+def _chosen(
+    poet: Poet, form: str, num_poems: int, choice: Choice, sampling: SampleConfig
+) -> list[str]:
+    request = poet.request("", sampling, VerseConfig(form=form))
     judge, found = ChoiceJudge(choice), list[str]()
     for number, plan in enumerate(request.plans):
         rngs = poem_rngs(1, num_poems)[number :: len(request.plans)]

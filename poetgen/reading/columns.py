@@ -54,11 +54,16 @@ class Columns(NamedTuple):
 
     def described(self, names: Sequence[str]) -> str:
         """Return what is where, for a report: text 'poem_text', title 'poem_title'."""
+
+        def name(place: int) -> str:
+            # A row may be longer than the header.
+            return (
+                repr(printable(names[place][:30])) if place < len(names) else f"column {place + 1}"
+            )
+
         roles = zip(("text", "title", "author", "dynasty"), self, strict=True)
         return ", ".join(
-            f"{role} {' and '.join(repr(printable(names[place][:30])) for place in places)}"
-            for role, places in roles
-            if places
+            f"{role} {' and '.join(map(name, places))}" for role, places in roles if places
         )
 
 

@@ -19,6 +19,7 @@ from poetgen.corpus.prepare import build_corpus
 from poetgen.corpus.titles import clean_origin, clean_title
 from poetgen.errors import SourceError
 from poetgen.reading import Input, RawPoem, find_inputs, read_document, read_poems
+from poetgen.reading.columns import Columns
 from poetgen.reading.tags import plain
 from tests.reading.test_formats import PAGE
 from tests.synthetic import synthetic_poem
@@ -997,3 +998,8 @@ def test_every_sample_of_json_and_tables_on_the_page_is_read():
         poem = read(sample).poems[0]
         assert clean(poem.text).text.startswith("床前明月光，疑是地上霜。")
         assert poem.title == "静夜思"
+
+
+def test_a_column_without_a_name_has_a_number():
+    columns = Columns(texts=(2,), titles=(0,))
+    assert columns.described(["题目", "作者"]) == "text column 3, title '题目'"
