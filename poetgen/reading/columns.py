@@ -57,9 +57,8 @@ class Columns(NamedTuple):
 
         def name(place: int) -> str:
             # A row may be longer than the header.
-            return (
-                repr(printable(names[place][:30])) if place < len(names) else f"column {place + 1}"
-            )
+            known = names[place][:30] if place < len(names) else f"column {place + 1}"
+            return repr(printable(known))
 
         roles = zip(("text", "title", "author", "dynasty"), self, strict=True)
         return ", ".join(

@@ -1002,4 +1002,4 @@ def test_every_sample_of_json_and_tables_on_the_page_is_read():
 
 def test_a_column_without_a_name_has_a_number():
     columns = Columns(texts=(2,), titles=(0,))
-    assert columns.described(["题目", "作者"]) == "text column 3, title '题目'"
+    assert columns.described(["题目", "作者"]) == "text 'column 3', title '题目'"
