@@ -333,7 +333,7 @@ class SearchConfig(Settings):
         None,
         "Write so many drafts of a poem and keep the best; by default 16 of Chinese verse.",
         min=1,
-        max=100_000,
+        max=4_096,
     )
     novel: bool = setting(True, "Of several drafts, refuse those with a line that was copied.")
 

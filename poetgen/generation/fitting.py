@@ -43,8 +43,7 @@ def fit_plan(
         return None
     schemes, groups = [], dict[str, int]()
     for scheme in form.schemes:
-        if rhymes is None:
-            scheme = replace(scheme, rhymes=("",) * len(scheme.rhymes))
+        scheme = replace(scheme, rhymes=_labels(scheme.rhymes, rhymes is not None))
         fit = _Fit(form, scheme, lexicon, fixed, usable)
         alive = {label: fit.groups(label, rhymes) for label in fit.labels}
         tones = fit.tones(alive)
@@ -56,6 +55,17 @@ def fit_plan(
         return None
     places = [fixed.get(place) for place in range(form.num_chars)]
     return Plan(form, lexicon, schemes, places, groups, usable, words=words, no_repeats=no_repeats)
+
+
+def _labels(rhymes: Sequence[str], wanted: bool) -> tuple[str, ...]:
+    """Return the labels of lines: none if none are wanted, "A" where "a" has no "A" to pair with.
+
+    Only a pair needs groups in both tones; an oblique rhyme alone may be in an entering tone,
+    which has no level counterpart.
+    """
+    if not wanted:
+        return ("",) * len(rhymes)
+    return tuple(label if label.upper() in rhymes else label.upper() for label in rhymes)
 
 
 class _Fit:

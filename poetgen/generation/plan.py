@@ -10,18 +10,18 @@ poem comes to a dead end.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from poetgen.arrays import BoolArray
 from poetgen.corpus.vocabulary import END
 from poetgen.generation.lexicon import Lexicon, bits
-from poetgen.verse.schemes import Form, Scheme
+from poetgen.verse.schemes import PATTERN, Form, Scheme
 from poetgen.verse.tones import EITHER
 
-# What a line may end with, where its form has this mark. The first is the usual one.
-_MARKS = {"，": "，", "、": "、，", "。": "。？！"}
+# What a line may end with, where its form has this mark. Other marks stand for themselves.
+_MARKS = {"、": "、，", "。": "。？！"}
 
 # A way to go on: the number of its scheme, that of the part it is in, and the tones that the
 # rest of this part has; no tones if its scheme has none.
@@ -46,6 +46,7 @@ class Row(NamedTuple):
     ways: frozenset[Way]
     groups: tuple[int, ...]  # for each label, as the bits of a number
     rhymed: frozenset[int]
+    heard: frozenset[int]  # the ends of lines, whether they rhyme or not
     used: frozenset[int]
     tail: tuple[int, ...]  # the characters of this line so far
 
@@ -99,6 +100,18 @@ class Plan:
             counts[label] = left[::-1]
         return counts
 
+    def described(self) -> dict[str, Any]:
+        """Return what a reader of the poem has to know: its form, book, and whether it is kept.
+
+        The lines of a pattern are of no form.
+        """
+        return {
+            "form": self.form.name if self.form.name != PATTERN else None,
+            "book": self.lexicon.book.name,
+            "rhymes": bool(self.groups),
+            "tones": any(scheme.tones for scheme in self.schemes),
+        }
+
     def start(self) -> Row:
         """Return the row of a poem without a character."""
         ways = frozenset(
@@ -116,6 +129,7 @@ class Plan:
             ways,
             tuple(self.groups.values()),
             frozenset(_known(rhyming)),
+            frozenset(),
             fixed if self.no_repeats else frozenset(),
             (),
         )
@@ -147,7 +161,13 @@ class Plan:
         for word in self.words:
             if row.tail[1 - len(word) :] == word[:-1]:
                 mask[word[-1]] = True
-        return mask
+        better = mask.copy()
+        if self.no_repeats or slot.is_last:
+            self._reserve_rhymes(better, row, demands)
+        if slot.is_last and not any(not label for _, label in demands):
+            better[list(row.heard)] = True
+        # With hardly a character to choose from, an end of a line is heard twice.
+        return mask if better.all() else better
 
     def advance(self, row: Row, token_id: int) -> Row:
         """Return the row of the poem with one token more, which must not be excluded."""
@@ -165,9 +185,6 @@ class Plan:
         if free := {demand: ways for demand, ways in met.items() if not demand[1]}:
             met = free
         groups, rhymed = row.groups, row.rhymed
-        if any(label for _, label in self._demands_at(row)):
-            # Also where it does not rhyme by this reading: it is heard.
-            rhymed |= {token_id}
         for tone, label in met:
             if label:
                 matching = self._rhyming(token_id, tone, label)
@@ -175,11 +192,13 @@ class Plan:
                     alive & matching if one == label.upper() else alive
                     for one, alive in zip(self.labels, groups, strict=True)
                 )
+                rhymed |= {token_id}
         return Row(
             row.position + 1,
             frozenset().union(*met.values()),
             groups,
             rhymed,
+            row.heard | {token_id} if slot.is_last else row.heard,
             row.used | {token_id} if self.no_repeats else row.used,
             (*row.tail, token_id),
         )
@@ -276,14 +295,23 @@ class Plan:
         mask[list(row.used)] = True
         if doubled is not None and may_double:
             mask[doubled] = False
-        if slot.is_last:
+
+    def _reserve_rhymes(self, mask: BoolArray, row: Row, demands: frozenset[Demand]) -> None:
+        """Leave the lines that have yet to rhyme enough characters, where another may use them."""
+        free = frozenset(demand for demand in demands if not demand[1])
+        if not free:
             return
-        # Leave the lines that rhyme enough characters.
-        for label, groups in zip(self.labels, row.groups, strict=True):
-            num_open = self._num_open(row, label)
-            alive = bits(groups)
-            if num_open and not any(self._has_room(g, num_open + 1, row.used) for g in alive):
-                mask |= self.lexicon.rhymes[alive].any(axis=0)
+        taken = row.rhymed | row.heard | row.used
+        for label, alive in zip(self.labels, row.groups, strict=True):
+            for case in (label, label.lower()):
+                num_open = self._num_open(row, case)
+                groups = [self.lexicon.group_at(group, case) for group in bits(alive)]
+                known = [group for group in groups if group is not None]
+                if not num_open or any(self._has_room(g, num_open + 1, taken) for g in known):
+                    continue
+                # One group has to stay as it is.
+                just = [g for g in known if self._has_room(g, num_open, taken)]
+                mask |= self.lexicon.rhymes[just].all(axis=0) & ~self._mask(free, row.groups)
 
 
 def _slots(form: Form, lexicon: Lexicon) -> Iterable[Slot]:
@@ -292,7 +320,7 @@ def _slots(form: Form, lexicon: Lexicon) -> Iterable[Slot]:
         for number in range(length):
             yield Slot(line, place, number == length - 1)
             place += 1
-        known = [one for one in _MARKS[mark] if one in lexicon.vocabulary]
+        known = [one for one in _MARKS.get(mark, mark) if one in lexicon.vocabulary]
         yield Slot(line, marks=tuple(lexicon.vocabulary.encode(known)))
 
 

@@ -15,7 +15,7 @@ from poetgen.generation.fitting import fit_plan
 from poetgen.generation.plan import Plan
 from poetgen.generation.wishes import Wishes, first_place, read_wishes
 from poetgen.places import did_you_mean
-from poetgen.verse.rhymes import RhymeBook
+from poetgen.verse.rhymes import RhymeBook, RhymeGroup
 from poetgen.verse.schemes import Form
 from poetgen.verse.tones import EITHER
 
@@ -110,7 +110,8 @@ def _wished_groups(rhyme: str, book: RhymeBook) -> Container[int]:
     """
     if rhyme == "auto":
         return range(len(book.groups))
-    named = {i for i, group in enumerate(book.groups) if rhyme in (group.name, group.title)}
+    wanted = "".join(rhyme.split())
+    named = {i for i, group in enumerate(book.groups) if wanted in _spellings(group)}
     if not named and len(rhyme) == 1:
         # Any character stands for the groups in which it rhymes.
         named = set(book.groups_of(rhyme))
@@ -122,6 +123,11 @@ def _wished_groups(rhyme: str, book: RhymeBook) -> Container[int]:
             f"{' '.join(names)}",
         )
     return named
+
+
+def _spellings(group: RhymeGroup) -> Container[str]:
+    """Return how a group may be called: 东, 上平一东 or 一东; 第一部平声 or 第一部."""
+    return group.name, group.title, group.title[2:], group.title[:-2]
 
 
 def _collision(wishes: Wishes) -> SettingError:
@@ -139,6 +145,11 @@ def _collision(wishes: Wishes) -> SettingError:
 
 
 def _excluded(names: Sequence[str], wishes: Wishes) -> SettingError:
+    if set(names) == {"--rhyme", "--tones"}:
+        return SettingError(
+            f"{wishes.verse.rhyme!r} has another tone than the rhymes of a {wishes.form.name}.",
+            "Give another --rhyme, or --tones off.",
+        )
     shown = [f"{name} {_VALUES[name](wishes)}".strip() for name in names]
     if len(names) == 1:
         return SettingError(

@@ -197,11 +197,12 @@ class Poet:
             return None
         from poetgen.verse.score_line import score_of
 
-        form = request.plans[0].form.name if request.plans else None
+        plan = request.plans[0] if request.plans else None
+        wished: dict[str, Any] = {} if plan is None else plan.described()
         return score_of(
             text,
             self.model.choice,
-            form=form,
+            **wished,
             log_probability=draft.log_probability,
             seed=seed,
             num_candidates=num_drafts,

@@ -49,7 +49,14 @@ def make_request(
         from poetgen.generation.planning import make_plans
 
         plans = make_plans(verse, text, vocabulary)
-        sampling = replace(sampling, max_chars=len(plans[0].slots))
+        wanted = len(plans[0].slots)
+        if wanted > sampling.max_chars != SampleConfig().max_chars and not isinstance(start, Path):
+            raise SettingError(
+                f"A {plans[0].form.name} has {wanted} characters with its marks, and --max-chars "
+                f"is {sampling.max_chars}.",
+                "Leave --max-chars out: a form has its own length.",
+            )
+        sampling = replace(sampling, max_chars=wanted)
     if not plans and prompt and len(prompt) >= sampling.max_chars:
         raise SettingError(
             f"The start has {len(prompt)} characters and --max-chars is {sampling.max_chars}.",

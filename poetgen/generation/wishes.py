@@ -5,16 +5,16 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from poetgen.characters import LINE_MARKS, is_hanzi
+from poetgen.characters import LINE_MARKS, full_width, is_hanzi
 from poetgen.config import VerseConfig
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import SettingError
 from poetgen.generation.lexicon import Lexicon, lexicon_of
 from poetgen.generation.prompt import encode_prompt
 from poetgen.verse.forms import FORMS
-from poetgen.verse.schemes import Form, Scheme, find_form, regulated_form
+from poetgen.verse.schemes import PATTERN, Form, Scheme, find_form, regulated_form
 
 # How an open place of a pattern may be written.
 _OPEN = "?？_＿□*"
@@ -50,10 +50,12 @@ def read_wishes(verse: VerseConfig, start: str, vocabulary: Vocabulary) -> Wishe
             "Leave the wishes out, or take another --model.",
         )
     pattern = [] if verse.pattern is None else _pattern_lines(verse.pattern)
-    acrostic = "" if verse.acrostic is None else "".join(verse.acrostic.split())
+    acrostic = "".join(filter(str.isalnum, verse.acrostic or ""))
     if verse.acrostic is not None and not acrostic:
         raise SettingError("--acrostic is empty.", "Give the characters that begin the lines.")
     form = _choose_form(verse, pattern, acrostic, start)
+    if verse.pattern is not None:
+        form = replace(form, marks=_marks_of(verse.pattern, form, vocabulary))
     lexicon = lexicon_of(vocabulary, verse.rhyme_book or form.book)
     fixed = {
         "--pattern": _fix_pattern(pattern, form, vocabulary),
@@ -103,7 +105,7 @@ def _form_of_pattern(lines: Sequence[str], verse: VerseConfig) -> Form:
     marks = "".join(
         "。" if number % 2 or number + 1 == len(lines) else "，" for number in range(len(lines))
     )
-    return Form("--pattern", tuple(lengths), marks, (Scheme(("",) * len(lines)),))
+    return Form(PATTERN, tuple(lengths), marks, (Scheme(("",) * len(lines)),))
 
 
 # What stands where.
@@ -118,6 +120,16 @@ def _pattern_lines(pattern: str) -> list[str]:
             "Give Chinese characters, ? for open places, and a mark after each line.",
         )
     return lines
+
+
+def _marks_of(pattern: str, form: Form, vocabulary: Vocabulary) -> str:
+    """Return the marks of a form, with those of a pattern where it has any after a line."""
+    marks = list(form.marks)
+    gaps = [full_width("".join(gap.split())) for gap in _LINE_BREAKS.findall(pattern.strip())]
+    for line, gap in enumerate(gaps[: len(marks)]):
+        if gap[:1] and gap[0] in vocabulary:
+            marks[line] = gap[0]
+    return "".join(marks)
 
 
 def _fix_pattern(lines: Sequence[str], form: Form, vocabulary: Vocabulary) -> dict[int, int]:
@@ -158,7 +170,7 @@ def _fix_acrostic(acrostic: str, at: str, form: Form, vocabulary: Vocabulary) ->
         offset = {"head": 0, "tail": length - 1}.get(at, int(at) - 1 if at.isdecimal() else -1)
         if not 0 <= offset < length:
             raise SettingError(
-                f"--acrostic-at {at} is not a place in a line of {length}.",
+                f"--acrostic-at {at!r} is not a place in a line of {length}.",
                 f"Give head, tail, or a number from 1 to {length}.",
             )
         fixed[first_place(form, line) + offset] = _token_id(char, vocabulary)
@@ -168,6 +180,11 @@ def _fix_acrostic(acrostic: str, at: str, form: Form, vocabulary: Vocabulary) ->
 def _fix_start(start: str, form: Form, vocabulary: Vocabulary) -> dict[int, int]:
     lines = _LINE_BREAKS.split("".join(start.split(" ")).rstrip("？?"))
     fixed, place = {}, 0
+    if len(lines) - (not lines[-1]) > len(form.line_lengths):
+        raise SettingError(
+            f"--start has more than the {len(form.line_lengths)} lines of a {form.name}.",
+            "Change the start or give another --form.",
+        )
     for number, line in enumerate(lines):
         line = line.strip("？?")
         is_last = number + 1 == len(lines)

@@ -93,6 +93,8 @@ def tune_form(tune: Tune, tones: Tones = "strict") -> Form:
 # Forms of any even number of lines: that number by default, the least, the length of a line.
 _ANY_LENGTH = {"五排": (12, 10, 5), "七排": (12, 10, 7), "五古": (8, 4, 5), "七古": (8, 4, 7)}
 _MAX_LINES = 100
+# The name of lines that have no form.
+PATTERN = "--pattern"
 _LONG_NAMES = {
     "五言": "五",
     "七言": "七",
@@ -103,6 +105,7 @@ _LONG_NAMES = {
     "古诗": "古",
 }
 _NAME = re.compile(r"(.+?)(?:[:：](\d{1,9}))?")
+_SIMPLIFIED = str.maketrans("絕詩體", "绝诗体")
 
 
 def find_form(name: str, tones: Tones = "strict") -> Form:
@@ -112,7 +115,7 @@ def find_form(name: str, tones: Tones = "strict") -> Form:
         SettingError: there is none of that name or with that number of lines.
     """
     matched = _NAME.fullmatch(name.strip())
-    short = matched.group(1) if matched else ""
+    short = matched.group(1).translate(_SIMPLIFIED) if matched else ""
     for long, replacement in _LONG_NAMES.items():
         short = short.replace(long, replacement)
     num_lines = int(matched.group(2)) if matched and matched.group(2) else None
@@ -135,7 +138,8 @@ def find_form(name: str, tones: Tones = "strict") -> Form:
     known = [*FORM_NAMES, *tunes()]
     raise SettingError(
         f"There is no form {name!r}.",
-        f"{did_you_mean(short, known)}Choose among: {', '.join(known)}.",
+        f"{did_you_mean(short, known)}Choose among: {', '.join(FORM_NAMES)}, or a tune such as "
+        "浣溪沙; docs/verse.md has all of them.",
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from poetgen.characters import hanzi_only
+from poetgen.config import RhymeBookName
 from poetgen.verse.choice import Choice
 from poetgen.verse.faults import RHYME_FAULTS, TONE_FAULTS, Kind
 from poetgen.verse.forms import lines_of
@@ -47,6 +48,9 @@ def score_of(
     choice: Choice | None,
     *,
     form: str | None = None,
+    book: RhymeBookName | None = None,
+    rhymes: bool = True,
+    tones: bool = True,
     log_probability: float | None = None,
     seed: int | None = None,
     num_candidates: int | None = None,
@@ -57,18 +61,22 @@ def score_of(
         text: the poem.
         choice: the index of the training poems, or None where there is none.
         form: what it was to be; by default what it is recognised as.
+        book: of rhymes; by default that of the form.
+        rhymes: whether it was to rhyme.
+        tones: whether its tones were to be kept.
         log_probability: of its characters and marks under the model, natural logarithm.
         seed: of the draw.
         num_candidates: of how many poems it was chosen.
     """
-    known = scan(text, form=None if form == "--pattern" else form)
-    is_toned = known.form is not None and not known.form.endswith("古")
+    known = scan(text, book, form=form)
+    is_toned = tones and known.form is not None and not known.form.endswith("古")
+    groups = dict.fromkeys(rhyme.group for rhyme in known.rhymes if rhyme.group)
     novelty = None if choice is None else choice.novelty.check([text])[0]
     num_chars = len(hanzi_only(text))
     return PoemScore(
         form=known.form,
-        rhyme="、".join(dict.fromkeys(rhyme.group for rhyme in known.rhymes)) or None,
-        rhyme_errors=_count(known, RHYME_FAULTS) if known.form else None,
+        rhyme="、".join(groups) if groups and rhymes else None,
+        rhyme_errors=_count(known, RHYME_FAULTS) if known.form and rhymes else None,
         tone_errors=_count(known, TONE_FAULTS) if is_toned else None,
         copied_lines=None if novelty is None else len(novelty.copied_lines),
         longest_copied=None if novelty is None else novelty.longest_run,

@@ -145,7 +145,7 @@ def test_a_start_is_the_start(start):
     ("wishes", "one", "other"),
     [
         ({"acrostic": "东冬江支", "acrostic_at": "tail"}, "--acrostic 东冬江支", "--rhyme auto"),
-        ({"rhyme": "洞"}, "--rhyme 洞", "--tones strict"),
+        ({"rhyme": "洞"}, "洞", "七绝"),
         ({"pattern": "床前明月光", "forbid": "月", "form": "五绝"}, "--pattern", "--forbid 月"),
         ({"require": "明月", "forbid": "明月"}, "--require 明月", "--forbid 明月"),
         ({"start": "春", "acrostic": "秋"}, "--start", "--acrostic"),
