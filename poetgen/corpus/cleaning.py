@@ -17,8 +17,8 @@ from poetgen.characters import (
     LINE_MARKS,
     full_width,
     hanzi_only,
+    is_modern,
     mostly_han,
-    num_modern_words,
     punctuated,
     unix_newlines,
 )
@@ -44,8 +44,6 @@ MAX_LINE_HANZI = 16
 # The marks that a poem may end with; any other is replaced by 。
 _LAST_MARKS = "。？！"
 
-# Modern verse has a function word in so many characters.
-_HANZI_PER_MODERN_WORD = 15
 # Blanks stand between verses of this length, and between the words of a verse.
 _MIN_VERSE_HANZI = 4
 _LONG_MODERN_LINE = re.compile(f"[{HAN}]{{{2 * MAX_LINE_HANZI + 1}}}")
@@ -197,7 +195,7 @@ def _modern_lines(text: str) -> list[str] | None:
     Half of its lines have no mark at the end, and it has the function words of modern Chinese,
     which old verse without marks hardly has.
     """
-    if "\n" not in text.strip() or not num_modern_words(text):
+    if "\n" not in text.strip():
         return None
     text = without_notes(text) if _BRACKET.search(text) else text
     lines = [_clean_line(line) for line in text.splitlines()]
@@ -205,8 +203,7 @@ def _modern_lines(text: str) -> list[str] | None:
     num_bare = sum(line[-1] not in LINE_MARKS for line in lines)
     if len(lines) < 2 or 2 * num_bare < len(lines) or len(set(map(len, lines))) == 1:
         return None
-    hanzi = hanzi_only("".join(lines))
-    return lines if num_modern_words(hanzi) * _HANZI_PER_MODERN_WORD > len(hanzi) else None
+    return lines if is_modern("".join(lines)) else None
 
 
 def _clean_line(line: str) -> str:
