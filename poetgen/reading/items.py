@@ -35,7 +35,16 @@ from poetgen.reading.headings import (
     parse_heading,
     without_number,
 )
-from poetgen.reading.lines import LABEL, Kind, Line, after_date, is_regular, kind_of, unsigned
+from poetgen.reading.lines import (
+    LABEL,
+    Kind,
+    Line,
+    after_date,
+    is_prose,
+    is_regular,
+    kind_of,
+    unsigned,
+)
 from poetgen.verse.rhymes import rhyme_book
 
 # In a text without blank lines, so many whole poems without a title for each one that has one
@@ -332,6 +341,13 @@ def _text_items(
         above = Heading()
 
 
+def _ends_notes(heads: Sequence[Heading], below: list[Line]) -> bool:
+    """Return whether headings begin a poem below notes: above regular verse, or any by a poet."""
+    is_titled = any(head.title for head in heads)
+    is_by_poet = any(head.author and is_name(head.author) for head in heads)
+    return is_old_verse(below) or (is_titled and is_by_poet and not is_prose(below))
+
+
 def _divided(
     run: list[Line], above: Heading | None, in_notes: bool, layout: Layout
 ) -> Iterator[Item]:
@@ -358,7 +374,7 @@ def _divided(
             heads = heads_at(
                 near, above if place == 0 else None, layout if place == 0 else Layout()
             )
-        if heads and in_notes and not is_old_verse(near[len(heads) :]):
+        if heads and in_notes and not _ends_notes(heads, near[len(heads) :]):
             heads = []
         if heads:
             if place > start:

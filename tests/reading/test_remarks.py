@@ -246,6 +246,49 @@ def test_a_signature_may_stand_behind_the_verses():
     assert [(title, author) for title, author, _ in found(read(text))] == HEADS
 
 
+CI = [
+    ("忆江南", "白居易", "江南好，风景旧曾谙。\n日出江花红胜火，春来江水绿如蓝。"),
+    ("如梦令", "李清照", "昨夜雨疏风骤，浓睡不消残酒。\n试问卷帘人，却道海棠依旧。"),
+    ("渔歌子", "张志和", "西塞山前白鹭飞，桃花流水鳜鱼肥。\n青箬笠，绿蓑衣。"),
+]
+
+
+@pytest.mark.parametrize("head", ["{title}\n{author}", "{title} {author}"])
+@pytest.mark.parametrize("note", ["【注】谙：熟悉。", "注释：谙：熟悉。", "\n【注释】\n谙：熟悉。"])
+def test_notes_end_at_the_title_and_the_author_of_a_ci(head, note):
+    text = written(f"{head}\n{{text}}\n{note}", poems=CI)
+    document = read(text)
+    assert lines_of(document) == CI
+    assert document.left_out.keys() == {"notes"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["陈科全（8岁）", "陈科全 (11岁)", "三（2）班 陈科全", "初一(4)班　陈科全", "五年级 陈科全"],
+)
+def test_an_author_may_have_an_age_or_a_class(line):
+    text = "\n\n".join(f"{title}\n{line}\n\n{body}\n\n{body}" for title, _, body in BODIES)
+    assert lines_of(read(text)) == [
+        (title, "陈科全", f"{body}\n{body}") for title, _, body in BODIES
+    ]
+
+
+@pytest.mark.parametrize("head", ["思考与练习", "课后练习", "参考答案"])
+def test_what_stands_below_exercises_is_no_verse(head):
+    question = "一、“自”和“空”两个字好在哪里？"
+    document = read(written(f"{{title}}\n{{author}}\n{{couplets}}\n{head}\n{question}"))
+    assert found(document) == POEMS
+    assert document.left_out == {"notes": 2 * len(POEMS)}
+
+
+def test_a_menu_may_have_a_label():
+    poems = "".join(f"<h2>{title}</h2><p>{text}</p>" for title, _, text in POEMS)
+    menu = '<div class="box"><p>推荐作者</p><a>苏轼</a><a>辛弃疾</a><a>陆游</a></div>'
+    document = read(f"<html><body>{poems}{menu}</body></html>", name="poems.html")
+    assert found(document) == [(title, "", text) for title, _, text in POEMS]
+    assert document.left_out == {"menus": 1}
+
+
 # --- doubts --------------------------------------------------------------------------------------
 
 
