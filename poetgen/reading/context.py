@@ -39,13 +39,15 @@ class Layout(NamedTuple):
 
     ``num_heads`` lines stand above marked verse in its block, a title and an author; titles
     stand ``apart`` in blocks of their own, with ``num_apart`` lines; they are ``short`` lines
-    directly above verses without marks; or they, or those of sections, are ``numbered`` lines.
+    directly above verses without marks; or they, or those of sections, are ``numbered`` lines;
+    or they are ``counted`` by numbers on lines of their own.
     """
 
     num_heads: int = 0
     num_apart: int = 0
     short: bool = False
     numbered: bool = False
+    counted: bool = False
 
 
 def layout_of(blocks: Sequence[Block]) -> Layout:
@@ -84,7 +86,14 @@ def layout_of(blocks: Sequence[Block]) -> Layout:
     num_numbered = sum(
         len(lines) == 1 and has_number(lines[0]) and _may_be_title(lines[0]) for lines in texts
     )
-    return Layout(num_heads, num_apart, short, num_numbered > 1)
+    firsts = [
+        block[1][1].text
+        for block in blocks
+        if len(block) > 2 and block[0][0] == "part" and "其" not in block[0][1].text
+    ]
+    are_different = len(set(firsts)) == len(firsts) > 1
+    counted = are_different and 2 * len(firsts) >= len(blocks)
+    return Layout(num_heads, num_apart, short, num_numbered > 1, counted)
 
 
 def is_below_short_title(lines: Sequence[Line]) -> bool:
@@ -205,12 +214,15 @@ def _is_head_alone(
     if kind not in ("text", "heading"):
         return False
     lines = [line for _, line in following[0]]
-    if above is not None and len(run) == 1:
+    is_of_one_poet = above is not None and bool(above.title and above.author)
+    if above is not None and len(run) == 1 and not (is_of_one_poet and layout.num_apart == 1):
         is_author = author is not None and not above.author
         is_above_author = len(lines) == 1 and _is_author(below) and len(following) > 1
         return is_author or is_above_author or is_old_verse(lines)
     if kind == "heading":
         return below.source == "text" and below.heading is not None and not below.heading.title
+    if len(run) == 2 and len(lines) == 1 and _is_author(run[1]) and len(following) > 1:
+        return True  # of a book, above the title of its first poem
     if len(lines) == 1 and _may_be_title(below):
         # A title, an author and the verses, each a block of its own.
         author = parse_author(below.text)
@@ -276,6 +288,15 @@ def heads_at(lines: list[Line], above: Heading | None, layout: Layout) -> list[H
     if has_number(first) and _may_be_title(first) and _title_and_author(rest, Layout()):
         return [bare_title(first)]
     return []
+
+
+def is_titled_anew(lines: Sequence[Line], above: Heading) -> bool:
+    """Return whether a block below a heading has a title of its own, above regular verse."""
+    first, *verse = lines
+    may_be_title = not first.has_mark and _may_be_title(first)
+    is_no_author = bool(above.author) or parse_author(first.text) is None
+    is_above_verse = bool(verse) and verse[0].is_marked and is_old_verse(verse)
+    return may_be_title and is_no_author and is_above_verse and _fits([first], verse)
 
 
 def has_number(line: Line) -> bool:

@@ -18,6 +18,7 @@ from poetgen.reading.context import (
     heads_at,
     is_old_verse,
     is_signed,
+    is_titled_anew,
     is_uniform,
     layout_of,
     num_heads_at_end,
@@ -222,7 +223,9 @@ def _items(blocks: Sequence[Block]) -> Iterator[Item]:
     for number, block in enumerate(blocks):
         following = blocks[number + 1 : number + 3]
         begins = True
-        place = 0
+        place = int(block[0][0] == "part" and _numbers_title(block, following, layout))
+        if above and above.title and is_titled_anew([line for _, line in block[place:]], above):
+            above = None  # the heading is that of a collection
         while place < len(block):
             kind, line = block[place]
             if kind == "text":
@@ -241,9 +244,6 @@ def _items(blocks: Sequence[Block]) -> Iterator[Item]:
                     yield item
                 continue
             place += 1
-            if kind == "part" and begins and _numbers_title(block, following):
-                begins = False
-                continue
             item = _marked_item(kind, line)
             is_signature = (
                 item.kind == "heading"
@@ -266,9 +266,11 @@ def _items(blocks: Sequence[Block]) -> Iterator[Item]:
                 yield Item("body", lines=[Line(item.heading.rest, line.source)])
 
 
-def _numbers_title(block: Block, following: Sequence[Block]) -> bool:
-    """Return whether 一、 stands above a title and an author, rather than above a part."""
+def _numbers_title(block: Block, following: Sequence[Block], layout: Layout) -> bool:
+    """Return whether 一、 stands above a title, rather than above a part."""
     below = [line for _, line in block[1:]]
+    if layout.counted and below and heads_at(below, None, Layout()):
+        return True
     may_be = 0 < len(below) <= 3 and not any(line.has_mark for line in below)
     return may_be and bool(following) and block[0][1].text[-1] in "、.．"
 
@@ -336,7 +338,7 @@ def _text_items(
     for line in heads:
         # Of two lines the first is the title, and so is one above an author.
         is_first = line is not heads[-1] or (bool(below) and below[0][0] == "heading")
-        titled = above is not None and not is_first
+        titled = above is not None and not above.author and not is_first
         yield Item("heading", bare_heading(line, titled), [line])
         above = Heading()
 
