@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from poetgen.characters import HAN, num_modern_words
+from poetgen.characters import HAN, is_modern, num_modern_words
 from poetgen.reading.lines import Line, is_prose, is_regular
 
 # A line of prose among verses is longer than they are.
@@ -19,6 +19,8 @@ _PREFACE = re.compile(
     r"|此[曲词詞篇诗詩阕闋]|自度|以寄"
 )
 _MIN_VERSE_HANZI = 4
+# No metre has longer clauses.
+_MAX_CLAUSE_HANZI = 11
 # Such a share of the other poems show how a poem ends.
 _USUALLY = 0.8
 _NO_VERSE = re.compile("[0-9A-Za-z]")
@@ -38,6 +40,14 @@ def is_paragraph(line: Line) -> bool:
 def is_preface(first: Line) -> bool:
     """Return whether a line below a title and above verses says how the poem came about."""
     return first.is_closed and not first.is_even and _PREFACE.search(first.text) is not None
+
+
+def is_other_metre(lines: Sequence[Line], below: Sequence[Line]) -> bool:
+    """Return whether lines are one sentence, and those below it verse with no clause as long."""
+    [first, *others] = lines
+    lengths = {length for line in below for length in line.lengths}
+    is_sentence = not others and first.is_closed and len(first.lengths) > 1 and not first.is_even
+    return is_sentence and len(lengths) == 1 and not lengths & {*first.lengths}
 
 
 def num_verses(lines: Sequence[Line], poem: Sequence[Line], title: str) -> int:
@@ -82,7 +92,9 @@ def is_scrap(lines: Sequence[Line], poem: Sequence[Line]) -> bool:
     if not others and is_regular(poem):
         is_single = len(first.lengths) == 1 and first.has_mark and first.is_closed
         is_other = is_single or not {*first.lengths} <= {*poem[0].lengths}
-        return is_other and first.num_hanzi <= _MAX_REMARK_HANZI
+        return is_other and (
+            first.num_hanzi <= _MAX_REMARK_HANZI or num_modern_words(first.text) > 0
+        )
     # A poem without marks has no stanza with marks.
     are_bare = len(poem) > 2 and not any(line.has_mark for line in poem)
     return are_bare and len(lines) <= 2 and lines[-1].is_closed and lines[-1].has_mark
@@ -93,7 +105,10 @@ def is_lone_sentence(lines: Sequence[Line]) -> bool:
     [first, *others] = lines
     is_one = not others and first.is_closed and first.has_mark and len(first.lengths) <= 2
     is_uneven = len(first.lengths) == 1 or not first.is_even
-    return is_one and is_uneven and num_modern_words(first.text) > 0
+    is_spoken = num_modern_words(first.text) > 0 or (
+        max(first.lengths, default=0) > _MAX_CLAUSE_HANZI and is_modern(first.text)
+    )
+    return is_one and is_uneven and is_spoken
 
 
 def is_cut_off(poem: Sequence[Line], others: Sequence[Sequence[Line]]) -> bool:

@@ -52,6 +52,26 @@ def test_a_line_with_dashes_below_a_title_is_part_of_it(head):
     assert lines_of(read(text)) == [(f"{title}——给阿远", author, body) for title, _, body in BODIES]
 
 
+@pytest.mark.parametrize("author", ["王德厚 著", "王德厚", "作者：王德厚"])
+@pytest.mark.parametrize("head", ["{title}", "（{cn}）\n{title}", "{cn}\n{title}"])
+def test_a_book_may_have_an_author_and_numbers_above_its_titles(author, head):
+    text = f"松涛吟稿\n{author}\n\n" + written(f"{head}\n{{couplets}}")
+    assert found(read(text)) == [(title, "王德厚", body) for title, _, body in POEMS]
+
+
+@pytest.mark.parametrize("preface", ["", "自序\n这些诗是我在下班的地铁上写的，没有怎么改过。\n\n"])
+def test_the_author_of_a_book_is_that_of_its_titles_apart(preface):
+    text = f"旧窗集\n林小满\n\n{preface}" + written("{title}\n\n{text}", poems=BODIES)
+    document = read(text)
+    assert lines_of(document) == [(title, "林小满", body) for title, _, body in BODIES]
+    assert next(aside.text for aside in document.asides if aside.kind == "headings") == "旧窗集"
+
+
+def test_a_poem_of_another_author_does_not_hide_that_of_the_book():
+    text = "松涛吟稿\n王德厚\n\n" + written("{title}\n{text}") + "\n\n秋兴　张文远\n" + POEMS[0][2]
+    assert [author for _, author, _ in found(read(text))] == ["王德厚"] * len(POEMS) + ["张文远"]
+
+
 @pytest.mark.parametrize("author", ["佚名", "北朝民歌", "汉乐府", "诗经·秦风", "蜀太妃徐氏"])
 @pytest.mark.parametrize("template", ["{title} {author}\n{text}", "{title}\n{author}\n{text}"])
 def test_nobody_and_everybody_are_authors(author, template):
@@ -287,6 +307,36 @@ def test_a_menu_may_have_a_label():
     document = read(f"<html><body>{poems}{menu}</body></html>", name="poems.html")
     assert found(document) == [(title, "", text) for title, _, text in POEMS]
     assert document.left_out == {"menus": 1}
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "诗人一生坎坷，却从不低头，他笔下的秋天没有悲凉，只有豪情万丈。",
+        "图片来源于网络，侵删\n点赞、在看、转发，三连支持一下吧！\n阅读 3.2万",
+    ],
+)
+def test_comments_and_adverts_below_regular_verse_are_no_stanza(remark):
+    text = written(f"《{{title}}》\n唐·{{author}}\n\n{{couplets}}\n\n{remark}")
+    assert found(read(text)) == POEMS
+
+
+def test_a_headline_above_the_first_title_is_no_poem():
+    headline = "【诗词日历】立秋：最美的五首秋诗，读完心就静了"
+    text = f"{headline}\n\n" + written("《{title}》\n唐·{author}\n\n{couplets}", poems=POEMS[:2])
+    assert found(read(text)) == POEMS[:2]
+
+
+def test_a_sentence_of_weak_function_words_between_poems_is_prose():
+    text = written("{couplets}") + "\n\n只是现在，我已经没有地方可以去问那个人了。"
+    assert found(read(text)) == [("", "", body) for _, _, body in POEMS]
+
+
+def test_a_sentence_above_verse_in_another_metre_is_a_preface():
+    verse = "山下兰芽短浸溪，松间沙路净无泥，潇潇暮雨子规啼。"
+    document = read(f"浣溪沙\n苏轼\n\n游蕲水清泉寺，寺临兰溪，溪水西流。\n\n{verse}\n\n{verse}")
+    assert found(document) == [("浣溪沙", "苏轼", verse * 2)]
+    assert document.left_out == {"prefaces": 1}
 
 
 # --- doubts --------------------------------------------------------------------------------------
