@@ -159,6 +159,9 @@ class _Assembly:
         self._asides += [Aside(kind, line.text) for line in lines]
 
     def _leave_out_prose(self, lines: Sequence[Line]) -> None:
+        if not self._drafts and len(lines) == 1 and not lines[0].has_mark:
+            self._leave_out("headings", lines)  # the name of the collection
+            return
         self._leave_out("prose", lines)
         self._prose += lines
 

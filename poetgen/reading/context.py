@@ -40,7 +40,8 @@ class Layout(NamedTuple):
     ``num_heads`` lines stand above marked verse in its block, a title and an author; titles
     stand ``apart`` in blocks of their own, with ``num_apart`` lines; they are ``short`` lines
     directly above verses without marks; or they, or those of sections, are ``numbered`` lines;
-    or they are ``counted`` by numbers on lines of their own.
+    or they are ``counted`` by numbers on lines of their own; or several are ``marked`` as
+    headings by the source.
     """
 
     num_heads: int = 0
@@ -48,6 +49,7 @@ class Layout(NamedTuple):
     short: bool = False
     numbered: bool = False
     counted: bool = False
+    marked: bool = False
 
 
 def layout_of(blocks: Sequence[Block]) -> Layout:
@@ -93,7 +95,8 @@ def layout_of(blocks: Sequence[Block]) -> Layout:
     ]
     are_different = len(set(firsts)) == len(firsts) > 1
     counted = are_different and 2 * len(firsts) >= len(blocks)
-    return Layout(num_heads, num_apart, short, num_numbered > 1, counted)
+    num_marked = sum(line.source == "heading" for block in blocks for _, line in block)
+    return Layout(num_heads, num_apart, short, num_numbered > 1, counted, num_marked > 1)
 
 
 def is_below_short_title(lines: Sequence[Line]) -> bool:
@@ -260,6 +263,10 @@ def heads_at(lines: list[Line], above: Heading | None, layout: Layout) -> list[H
     if not rest or (first.is_closed and (above is not None or first.heading is None)):
         return []
     author = parse_author(first.text)
+    if above is None and len(lines) > 3 and not first.has_mark and _is_author(lines[2]):
+        pair = _title_and_author(lines[1:], Layout())
+        if pair and not lines[2].has_mark and lines[3].is_marked:
+            return [bare_title(first), *pair]  # with the name of the collection above
     pair = _title_and_author(lines, layout if above is None else Layout())
     if pair:
         return pair
@@ -282,7 +289,9 @@ def heads_at(lines: list[Line], above: Heading | None, layout: Layout) -> list[H
     # Above a clean line, verses would have marks, too.
     may_be_title = _may_be_title(first) or (not first.has_mark and rest[0].is_clean)
     is_short = layout.short and len(rest) > 1 and is_below_short_title(lines)
-    if may_be_title and (is_short or _fits([first], rest)):
+    # Where titles are headings, a line above two or three without marks begins a stanza.
+    is_stanza = layout.marked and not any(line.has_mark for line in lines) and len(lines) < 5
+    if may_be_title and not is_stanza and (is_short or _fits([first], rest)):
         return [bare_title(first)]
     # 一、春天的诗: a section, above the title and the author of its first poem.
     if has_number(first) and _may_be_title(first) and _title_and_author(rest, Layout()):

@@ -89,6 +89,7 @@ def _blocks(lines: Sequence[Line], asides: list[Aside]) -> tuple[list[Block], li
     present = {kind for kind, _ in kinds}
     if "note" in present:
         _find_labels(lines, kinds)
+    lines = _with_titles_in_letters(lines, kinds)
     repeated: Counter[str] = Counter()
     if "section" in present:
         repeated.update(line.text for line in lines if kind_of(line)[0] == "section")
@@ -150,6 +151,27 @@ def _find_labels(lines: Sequence[Line], kinds: list[tuple[Kind, LeftOut | Litera
             is_title = any(below.heading and below.heading.author for below in near[:2])
             if near and not (is_title or is_old_verse(near) or is_old_verse(near[1:])):
                 kinds[place] = "note", "notes"
+
+
+def _with_titles_in_letters(
+    lines: list[Line], kinds: list[tuple[Kind, LeftOut | Literal[""]]]
+) -> list[Line]:
+    """Take WiFi for a title if all lines of letters stand so: between blank ones, above Chinese."""
+    places = [
+        place
+        for place, (line, (kind, what)) in enumerate(zip(lines, kinds, strict=True))
+        if not line.num_hanzi and (what == "lines without Chinese" or kind == "text")
+        if line.text[0].isalpha()  # also WiFi（无线网）
+    ]
+    found = list(lines)
+    for place in places:
+        above, below = kinds[place - 1 : place], kinds[place + 1 : place + 3]
+        is_apart = all(kind in ("blank", "break") for kind, _ in above + below[:1])
+        if not (is_apart and [kind for kind, _ in below[1:]] == ["text"]):
+            return lines
+        found[place] = Line(lines[place].text, "heading")
+        kinds[place] = "heading", ""
+    return found
 
 
 def _without_dates(block: Block, asides: list[Aside]) -> Block:

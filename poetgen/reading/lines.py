@@ -273,7 +273,8 @@ def kind_of(line: Line) -> tuple[Kind, LeftOut | Literal[""]]:
         return "other", "pinyin" if is_pinyin(text) else "lines without Chinese"
     if _NOTE_HEAD.match(text):
         return "note", "notes"
-    if _SECTION.fullmatch(text) or all(map(_SECTION.fullmatch, text.split())):
+    bare = _ASIDE.sub("", text) or text  # 苏东坡词选（手抄）
+    if _SECTION.fullmatch(bare) or all(map(_SECTION.fullmatch, bare.split())):
         return "section", "headings"
     if has_signs and (is_attribution(text) or _is_subtitle(text)):
         return "attribution", ""

@@ -45,6 +45,38 @@ def test_the_first_line_of_a_stanza_is_not_a_title_where_titles_stand_apart():
     assert lines_of(read(text)) == [(title, "", f"{body}\n{stanza}") for title, _, body in BODIES]
 
 
+@pytest.mark.parametrize("title", ["WiFi", "To You", "Untitled（无题）"])
+@pytest.mark.parametrize("gap", ["\n\n", "\n\n***\n\n"])
+def test_letters_between_blank_lines_above_chinese_verse_are_a_title(title, gap):
+    poems = [BODIES[0], (title, "", BODIES[1][2]), BODIES[2]]
+    assert lines_of(read(written("{title}\n\n{text}", gap, poems))) == poems
+
+
+def test_letters_between_chinese_verses_are_no_titles_if_some_are_translations():
+    text = written("{title}\n\n{text}\n\nThe spring\n\nShe did not come\n\n{text}", poems=BODIES)
+    document = read(text)
+    assert [poem.title for poem in document.poems] == [title for title, _, _ in BODIES]
+    assert document.left_out == {"lines without Chinese": 2 * len(BODIES)}
+
+
+@pytest.mark.parametrize("stanza", ["我撑着伞\n不知道该躲\n还是不该躲", "风吹落\n一片叶子"])
+def test_the_first_line_of_a_stanza_is_no_title_where_titles_are_headings(stanza):
+    text = written(f"## {{title}}\n\n{{text}}\n\n{stanza}", poems=BODIES)
+    assert lines_of(read(text)) == [(title, "", f"{body}\n{stanza}") for title, _, body in BODIES]
+
+
+def test_the_name_of_a_collection_may_stand_above_the_first_title():
+    document = read("每日一诗\n" + written("{title}\n{author}\n{couplets}"))
+    assert found(document) == POEMS
+    assert document.left_out == {"headings": 1}
+
+
+@pytest.mark.parametrize("name", ["必背古诗八首（部分）", "苏东坡词选（手抄）", "现代诗歌精选"])
+def test_the_name_of_a_collection_is_a_heading_without_doubt(name):
+    document = read(f"{name}\n\n" + written("《{title}》\n唐·{author}\n\n{couplets}"))
+    assert (found(document), document.left_out, document.doubts) == (POEMS, {"headings": 1}, [])
+
+
 @pytest.mark.parametrize("head", ["{}\n——给阿远", "{}\n——给阿远\n林小北", "《{}》\n——给阿远"])
 def test_a_line_with_dashes_below_a_title_is_part_of_it(head):
     author = "林小北" if "林小北" in head else ""
