@@ -1,8 +1,9 @@
 """From lines to poems: the one step that decides what is a title, an author, a body, notes.
 
 The lines of any source, plain text, Markdown, HTML or a Word file, are first divided into
-headings and bodies (``items``), by each line (``lines``, ``headings``) and its neighbours
-(``context``). Then each body is given to the heading above it, and what is not verse is counted.
+blocks (``division``), and these into headings and bodies (``items``), by each line (``lines``,
+``headings``) and its neighbours (``context``). Then each body is given to the heading above it,
+and what is not verse is counted.
 """
 
 from __future__ import annotations
