@@ -24,7 +24,7 @@ from poetgen.corpus.corpus import (
 )
 from poetgen.corpus.folder import ensure_free, save_corpus
 from poetgen.corpus.overview import Sample, sample_places
-from poetgen.corpus.sieve import Dropped, KeptPoem, KeptPoems, Sieve, example_of
+from poetgen.corpus.sieve import Dropped, KeptPoem, KeptPoems, Sieve, beginning_of
 from poetgen.corpus.split import SPLITS, Split
 from poetgen.corpus.vocabulary import build_vocabulary, count_tokens
 from poetgen.errors import InputError, SettingError, SourceError
@@ -271,7 +271,7 @@ def _ensure_held_out(sieve: Sieve, sources: _Sources) -> None:
     num_kept = sum(sieve.num_kept.values())
     if num_kept < 2:
         why = "; ".join(
-            f"{len(poems)} {reason}, for example {example_of(poems[0], reason)!r}"
+            f"{len(poems)} {reason}, for example {beginning_of(poems[0])!r}"
             for reason, poems in sieve.dropped_by_reason().items()
         )
         others = ", ".join(count_left_out(*one) for one in sources.left_out.most_common())
@@ -344,7 +344,7 @@ def _encode(name: str, sieve: Sieve, poems: Mapping[Split, KeptPoems], sources: 
         num_chars=num_chars,
         num_lines=sum(source.lines for source in provenance),
         examples={
-            reason: [example_of(poem, reason) for poem in poems[:_NUM_EXAMPLES]]
+            reason: [beginning_of(poem) for poem in poems[:_NUM_EXAMPLES]]
             for reason, poems in dropped.items()
         },
         left_out=dict(sources.left_out),

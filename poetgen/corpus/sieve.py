@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, overload
 
-from poetgen.characters import HAN
 from poetgen.config import PrepareConfig
 from poetgen.corpus.about import About, Abouts, has_title_and_author
 from poetgen.corpus.cleaning import Reason, clean, letters_only
@@ -22,7 +21,6 @@ from poetgen.reading import Aside, RawPoem
 from poetgen.verse.forms import form_of, parse_forms
 
 _EXAMPLE_CHARS = 24
-_LETTER_OR_DIGIT = re.compile(rf"[^{HAN}\W]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,12 +260,9 @@ class Sieve:
         return by_reason
 
 
-def example_of(poem: RawPoem, reason: str) -> str:
-    """Return the title of a dropped poem and its first characters, or those around its debris."""
-    odd = _LETTER_OR_DIGIT.search(poem.text) if reason == "debris" else None
-    start = max(odd.start() - _EXAMPLE_CHARS // 2, 0) if odd else 0
-    excerpt = poem.text[start : start + _EXAMPLE_CHARS]
-    return f"{poem.title} {'…' * (start > 0)}{excerpt}".strip()
+def beginning_of(poem: RawPoem) -> str:
+    """Return the title of a poem and its first characters, as an example of it."""
+    return f"{poem.title} {poem.text[:_EXAMPLE_CHARS]}".strip()
 
 
 def _order_by_hash(text: str) -> str:

@@ -166,12 +166,6 @@ def test_nothing_is_dropped_without_a_reason(tmp_path):
     assert sorted(all_poems(prepared.corpus)) == sorted(poems)
 
 
-def test_the_example_of_debris_shows_what_it_is(tmp_path):
-    path = write(tmp_path / "poems.txt", *drawn(9, "train"), "日月，" * 30 + "阅读3万。")
-    report = build_corpus([path], "x").corpus.report
-    assert "阅读3万" in report.examples["debris"][0]
-
-
 def write_records(path, *records):
     keys = ("paragraphs", "title", "author")
     records = [dict(zip(keys, record, strict=True)) for record in records]
