@@ -74,12 +74,8 @@ def layout_of(blocks: Sequence[Block]) -> Layout:
         if _is_pair(lines) or (len(lines) == 1 and not below[0].is_marked)
     )
     num_apart = next((size for size in (1, 2) if apart[size] > 1), 0)
-    has_titles = any(
-        line.heading and line.heading.title
-        for block in blocks
-        for kind, line in block
-        if kind == "heading"
-    )
+    headings = [line for block in blocks for kind, line in block if kind == "heading"]
+    has_titles = any(line.heading and line.heading.title for line in headings)
     open_blocks = [
         lines for lines in texts if len(lines) > 2 and not any(line.has_mark for line in lines)
     ]
@@ -95,7 +91,7 @@ def layout_of(blocks: Sequence[Block]) -> Layout:
     ]
     are_different = len(set(firsts)) == len(firsts) > 1
     counted = are_different and 2 * len(firsts) >= len(blocks)
-    num_marked = sum(line.source == "heading" for block in blocks for _, line in block)
+    num_marked = sum(line.source == "heading" for line in headings)
     return Layout(num_heads, num_apart, short, num_numbered > 1, counted, num_marked > 1)
 
 
@@ -263,10 +259,10 @@ def heads_at(lines: list[Line], above: Heading | None, layout: Layout) -> list[H
     if not rest or (first.is_closed and (above is not None or first.heading is None)):
         return []
     author = parse_author(first.text)
-    if above is None and len(lines) > 3 and not first.has_mark and _is_author(lines[2]):
+    are_bare = len(lines) > 3 and not any(line.has_mark for line in lines[:3])
+    if above is None and are_bare and lines[3].is_marked and _is_author(lines[2]):
         pair = _title_and_author(lines[1:], Layout())
-        if pair and not lines[2].has_mark and lines[3].is_marked:
-            return [bare_title(first), *pair]  # with the name of the collection above
+        return [bare_title(first), *pair] if pair else []  # with a collection's name above
     pair = _title_and_author(lines, layout if above is None else Layout())
     if pair:
         return pair
@@ -290,7 +286,7 @@ def heads_at(lines: list[Line], above: Heading | None, layout: Layout) -> list[H
     may_be_title = _may_be_title(first) or (not first.has_mark and rest[0].is_clean)
     is_short = layout.short and len(rest) > 1 and is_below_short_title(lines)
     # Where titles are headings, a line above two or three without marks begins a stanza.
-    is_stanza = layout.marked and not any(line.has_mark for line in lines) and len(lines) < 5
+    is_stanza = layout.marked and len(lines) < 5 and not any(line.has_mark for line in lines)
     if may_be_title and not is_stanza and (is_short or _fits([first], rest)):
         return [bare_title(first)]
     # 一、春天的诗: a section, above the title and the author of its first poem.

@@ -88,10 +88,12 @@ def _with_titles_in_letters(
     """Take WiFi for a title if all lines of letters stand so: between blank ones, above Chinese."""
     places = [
         place
-        for place, (line, (kind, what)) in enumerate(zip(lines, kinds, strict=True))
-        if not line.num_hanzi and (what == "lines without Chinese" or kind == "text")
-        if line.text[0].isalpha()  # also WiFi（无线网）
+        for place, line in enumerate(lines)
+        if not line.num_hanzi and line.text[:1].isalpha()  # also WiFi（无线网）
+        if kinds[place][1] == "lines without Chinese" or kinds[place][0] == "text"
     ]
+    if not places:
+        return lines
     found = list(lines)
     for place in places:
         above, below = kinds[place - 1 : place], kinds[place + 1 : place + 3]
