@@ -10,15 +10,12 @@ from poetgen.reading.lines import Line, is_prose, is_regular
 
 # A line of prose among verses is longer than they are.
 _MIN_PARAGRAPH_HANZI, _MIN_PARAGRAPH_WORDS = 24, 3
-# No stanza is shorter; it may be the text of a button, or the name of a chapter.
-_SCRAP_HANZI = 8
 # Below regular verse, a line in another metre that is not longer is no stanza.
 _MAX_REMARK_HANZI = 16
 _PREFACE = re.compile(
     r"^[（(]?(?:小|原|自|并)?序[)）]?[:：\s]|作此|赋此|因赋|遂赋|为赋|以纪|以记|戏作|兼怀|赋之|用韵|次韵|故作|所作|而作|乃作|赋诗|命曰"
     r"|此[曲词詞篇诗詩阕闋]|自度|以寄"
 )
-_MIN_VERSE_HANZI = 4
 # No metre has longer clauses.
 _MAX_CLAUSE_HANZI = 11
 # Such a share of the other poems show how a poem ends.
@@ -86,15 +83,13 @@ def is_scrap(lines: Sequence[Line], poem: Sequence[Line]) -> bool:
     [first, *others] = lines
     if not others and _NO_VERSE.search(first.text) and not _NO_VERSE.search(poem[-1].text):
         return True  # 3条回复
-    is_ended = poem[-1].is_closed
-    if is_ended and not others and not first.has_mark and first.num_hanzi <= _SCRAP_HANZI:
-        return True
-    if not others and is_regular(poem):
-        is_single = len(first.lengths) == 1 and first.has_mark and first.is_closed
-        is_other = is_single or not {*first.lengths} <= {*poem[0].lengths}
-        return is_other and (
-            first.num_hanzi <= _MAX_REMARK_HANZI or num_modern_words(first.text) > 0
-        )
+    if is_regular(poem):
+        is_single = not others and len(first.lengths) == 1 and first.has_mark and first.is_closed
+        lengths = {length for line in lines for length in line.lengths}
+        if not (is_single or not lengths <= {*poem[0].lengths}):
+            return False
+        is_spoken = not others and num_modern_words(first.text) > 0
+        return is_spoken or sum(line.num_hanzi for line in lines) <= _MAX_REMARK_HANZI
     # A poem without marks has no stanza with marks.
     are_bare = len(poem) > 2 and not any(line.has_mark for line in poem)
     return are_bare and len(lines) <= 2 and lines[-1].is_closed and lines[-1].has_mark
@@ -112,11 +107,6 @@ def is_lone_sentence(lines: Sequence[Line]) -> bool:
 
 
 def is_cut_off(poem: Sequence[Line], others: Sequence[Sequence[Line]]) -> bool:
-    """Return whether the last poem of a text ends within a couplet, or without its last mark."""
-    lengths = [length for line in poem for length in line.lengths]
-    if len(lengths) > 2 and len({*lengths[:-1]}) == 1 and lengths[0] >= _MIN_VERSE_HANZI:
-        is_odd = lengths[-1] == lengths[0] and len(lengths) % 2 == 1
-        if is_odd or lengths[-1] < lengths[0]:
-            return True
+    """Return whether the last poem of a text ends without its last mark, and most others with."""
     num_closed = sum(lines[-1].is_closed for lines in others)
     return not poem[-1].is_closed and num_closed >= max(2, _USUALLY * len(others))

@@ -316,7 +316,7 @@ def test_notes_end_at_the_title_and_the_author_of_a_ci(head, note):
 
 @pytest.mark.parametrize(
     "line",
-    ["陈科全（8岁）", "陈科全 (11岁)", "三（2）班 陈科全", "初一(4)班　陈科全", "五年级 陈科全"],
+    ["陈科全（8岁）", "陈科全 11岁", "三（2）班 陈科全", "初一(4)班：陈科全", "五年级　陈科全"],
 )
 def test_an_author_may_have_an_age_or_a_class(line):
     text = "\n\n".join(f"{title}\n{line}\n\n{body}\n\n{body}" for title, _, body in BODIES)
@@ -345,6 +345,7 @@ def test_a_menu_may_have_a_label():
     "remark",
     [
         "诗人一生坎坷，却从不低头，他笔下的秋天没有悲凉，只有豪情万丈。",
+        "往期回顾：\n唐诗里的春天",
         "图片来源于网络，侵删\n点赞、在看、转发，三连支持一下吧！\n阅读 3.2万",
     ],
 )
