@@ -289,9 +289,6 @@ def heads_at(lines: list[Line], above: Heading | None, layout: Layout) -> list[H
     is_stanza = layout.marked and len(lines) < 5 and not any(line.has_mark for line in lines)
     if may_be_title and not is_stanza and (is_short or _fits([first], rest)):
         return [bare_title(first)]
-    # 一、春天的诗: a section, above the title and the author of its first poem.
-    if has_number(first) and _may_be_title(first) and _title_and_author(rest, Layout()):
-        return [bare_title(first)]
     return []
 
 
