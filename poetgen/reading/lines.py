@@ -273,8 +273,9 @@ def kind_of(line: Line) -> tuple[Kind, LeftOut | Literal[""]]:
         return "other", "pinyin" if is_pinyin(text) else "lines without Chinese"
     if _NOTE_HEAD.match(text):
         return "note", "notes"
-    bare = _ASIDE.sub("", text) or text  # 苏东坡词选（手抄）
-    if _SECTION.fullmatch(bare) or all(map(_SECTION.fullmatch, bare.split())):
+    bare = (has_signs and _ASIDE.sub("", text)) or text  # 苏东坡词选（手抄）
+    words = [bare] if bare.isalnum() else bare.split()
+    if all(map(_SECTION.fullmatch, words)) or (words[1:] and _SECTION.fullmatch(bare)):
         return "section", "headings"
     if has_signs and (is_attribution(text) or _is_subtitle(text)):
         return "attribution", ""

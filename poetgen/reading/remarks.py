@@ -10,6 +10,8 @@ from poetgen.reading.lines import Line, is_prose, is_regular
 
 # A line of prose among verses is longer than they are.
 _MIN_PARAGRAPH_HANZI, _MIN_PARAGRAPH_WORDS = 24, 3
+# No stanza is shorter; it may be the text of a button, or the title of a poem that is lost.
+_SCRAP_HANZI = 8
 # Below regular verse, a line in another metre that is not longer is no stanza.
 _MAX_REMARK_HANZI = 16
 _PREFACE = re.compile(
@@ -83,6 +85,8 @@ def is_scrap(lines: Sequence[Line], poem: Sequence[Line]) -> bool:
     [first, *others] = lines
     if not others and _NO_VERSE.search(first.text) and not _NO_VERSE.search(poem[-1].text):
         return True  # 3条回复
+    if not others and poem[-1].is_closed and not first.has_mark and first.num_hanzi <= _SCRAP_HANZI:
+        return True
     if is_regular(poem):
         is_single = not others and len(first.lengths) == 1 and first.has_mark and first.is_closed
         lengths = {length for line in lines for length in line.lengths}

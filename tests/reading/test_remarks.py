@@ -355,6 +355,11 @@ def test_comments_and_adverts_below_regular_verse_are_no_stanza(remark):
     assert found(read(text)) == POEMS
 
 
+def test_a_few_words_alone_below_marked_verse_are_no_stanza():
+    text = written("{title}\n{author}\n{text}\n\n道藏歌诗 其二十五", poems=CI)
+    assert lines_of(read(text)) == CI
+
+
 def test_a_headline_above_the_first_title_is_no_poem():
     headline = "【诗词日历】立秋：最美的五首秋诗，读完心就静了"
     text = f"{headline}\n\n" + written("《{title}》\n唐·{author}\n\n{couplets}", poems=POEMS[:2])
