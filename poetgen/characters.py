@@ -53,6 +53,16 @@ def num_modern_words(text: str) -> int:
     return num_sure and num_sure + len(_ALSO_MODERN.findall(text))
 
 
+def is_modern(text: str) -> bool:
+    """Return whether a text has as many function words as modern verse, sure ones or more others.
+
+    Of the verses of unequal lengths in 19,799 ci, 0.6% have as many.
+    """
+    num_sure, num_hanzi = len(_MODERN.findall(text)), len(hanzi_only(text))
+    num_words = num_sure + len(_ALSO_MODERN.findall(text))
+    return num_words > num_hanzi / 15 if num_sure else num_words > max(num_hanzi / 12, 1)
+
+
 def full_width(text: str) -> str:
     """Write half-width punctuation as the full-width marks of Chinese text (，。？！；：)."""
     for half, full in _FULL_WIDTH:  # many times quicker than str.translate

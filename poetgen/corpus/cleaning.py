@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from poetgen.characters import (
@@ -17,8 +18,8 @@ from poetgen.characters import (
     LINE_MARKS,
     full_width,
     hanzi_only,
+    is_modern,
     mostly_han,
-    num_modern_words,
     punctuated,
     unix_newlines,
 )
@@ -44,8 +45,6 @@ MAX_LINE_HANZI = 16
 # The marks that a poem may end with; any other is replaced by 。
 _LAST_MARKS = "。？！"
 
-# Modern verse has a function word in so many characters.
-_HANZI_PER_MODERN_WORD = 15
 # Blanks stand between verses of this length, and between the words of a verse.
 _MIN_VERSE_HANZI = 4
 _LONG_MODERN_LINE = re.compile(f"[{HAN}]{{{2 * MAX_LINE_HANZI + 1}}}")
@@ -64,6 +63,7 @@ _BRACKET = re.compile(r"[（）()〖〗【】〈〉\[\]［］{}①-⑳⑴-⒇❶
 _SIGNS = re.compile(r"[「」『』“”‘’\"'《》﹁﹂﹃﹄…—·]")
 _SPACES = re.compile(r"\s+")
 _NOT_VERSE_CHARS = re.compile(f"[^{HAN}{LINE_MARKS}]")
+_MARK_AND_BREAK = re.compile(f"[{LINE_MARKS}]\\n")
 _MARK_RUN = re.compile(f"[{LINE_MARKS}]{{2,}}")
 _LONG_LINE = re.compile(f"[{HAN}]{{{MAX_LINE_HANZI + 1}}}")
 _VERSE = re.compile(f"[{HAN}]{{1,{MAX_LINE_HANZI}}}")
@@ -91,18 +91,26 @@ class Cleaned(NamedTuple):
     reason: Reason | None
 
 
-def clean(text: str, *, words: bool = False, prose: bool = False) -> Cleaned:
+def clean(text: str, *, words: bool = False, prose: bool = False, modern: bool = False) -> Cleaned:
     """Return ``text`` without the editor's work, or the reason why no whole poem is left.
 
     Chinese text becomes characters and the marks ，。？！；：、 and nothing else; with
     ``words``, also the blanks between its words; modern verse whose lines have no marks keeps
-    its line breaks. ``prose``, and text that is not Chinese, keeps its letters, punctuation and
-    line breaks.
+    its line breaks, with ``modern`` also if it has no function words. ``prose``, and text that
+    is not Chinese, keeps its letters, punctuation and line breaks.
     """
     if not prose and _is_clean_verse(text):
         return Cleaned(text, None)  # the slow way would leave it as it is
     text = unicodedata.normalize("NFC", without_invisible(text))
-    return _clean_verse(text, words) if mostly_han(text) and not prose else _clean_plain(text)
+    if prose or not mostly_han(text):
+        return _clean_plain(text)
+    return _clean_verse(text, words, modern)
+
+
+def are_modern(texts: Iterable[str]) -> bool:
+    """Return whether most texts that are unequal lines without marks are modern verse."""
+    bare = [lines for text in texts if "\n" in text and (lines := _bare_lines(text))]
+    return 2 * sum(is_modern("".join(lines)) for lines in bare) > len(bare)
 
 
 def letters_only(text: str) -> str:
@@ -150,12 +158,12 @@ def _clean_plain(text: str) -> Cleaned:
     return Cleaned(text, None)
 
 
-def _clean_verse(text: str, words: bool) -> Cleaned:
+def _clean_verse(text: str, words: bool, modern: bool) -> Cleaned:
     text = _JOINERS.sub("", text)
     verses = [line.strip() for line in text.splitlines() if line.strip()] if words else text.split()
-    modern = None if words else _modern_lines(text)
-    if modern is not None:
-        return _verdict("\n".join(modern), _LONG_MODERN_LINE)
+    bare = None if words else _bare_lines(text)
+    if bare and (modern or is_modern("".join(bare))):
+        return _verdict("\n".join(bare), _LONG_MODERN_LINE)
     # Verses are often written without marks, separated by line breaks or blanks.
     if len(verses) > 1 and all(_VERSE.fullmatch("".join(verse.split())) for verse in verses):
         text = punctuated(verses)
@@ -191,22 +199,18 @@ def _verdict(text: str, long_line: re.Pattern[str]) -> Cleaned:
     return Cleaned(text, None)
 
 
-def _modern_lines(text: str) -> list[str] | None:
-    """Return the clean lines of modern verse; None if ``text`` is anything else.
+def _bare_lines(text: str) -> list[str] | None:
+    """Return the clean lines of a text, of unequal lengths and half of them without a mark.
 
-    Half of its lines have no mark at the end, and it has the function words of modern Chinese,
-    which old verse without marks hardly has.
+    None if ``text`` is anything else: modern verse, or a ci whose marks are lost, has such lines.
     """
-    if "\n" not in text.strip() or not num_modern_words(text):
+    if 2 * len(_MARK_AND_BREAK.findall(text)) > text.count("\n") + 1 or "\n" not in text.strip():
         return None
     text = without_notes(text) if _BRACKET.search(text) else text
-    lines = [_clean_line(line) for line in text.splitlines()]
-    lines = [line for line in lines if hanzi_only(line)]
+    lines = [line for line in map(_clean_line, text.splitlines()) if hanzi_only(line)]
     num_bare = sum(line[-1] not in LINE_MARKS for line in lines)
-    if len(lines) < 2 or 2 * num_bare < len(lines) or len(set(map(len, lines))) == 1:
-        return None
-    hanzi = hanzi_only("".join(lines))
-    return lines if num_modern_words(hanzi) * _HANZI_PER_MODERN_WORD > len(hanzi) else None
+    is_uneven = len(set(map(len, lines))) > 1
+    return lines if len(lines) > 1 and is_uneven and 2 * num_bare >= len(lines) else None
 
 
 def _clean_line(line: str) -> str:

@@ -11,7 +11,7 @@ from typing import NamedTuple, overload
 
 from poetgen.config import PrepareConfig
 from poetgen.corpus.about import About, Abouts, has_title_and_author
-from poetgen.corpus.cleaning import Reason, clean, letters_only
+from poetgen.corpus.cleaning import Reason, are_modern, clean, letters_only
 from poetgen.corpus.duplicates import SeenPoems
 from poetgen.corpus.script import convert_all, to_simplified
 from poetgen.corpus.split import SPLITS, Split, identities, identity, split_of
@@ -216,8 +216,9 @@ class Sieve:
         """Return the poems that can be used, and their clean texts."""
         wanted, texts = [], []
         words = self.settings.tokens == "word"
+        modern = not (words or prose) and are_modern(poem.text for poem in poems)
         for poem in poems:
-            text, reason = clean(poem.text, words=words, prose=prose)
+            text, reason = clean(poem.text, words=words, prose=prose, modern=modern)
             if text is not None and not self._has_author(poem):
                 reason = "other author"
             if reason is not None:

@@ -1,8 +1,9 @@
 """From lines to poems: the one step that decides what is a title, an author, a body, notes.
 
 The lines of any source, plain text, Markdown, HTML or a Word file, are first divided into
-headings and bodies (``items``), by each line (``lines``, ``headings``) and its neighbours
-(``context``). Then each body is given to the heading above it, and what is not verse is counted.
+blocks (``division``), and these into headings and bodies (``items``), by each line (``lines``,
+``headings``) and its neighbours (``context``). Then each body is given to the heading above it,
+and what is not verse is counted.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from poetgen.reading.remarks import (
     has_label,
     is_cut_off,
     is_lone_sentence,
+    is_other_metre,
     is_paragraph,
     is_preface,
     is_scrap,
@@ -47,7 +49,7 @@ from poetgen.reading.remarks import (
 # More blocks than this under one heading are poems without titles, not stanzas of one poem.
 _MAX_STANZAS = 12
 # Where so many poems have titles, a line above the first title is not a poem.
-_MANY_TITLES = 3
+_MANY_TITLES = 2
 _MAX_VERSE_HANZI = 24
 # As many times as much prose as verse: a novel with poems in it, to be learned as prose.
 _MOSTLY_PROSE = 20
@@ -117,8 +119,9 @@ class _Assembly:
             sum(item.lines[0].source == "quote" for item in verse) * 2 > len(headings) > 0
         )
         self._num_titles = len(headings)
-        authors = {item.heading.author for item in items if item.kind == "heading"} - {""}
-        self._has_one_author = len(authors) == 1
+        authors = [item.heading.author for item in items if item.kind == "heading"]
+        authors = list(filter(None, authors))
+        self._is_of_one_poet = len(set(authors)) == 1 or 2 * len(authors) <= len(headings)
         num_long = sum(sum(len(line.lengths) for line in item.lines) >= 4 for item in verse)
         self._has_long = 2 * num_long > len(verse)
         few = 3 if len(headings) == 1 else _MAX_STANZAS
@@ -157,6 +160,9 @@ class _Assembly:
         self._asides += [Aside(kind, line.text) for line in lines]
 
     def _leave_out_prose(self, lines: Sequence[Line]) -> None:
+        if not self._drafts and len(lines) == 1 and not lines[0].has_mark:
+            self._leave_out("headings", lines)  # the name of the collection
+            return
         self._leave_out("prose", lines)
         self._prose += lines
 
@@ -207,7 +213,7 @@ class _Assembly:
         if not (self._is_fresh and self._head.title):
             return
         self._asides.append(Aside("headings", self._head.title))
-        if not self._drafts and self._has_one_author and self._head.author:
+        if not self._drafts and self._is_of_one_poet and self._head.author:
             # Whose poems all of them are.
             self._group = (Heading("", self._head.author, self._head.dynasty), 0)
         elif not is_section:
@@ -243,7 +249,8 @@ class _Assembly:
             continues = not begins and not item.begins_block
         else:
             continues = not item.begins_block or self._is_stanza(lines)
-        if self._is_fresh and is_preface(lines[0]):
+        is_apart = below is not None and is_other_metre(lines, below.lines)
+        if self._is_fresh and (is_preface(lines[0]) or (self._head.title and is_apart)):
             is_above = len(lines) > 1 or (below is not None and below.kind == "body")
             self._leave_out("prefaces", lines[:is_above])
             lines = lines[is_above:]
@@ -270,7 +277,8 @@ class _Assembly:
         if self._quoted and lines[0].source != "quote":
             return True
         num_clauses = sum(len(line.lengths) for line in lines)
-        is_first = self._num_titles >= _MANY_TITLES and not self._drafts and num_clauses <= 2
+        is_short = num_clauses <= 2 + (len(lines) == 1 and not lines[0].is_closed)
+        is_first = self._num_titles >= _MANY_TITLES and not self._drafts and is_short
         is_above = below is not None and below.kind == "heading" and not lines[0].is_even
         if is_first and (is_above or not self._head.title):
             return True

@@ -39,13 +39,17 @@ class Layout(NamedTuple):
 
     ``num_heads`` lines stand above marked verse in its block, a title and an author; titles
     stand ``apart`` in blocks of their own, with ``num_apart`` lines; they are ``short`` lines
-    directly above verses without marks; or they, or those of sections, are ``numbered`` lines.
+    directly above verses without marks; or they, or those of sections, are ``numbered`` lines;
+    or they are ``counted`` by numbers on lines of their own; or several are ``marked`` as
+    headings by the source.
     """
 
     num_heads: int = 0
     num_apart: int = 0
     short: bool = False
     numbered: bool = False
+    counted: bool = False
+    marked: bool = False
 
 
 def layout_of(blocks: Sequence[Block]) -> Layout:
@@ -70,12 +74,8 @@ def layout_of(blocks: Sequence[Block]) -> Layout:
         if _is_pair(lines) or (len(lines) == 1 and not below[0].is_marked)
     )
     num_apart = next((size for size in (1, 2) if apart[size] > 1), 0)
-    has_titles = any(
-        line.heading and line.heading.title
-        for block in blocks
-        for kind, line in block
-        if kind == "heading"
-    )
+    headings = [line for block in blocks for kind, line in block if kind == "heading"]
+    has_titles = any(line.heading and line.heading.title for line in headings)
     open_blocks = [
         lines for lines in texts if len(lines) > 2 and not any(line.has_mark for line in lines)
     ]
@@ -84,7 +84,15 @@ def layout_of(blocks: Sequence[Block]) -> Layout:
     num_numbered = sum(
         len(lines) == 1 and has_number(lines[0]) and _may_be_title(lines[0]) for lines in texts
     )
-    return Layout(num_heads, num_apart, short, num_numbered > 1)
+    firsts = [
+        block[1][1].text
+        for block in blocks
+        if len(block) > 2 and block[0][0] == "part" and "其" not in block[0][1].text
+    ]
+    are_different = len(set(firsts)) == len(firsts) > 1
+    counted = are_different and 2 * len(firsts) >= len(blocks)
+    num_marked = sum(line.source == "heading" for line in headings)
+    return Layout(num_heads, num_apart, short, num_numbered > 1, counted, num_marked > 1)
 
 
 def is_below_short_title(lines: Sequence[Line]) -> bool:
@@ -205,12 +213,15 @@ def _is_head_alone(
     if kind not in ("text", "heading"):
         return False
     lines = [line for _, line in following[0]]
-    if above is not None and len(run) == 1:
+    is_of_one_poet = above is not None and bool(above.title and above.author)
+    if above is not None and len(run) == 1 and not (is_of_one_poet and layout.num_apart == 1):
         is_author = author is not None and not above.author
         is_above_author = len(lines) == 1 and _is_author(below) and len(following) > 1
         return is_author or is_above_author or is_old_verse(lines)
     if kind == "heading":
         return below.source == "text" and below.heading is not None and not below.heading.title
+    if len(run) == 2 and len(lines) == 1 and _is_author(run[1]) and len(following) > 1:
+        return True  # of a book, above the title of its first poem
     if len(lines) == 1 and _may_be_title(below):
         # A title, an author and the verses, each a block of its own.
         author = parse_author(below.text)
@@ -248,6 +259,10 @@ def heads_at(lines: list[Line], above: Heading | None, layout: Layout) -> list[H
     if not rest or (first.is_closed and (above is not None or first.heading is None)):
         return []
     author = parse_author(first.text)
+    are_bare = len(lines) > 3 and not any(line.has_mark for line in lines[:3])
+    if above is None and are_bare and lines[3].is_marked and _is_author(lines[2]):
+        pair = _title_and_author(lines[1:], Layout())
+        return [bare_title(first), *pair] if pair else []  # with a collection's name above
     pair = _title_and_author(lines, layout if above is None else Layout())
     if pair:
         return pair
@@ -270,12 +285,20 @@ def heads_at(lines: list[Line], above: Heading | None, layout: Layout) -> list[H
     # Above a clean line, verses would have marks, too.
     may_be_title = _may_be_title(first) or (not first.has_mark and rest[0].is_clean)
     is_short = layout.short and len(rest) > 1 and is_below_short_title(lines)
-    if may_be_title and (is_short or _fits([first], rest)):
-        return [bare_title(first)]
-    # 一、春天的诗: a section, above the title and the author of its first poem.
-    if has_number(first) and _may_be_title(first) and _title_and_author(rest, Layout()):
+    # Where titles are headings, a line above two or three without marks begins a stanza.
+    is_stanza = layout.marked and len(lines) < 5 and not any(line.has_mark for line in lines)
+    if may_be_title and not is_stanza and (is_short or _fits([first], rest)):
         return [bare_title(first)]
     return []
+
+
+def is_titled_anew(lines: Sequence[Line], above: Heading) -> bool:
+    """Return whether a block below a heading has a title of its own, above regular verse."""
+    first, *verse = lines
+    may_be_title = not first.has_mark and _may_be_title(first)
+    is_no_author = bool(above.author) or parse_author(first.text) is None
+    is_above_verse = bool(verse) and verse[0].is_marked and is_old_verse(verse)
+    return may_be_title and is_no_author and is_above_verse and _fits([first], verse)
 
 
 def has_number(line: Line) -> bool:

@@ -25,7 +25,7 @@ PARTS = _names("lines verses stanzas")
 # The first one that is not empty; a 词 without a title goes by the name of its tune.
 _TITLES = _names(
     "title rhythmic chapter name 题目 題目 标题 標題 诗题 詩題 诗名 詩名 题 題 poem_title poem_name"
-    " 篇名 词牌 詞牌 词牌名 詞牌名 名称 名稱 name_str 名字 篇目 诗篇名"
+    " 篇名 作品 作品名 作品名称 词牌 詞牌 词牌名 詞牌名 名称 名稱 name_str 名字 篇目 诗篇名"
 )
 _AUTHORS = _names(
     "author poet writer 作者 诗人 詩人 author_name poet_name poem_author author_info poet_info"

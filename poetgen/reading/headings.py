@@ -49,6 +49,11 @@ _YEARS = re.compile(rf"{_OPEN}[^{HAN}]*(?:\d{{2,4}}[^\])）〕】]*|[A-Za-z][^{H
 _AUTHOR_LABEL = re.compile(
     r"[文作诗詩词詞]\s*[/／]\s*|[【\[（(]?(?:作者|诗人|詩人|词人|詞人)[】\])）]?\s*[:：]?\s*"
 )
+# 三（2）班 陈科全, 五年级 陈科全, 陈科全（8岁）
+_PUPIL = re.compile(
+    rf"[{HAN}\d]{{1,8}}(?:[（(]\d+[）)])?(?:班|年[级級])[\s:：·]+([{HAN}]{{2,4}})"
+    rf"|([{HAN}]{{2,4}})[\s（(，,]+\d{{1,2}}\s*[岁歲][）)]?"
+)
 _NOTED_NAME = re.compile(rf"([{HAN}]{{2,4}})[（(]([{HAN}]+)[）)]")
 _AUTHOR_END = re.compile(r"\s*(?:著|撰)$")
 _BETWEEN = r"\s*[·•‧．.:：/|｜\-—－\s]\s*"
@@ -197,6 +202,8 @@ def parse_author(text: str) -> Author | None:
         found = parse_author(text[label.end() :])
         return found._replace(certain=True) if found else None
     text = _AUTHOR_END.sub("", text)
+    if pupil := None if text.isalnum() else _PUPIL.fullmatch(text):
+        return Author(pupil[1] or pupil[2], certain=True)
     if _COLLECTIVE.fullmatch(text):
         return Author(text.strip("《》"), certain=True)
     # Letters alone: nothing stands between a dynasty and a name.

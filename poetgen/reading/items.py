@@ -1,8 +1,7 @@
-"""From lines to blocks, and from blocks to headings and bodies."""
+"""From blocks to headings and bodies."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -18,12 +17,14 @@ from poetgen.reading.context import (
     heads_at,
     is_old_verse,
     is_signed,
+    is_titled_anew,
     is_uniform,
     layout_of,
     num_heads_at_end,
     titles_in,
 )
-from poetgen.reading.documents import Aside, LeftOut
+from poetgen.reading.division import blocks_of
+from poetgen.reading.documents import Aside
 from poetgen.reading.headings import (
     Author,
     Heading,
@@ -35,7 +36,14 @@ from poetgen.reading.headings import (
     parse_heading,
     without_number,
 )
-from poetgen.reading.lines import LABEL, Kind, Line, after_date, is_regular, kind_of, unsigned
+from poetgen.reading.lines import (
+    Kind,
+    Line,
+    after_date,
+    is_prose,
+    is_regular,
+    kind_of,
+)
 from poetgen.verse.rhymes import rhyme_book
 
 # In a text without blank lines, so many whole poems without a title for each one that has one
@@ -62,7 +70,7 @@ class Item:
 
 def items_of(lines: Sequence[Line], asides: list[Aside]) -> list[Item]:
     """Divide lines into headings and bodies, and add to ``asides`` what is neither."""
-    blocks, spaced = _blocks(lines, asides)
+    blocks, spaced = blocks_of(lines, asides)
     items = list(_items(blocks))
     if spaced is not None:
         # Every line has a blank one below it; titles show where the poems begin.
@@ -70,101 +78,6 @@ def items_of(lines: Sequence[Line], asides: list[Aside]) -> list[Item]:
         if any(item.kind == "heading" for item in closer):
             return closer
     return _one_a_line(items) if len(blocks) == 1 else items
-
-
-def _blocks(lines: Sequence[Line], asides: list[Aside]) -> tuple[list[Block], list[Block] | None]:
-    """Divide lines at blank ones; if nearly all lines stand alone, also at wider gaps only."""
-    lines = [part for line in lines for part in (unsigned(line) if "—" in line.text else (line,))]
-    kinds = [kind_of(line) for line in lines]
-    present = {kind for kind, _ in kinds}
-    if "note" in present:
-        _find_labels(lines, kinds)
-    repeated: Counter[str] = Counter()
-    if "section" in present:
-        repeated.update(line.text for line in lines if kind_of(line)[0] == "section")
-    blocks: list[Block] = [[]]
-    gaps = [0]
-    is_dated = False
-    depth = 0  # of brackets: a note in them may go over several lines
-    for line, (kind, what) in zip(lines, kinds, strict=True):
-        if line.is_clean and kind == "text":
-            blocks[-1].append((kind, line))
-            continue
-        within = depth > 0
-        if not line.text.isalnum():
-            depth += _num_opened(line.text)
-        if kind == "blank":
-            depth = 0
-        elif within:
-            kind, what = "text", ""
-        if kind == "section" and repeated[line.text] >= 3 and line.source == "text":
-            asides.append(Aside("running headers", line.text))
-        elif kind == "other":
-            if what:
-                asides.append(Aside(what, line.text))
-        elif kind in ("blank", "break"):
-            if blocks[-1]:
-                blocks.append([])
-                gaps.append(0)
-            gaps[-1] += 1 if kind == "blank" else 100
-        else:
-            blocks[-1].append((kind, line))
-            is_dated = is_dated or kind == "date"
-    if is_dated:
-        blocks = [_without_dates(block, asides) for block in blocks]
-        gaps = [gap for gap, block in zip(gaps, blocks, strict=True) if block]
-        blocks = [block for block in blocks if block]
-    elif not blocks[-1]:
-        del blocks[-1], gaps[-1]
-    if len(blocks) < 5 or sum(map(_is_open, blocks)) < 0.8 * len(blocks):
-        return blocks, None
-    widest = max(gaps[1:])
-    narrow = min(gaps[1:])
-    merged: list[Block] = []
-    for block, gap in zip(blocks, gaps, strict=True):
-        if merged and (gap == narrow or gap < widest // 2):
-            merged[-1] += block
-        else:
-            merged.append(list(block))
-    return blocks, merged
-
-
-def _find_labels(lines: Sequence[Line], kinds: list[tuple[Kind, LeftOut | Literal[""]]]) -> None:
-    """Take 【名句积累】 for the head of notes where notes have such heads and no verse is below."""
-    heads = [line.text for line, (kind, _) in zip(lines, kinds, strict=True) if kind == "note"]
-    if not any(text.startswith("【") for text in heads):
-        return
-    for place, line in enumerate(lines):
-        if line.text[:1] == "【" and LABEL.fullmatch(line.text) and kinds[place][0] != "note":
-            near = [below for below in lines[place + 1 : place + 6] if below.text][:4]
-            is_title = any(below.heading and below.heading.author for below in near[:2])
-            if near and not (is_title or is_old_verse(near) or is_old_verse(near[1:])):
-                kinds[place] = "note", "notes"
-
-
-def _without_dates(block: Block, asides: list[Aside]) -> Block:
-    """Take the dates out of a block; above verse, what follows a date is a title."""
-    rest: Block = []
-    for place, (kind, line) in enumerate(block):
-        title = after_date(line.text) if kind == "date" else None
-        is_head = not rest and block[place + 1 : place + 2] and block[place + 1][0] == "text"
-        if title and is_head:
-            rest.append(("text", Line(title.strip(), line.source)))
-        elif kind == "date":
-            asides.append(Aside("dates", line.text))
-        else:
-            rest.append((kind, line))
-    return rest
-
-
-def _num_opened(text: str) -> int:
-    """Return how many more round brackets open in a line than close."""
-    return sum(map(text.count, "（(")) - sum(map(text.count, "）)"))
-
-
-def _is_open(block: Block) -> bool:
-    """Return whether a block is one line, with too few clauses for a poem."""
-    return len(block) == 1 and (block[0][0] != "text" or len(block[0][1].lengths) <= 2)
 
 
 def _one_a_line(items: list[Item]) -> list[Item]:
@@ -213,7 +126,9 @@ def _items(blocks: Sequence[Block]) -> Iterator[Item]:
     for number, block in enumerate(blocks):
         following = blocks[number + 1 : number + 3]
         begins = True
-        place = 0
+        place = int(block[0][0] == "part" and _numbers_title(block, following, layout))
+        if above and above.title and is_titled_anew([line for _, line in block[place:]], above):
+            above = None  # the heading is that of a collection
         while place < len(block):
             kind, line = block[place]
             if kind == "text":
@@ -232,9 +147,6 @@ def _items(blocks: Sequence[Block]) -> Iterator[Item]:
                     yield item
                 continue
             place += 1
-            if kind == "part" and begins and _numbers_title(block, following):
-                begins = False
-                continue
             item = _marked_item(kind, line)
             is_signature = (
                 item.kind == "heading"
@@ -257,9 +169,11 @@ def _items(blocks: Sequence[Block]) -> Iterator[Item]:
                 yield Item("body", lines=[Line(item.heading.rest, line.source)])
 
 
-def _numbers_title(block: Block, following: Sequence[Block]) -> bool:
-    """Return whether 一、 stands above a title and an author, rather than above a part."""
+def _numbers_title(block: Block, following: Sequence[Block], layout: Layout) -> bool:
+    """Return whether 一、 stands above a title, rather than above a part."""
     below = [line for _, line in block[1:]]
+    if layout.counted and below and heads_at(below, None, Layout()):
+        return True
     may_be = 0 < len(below) <= 3 and not any(line.has_mark for line in below)
     return may_be and bool(following) and block[0][1].text[-1] in "、.．"
 
@@ -327,9 +241,16 @@ def _text_items(
     for line in heads:
         # Of two lines the first is the title, and so is one above an author.
         is_first = line is not heads[-1] or (bool(below) and below[0][0] == "heading")
-        titled = above is not None and not is_first
+        titled = above is not None and not above.author and not is_first
         yield Item("heading", bare_heading(line, titled), [line])
         above = Heading()
+
+
+def _ends_notes(heads: Sequence[Heading], below: list[Line]) -> bool:
+    """Return whether headings begin a poem below notes: above regular verse, or any by a poet."""
+    is_titled = any(head.title for head in heads)
+    is_by_poet = any(head.author and is_name(head.author) for head in heads)
+    return is_old_verse(below) or (is_titled and is_by_poet and not is_prose(below))
 
 
 def _divided(
@@ -358,7 +279,7 @@ def _divided(
             heads = heads_at(
                 near, above if place == 0 else None, layout if place == 0 else Layout()
             )
-        if heads and in_notes and not is_old_verse(near[len(heads) :]):
+        if heads and in_notes and not _ends_notes(heads, near[len(heads) :]):
             heads = []
         if heads:
             if place > start:

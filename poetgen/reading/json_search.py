@@ -169,7 +169,9 @@ class _Search:
     def _named(self, record: dict[str, Any], fields: Fields, labels: _Labels) -> _Labels:
         """Add what the fields of an object say about the poems in it."""
         title = first_value(record, fields.titles) or labels.title
-        author = first_value(record, fields.authors) or labels.author
+        owner = record.get("user")
+        name = label_of(owner) or (owner.get("nickname") if isinstance(owner, dict) else "")
+        author = first_value(record, fields.authors) or labels.author or name or ""
         dynasty = first_value(record, fields.dynasties) or labels.dynasty
         # A list of what an author wrote.
         if not author and is_name(title) and any(isinstance(one, list) for one in record.values()):

@@ -68,15 +68,15 @@ _PAGE_NUMBER = re.compile(
 _LINK = re.compile(r"https?://|www\.|[\w.-]+@[\w-]+\.\w|\b[\w-]+\.(?:com|org|net|cn|html?)\b", re.I)
 _COPYRIGHT = re.compile(
     r"版权|版權|©|\(c\)|copyright|all rights reserved|转载|轉載|未经许可|ISBN|出版社|公众号|扫码"
-    r"|来源[:：]|出处[:：]"
+    r"|来源于网络|侵删|来源[:：]|出处[:：]"
     r"|整理[:：]|编辑[:：]|責任編輯|责任编辑|点击|上一[篇页]|下一[篇页]|返回目录",
     re.I,
 )
 # What a page on the web has around a poem.
 _BUTTON = re.compile(
-    r"(?:完善|纠错|收藏|下载|复制|分享|转发|举报|点赞|赞|朗读|登录|注册|首页|展开(?:阅读)?全文|查看全部"
-    r"|阅读原文|[\W\d_])+"
-    r"|首页\s*[>＞»].*"
+    r"(?:完善|纠错|收藏|下载|复制|分享|转发|举报|点赞|赞|在看|朗读|登录|注册|首页|展开(?:阅读)?全文|查看全部"
+    r"|阅读原文|阅读|评论|万|[\W\d_])+"
+    r"|首页\s*[>＞»].*|(?:(?:点赞|在看|转发|收藏|分享|关注)[、，和\s]*){2,}.*"
 )
 # What is to be filled in: 姓名：____, 背诵：□, and boxes to tick.
 _BLANK_TO_FILL = re.compile(
@@ -89,7 +89,7 @@ LABEL = re.compile(f"【[{HAN}]{{2,8}}】")
 _SIGNED = re.compile(r"(.+[。！？…”])\s*((?:——|—|--)\s*[^—]+)")
 _NOTE_WORDS = (
     "注释|註釋|注釋|注解|註解|译文|譯文|翻译|翻譯|赏析|賞析|鉴赏|鑒賞|简析|簡析|评析|評析|解析|创作背景|写作背景|背景|"
-    "作者简介|作者介绍|白话译文|白话|今译|今譯|释义|釋義|题解|題解|说明|點評|点评|按语|大意|注|註|译|按|简介"
+    "作者简介|作者介绍|思考与练习|思考探究|思考题|练习题|课后练习|课后习题|参考答案|白话译文|白话|今译|今譯|释义|釋義|题解|題解|说明|點評|点评|按语|大意|注|註|译|按|简介"
 )
 _NOTE_HEAD = re.compile(
     rf"(?:\d[.、]|[一二三四五]、|《[^《》]*》)?\s*(?:[【\[（(〔](?:{_NOTE_WORDS})[】\])）〕]"
@@ -106,7 +106,7 @@ _SCORE = re.compile("— .* · ")
 _LISTED = re.compile(r".{1,40}?(?:…{2,}|[.·．]{4,})\s*\d{1,4}")
 _SECTION = re.compile(
     r"[—\-\s【\[]*(?:第?[一二三四五六七八九十百\d]+[、.．]?\s*)?(?:[五七四六]言(?:绝句|絕句|律诗|律詩|古诗|古詩|古体诗|乐府|排律)"
-    r"|[五七][绝絕律古]|目录|目錄|目次|前言|序言|后记|附录"
+    r"|[五七][绝絕律古]|目录|目錄|目次|前言|序言|自序|代序|后记|附录"
     r"|[卷第][一二三四五六七八九十百\d]+(?:[卷章编部篇回辑]\s*.{0,12})?"
     r"|.{0,10}(?:诗选|詩選|词选|詞選|诗集|詩集|词集|詞集|三百首|全集|选集|诗抄|诗鈔|全唐诗|全唐詩|全宋词|诗词|诗词选|古诗))[—\-\s】\]]*"
 )
@@ -273,7 +273,9 @@ def kind_of(line: Line) -> tuple[Kind, LeftOut | Literal[""]]:
         return "other", "pinyin" if is_pinyin(text) else "lines without Chinese"
     if _NOTE_HEAD.match(text):
         return "note", "notes"
-    if _SECTION.fullmatch(text) or all(map(_SECTION.fullmatch, text.split())):
+    bare = (has_signs and _ASIDE.sub("", text)) or text  # 苏东坡词选（手抄）
+    words = [bare] if bare.isalnum() else bare.split()
+    if all(map(_SECTION.fullmatch, words)) or (words[1:] and _SECTION.fullmatch(bare)):
         return "section", "headings"
     if has_signs and (is_attribution(text) or _is_subtitle(text)):
         return "attribution", ""

@@ -40,8 +40,8 @@ _FURNITURE = re.compile(
     r"|pub-date|date)(?![a-z])",
     re.IGNORECASE,
 )
-# So many short links and nothing else are a menu.
-_MANY_LINKS, _MAX_LINK_HANZI = 3, 12
+# So many short links and nothing else but a label are a menu.
+_MANY_LINKS, _MAX_LINK_HANZI, _MAX_MENU_LABEL = 3, 12, 6
 _BLOCK_TAGS = re.compile(
     "address|article|blockquote|body|center|dd|div|dl|dt|figcaption|figure|hr|html|li|main|ol|p|pre|"
     "section|table|tbody|td|th|tr|ul"
@@ -120,7 +120,8 @@ def _is_furniture(tag: Tag) -> bool:
     if len(links) < _MANY_LINKS or len(tag.find_all(_HEADINGS)) > 1:
         return False
     linked = sum(len(hanzi_only(link.get_text())) for link in links)
-    return 0 < linked == len(hanzi_only(tag.get_text())) <= _MAX_LINK_HANZI * len(links)
+    num_others = len(hanzi_only(tag.get_text())) - linked
+    return num_others <= _MAX_MENU_LABEL and 0 < linked <= _MAX_LINK_HANZI * len(links)
 
 
 def _settings(front: str) -> Iterator[Line]:

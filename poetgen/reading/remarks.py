@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from poetgen.characters import HAN, num_modern_words
+from poetgen.characters import HAN, is_modern, num_modern_words
 from poetgen.reading.lines import Line, is_prose, is_regular
 
 # A line of prose among verses is longer than they are.
 _MIN_PARAGRAPH_HANZI, _MIN_PARAGRAPH_WORDS = 24, 3
-# No stanza is shorter; it may be the text of a button, or the name of a chapter.
+# No stanza is shorter; it may be the text of a button, or the title of a poem that is lost.
 _SCRAP_HANZI = 8
 # Below regular verse, a line in another metre that is not longer is no stanza.
 _MAX_REMARK_HANZI = 16
@@ -18,7 +18,8 @@ _PREFACE = re.compile(
     r"^[（(]?(?:小|原|自|并)?序[)）]?[:：\s]|作此|赋此|因赋|遂赋|为赋|以纪|以记|戏作|兼怀|赋之|用韵|次韵|故作|所作|而作|乃作|赋诗|命曰"
     r"|此[曲词詞篇诗詩阕闋]|自度|以寄"
 )
-_MIN_VERSE_HANZI = 4
+# No metre has longer clauses.
+_MAX_CLAUSE_HANZI = 11
 # Such a share of the other poems show how a poem ends.
 _USUALLY = 0.8
 _NO_VERSE = re.compile("[0-9A-Za-z]")
@@ -38,6 +39,14 @@ def is_paragraph(line: Line) -> bool:
 def is_preface(first: Line) -> bool:
     """Return whether a line below a title and above verses says how the poem came about."""
     return first.is_closed and not first.is_even and _PREFACE.search(first.text) is not None
+
+
+def is_other_metre(lines: Sequence[Line], below: Sequence[Line]) -> bool:
+    """Return whether lines are one sentence, and those below it verse with no clause as long."""
+    [first, *others] = lines
+    lengths = {length for line in below for length in line.lengths}
+    is_sentence = not others and first.is_closed and len(first.lengths) > 1 and not first.is_even
+    return is_sentence and len(lengths) == 1 and not lengths & {*first.lengths}
 
 
 def num_verses(lines: Sequence[Line], poem: Sequence[Line], title: str) -> int:
@@ -76,13 +85,15 @@ def is_scrap(lines: Sequence[Line], poem: Sequence[Line]) -> bool:
     [first, *others] = lines
     if not others and _NO_VERSE.search(first.text) and not _NO_VERSE.search(poem[-1].text):
         return True  # 3条回复
-    is_ended = poem[-1].is_closed
-    if is_ended and not others and not first.has_mark and first.num_hanzi <= _SCRAP_HANZI:
+    if not others and poem[-1].is_closed and not first.has_mark and first.num_hanzi <= _SCRAP_HANZI:
         return True
-    if not others and is_regular(poem):
-        is_single = len(first.lengths) == 1 and first.has_mark and first.is_closed
-        is_other = is_single or not {*first.lengths} <= {*poem[0].lengths}
-        return is_other and first.num_hanzi <= _MAX_REMARK_HANZI
+    if is_regular(poem):
+        is_single = not others and len(first.lengths) == 1 and first.has_mark and first.is_closed
+        lengths = {length for line in lines for length in line.lengths}
+        if not (is_single or not lengths <= {*poem[0].lengths}):
+            return False
+        is_spoken = not others and num_modern_words(first.text) > 0
+        return is_spoken or sum(line.num_hanzi for line in lines) <= _MAX_REMARK_HANZI
     # A poem without marks has no stanza with marks.
     are_bare = len(poem) > 2 and not any(line.has_mark for line in poem)
     return are_bare and len(lines) <= 2 and lines[-1].is_closed and lines[-1].has_mark
@@ -93,15 +104,13 @@ def is_lone_sentence(lines: Sequence[Line]) -> bool:
     [first, *others] = lines
     is_one = not others and first.is_closed and first.has_mark and len(first.lengths) <= 2
     is_uneven = len(first.lengths) == 1 or not first.is_even
-    return is_one and is_uneven and num_modern_words(first.text) > 0
+    is_spoken = num_modern_words(first.text) > 0 or (
+        max(first.lengths, default=0) > _MAX_CLAUSE_HANZI and is_modern(first.text)
+    )
+    return is_one and is_uneven and is_spoken
 
 
 def is_cut_off(poem: Sequence[Line], others: Sequence[Sequence[Line]]) -> bool:
-    """Return whether the last poem of a text ends within a couplet, or without its last mark."""
-    lengths = [length for line in poem for length in line.lengths]
-    if len(lengths) > 2 and len({*lengths[:-1]}) == 1 and lengths[0] >= _MIN_VERSE_HANZI:
-        is_odd = lengths[-1] == lengths[0] and len(lengths) % 2 == 1
-        if is_odd or lengths[-1] < lengths[0]:
-            return True
+    """Return whether the last poem of a text ends without its last mark, and most others with."""
     num_closed = sum(lines[-1].is_closed for lines in others)
     return not poem[-1].is_closed and num_closed >= max(2, _USUALLY * len(others))

@@ -196,6 +196,13 @@ def test_modern_verse_without_marks_keeps_its_lines(gap, note):
     assert clean(MODERN) == clean(clean(MODERN).text)
 
 
+def test_weak_function_words_make_verse_of_unequal_lines_modern_if_they_are_many():
+    modern = "你说等雪下了就回来\n山那边\n从来不下雪"
+    assert clean(modern).text == modern
+    old = "昨夜雨疏风骤\n浓睡不消残酒\n试问卷帘人\n却道海棠依旧"  # a ci
+    assert "\n" not in (clean(old).text or "\n")
+
+
 def test_old_verse_without_marks_gets_them_and_so_does_modern_verse_of_one_length():
     assert clean("\n".join(LINES)).text == "，".join(LINES) + "。"
     assert clean("春天的风吹过\n我们的小村庄").text == "春天的风吹过，我们的小村庄。"

@@ -16,6 +16,7 @@ from poetgen.corpus.corpus import Corpus, Provenance, unknown_share
 from poetgen.corpus.folder import load_corpus, save_corpus
 from poetgen.corpus.prepare import build_corpus, prepare
 from poetgen.corpus.script import to_traditional
+from poetgen.corpus.sieve import Sieve
 from poetgen.corpus.split import SPLITS, identity, split_of
 from poetgen.corpus.vocabulary import (
     END,
@@ -24,6 +25,7 @@ from poetgen.corpus.vocabulary import (
     UNK,
 )
 from poetgen.errors import ExistsError, InputError, SettingError, SourceError
+from poetgen.reading import RawPoem
 from tests.real_data import TIME_MACHINE, needs_english, needs_tang
 from tests.synthetic import synthetic_poem, write_poems
 
@@ -171,6 +173,14 @@ def write_records(path, *records):
     records = [dict(zip(keys, record, strict=True)) for record in records]
     path.write_text(json.dumps(records, ensure_ascii=False), encoding="utf-8")
     return path
+
+
+def test_a_poem_among_modern_verse_keeps_its_lines():
+    modern = ["我们的山\n在远远的地方", "河水在流着\n它不说话", "春天来了\n小草探出头\n小花张开嘴"]
+    poems = [RawPoem(text) for text in modern]
+    assert [text for text, _ in Sieve(PrepareConfig()).add_all(poems, prose=False)] == modern
+    [(alone, _)] = Sieve(PrepareConfig()).add_all(poems[2:], prose=False)
+    assert alone == "春天来了，小草探出头。小花张开嘴。"
 
 
 @pytest.mark.parametrize("script", ["simplified", "traditional", "keep"])

@@ -45,11 +45,64 @@ def test_the_first_line_of_a_stanza_is_not_a_title_where_titles_stand_apart():
     assert lines_of(read(text)) == [(title, "", f"{body}\n{stanza}") for title, _, body in BODIES]
 
 
+@pytest.mark.parametrize("title", ["WiFi", "To You", "Untitled（无题）"])
+@pytest.mark.parametrize("gap", ["\n\n", "\n\n***\n\n"])
+def test_letters_between_blank_lines_above_chinese_verse_are_a_title(title, gap):
+    poems = [BODIES[0], (title, "", BODIES[1][2]), BODIES[2]]
+    assert lines_of(read(written("{title}\n\n{text}", gap, poems))) == poems
+
+
+def test_letters_between_chinese_verses_are_no_titles_if_some_are_translations():
+    text = written("{title}\n\n{text}\n\nThe spring\n\nShe did not come\n\n{text}", poems=BODIES)
+    document = read(text)
+    assert [poem.title for poem in document.poems] == [title for title, _, _ in BODIES]
+    assert document.left_out == {"lines without Chinese": 2 * len(BODIES)}
+
+
+@pytest.mark.parametrize("stanza", ["我撑着伞\n不知道该躲\n还是不该躲", "风吹落\n一片叶子"])
+def test_the_first_line_of_a_stanza_is_no_title_where_titles_are_headings(stanza):
+    text = written(f"## {{title}}\n\n{{text}}\n\n{stanza}", poems=BODIES)
+    assert lines_of(read(text)) == [(title, "", f"{body}\n{stanza}") for title, _, body in BODIES]
+
+
+def test_the_name_of_a_collection_may_stand_above_the_first_title():
+    document = read("每日一诗\n" + written("{title}\n{author}\n{couplets}"))
+    assert found(document) == POEMS
+    assert document.left_out == {"headings": 1}
+
+
+@pytest.mark.parametrize("name", ["必背古诗八首（部分）", "苏东坡词选（手抄）", "现代诗歌精选"])
+def test_the_name_of_a_collection_is_a_heading_without_doubt(name):
+    document = read(f"{name}\n\n" + written("《{title}》\n唐·{author}\n\n{couplets}"))
+    assert (found(document), document.left_out, document.doubts) == (POEMS, {"headings": 1}, [])
+
+
 @pytest.mark.parametrize("head", ["{}\n——给阿远", "{}\n——给阿远\n林小北", "《{}》\n——给阿远"])
 def test_a_line_with_dashes_below_a_title_is_part_of_it(head):
     author = "林小北" if "林小北" in head else ""
     text = "\n\n".join(f"{head.format(title)}\n\n{body}" for title, _, body in BODIES)
     assert lines_of(read(text)) == [(f"{title}——给阿远", author, body) for title, _, body in BODIES]
+
+
+@pytest.mark.parametrize("author", ["王德厚 著", "王德厚", "作者：王德厚"])
+@pytest.mark.parametrize("head", ["{title}", "（{cn}）\n{title}", "{cn}\n{title}"])
+def test_a_book_may_have_an_author_and_numbers_above_its_titles(author, head):
+    text = f"松涛吟稿\n{author}\n\n" + written(f"{head}\n{{couplets}}")
+    assert found(read(text)) == [(title, "王德厚", body) for title, _, body in POEMS]
+
+
+@pytest.mark.parametrize("preface", ["", "自序\n这些诗是我在下班的地铁上写的，没有怎么改过。\n\n"])
+def test_the_author_of_a_book_is_that_of_its_titles_apart(preface):
+    titles = ["晾衣绳", "末班车", "给一只麻雀"]
+    poems = [(title, "林小满", body) for title, (_, _, body) in zip(titles, BODIES, strict=True)]
+    document = read(f"旧窗集\n林小满\n\n{preface}" + written("{title}\n\n{text}", poems=poems))
+    assert lines_of(document) == poems
+    assert next(aside.text for aside in document.asides if aside.kind == "headings") == "旧窗集"
+
+
+def test_a_poem_of_another_author_does_not_hide_that_of_the_book():
+    text = "松涛吟稿\n王德厚\n\n" + written("{title}\n{text}") + "\n\n秋兴　张文远\n" + POEMS[0][2]
+    assert [author for _, author, _ in found(read(text))] == ["王德厚"] * len(POEMS) + ["张文远"]
 
 
 @pytest.mark.parametrize("author", ["佚名", "北朝民歌", "汉乐府", "诗经·秦风", "蜀太妃徐氏"])
@@ -244,6 +297,85 @@ def test_a_table_of_poems_in_markdown_is_read():
 def test_a_signature_may_stand_behind_the_verses():
     text = "名句\n\n" + written("{n}. {text}——{author}《{title}》", "\n")
     assert [(title, author) for title, author, _ in found(read(text))] == HEADS
+
+
+CI = [
+    ("忆江南", "白居易", "江南好，风景旧曾谙。\n日出江花红胜火，春来江水绿如蓝。"),
+    ("如梦令", "李清照", "昨夜雨疏风骤，浓睡不消残酒。\n试问卷帘人，却道海棠依旧。"),
+    ("渔歌子", "张志和", "西塞山前白鹭飞，桃花流水鳜鱼肥。\n青箬笠，绿蓑衣。"),
+]
+
+
+@pytest.mark.parametrize("head", ["{title}\n{author}", "{title} {author}"])
+@pytest.mark.parametrize("note", ["【注】谙：熟悉。", "注释：谙：熟悉。", "\n【注释】\n谙：熟悉。"])
+def test_notes_end_at_the_title_and_the_author_of_a_ci(head, note):
+    text = written(f"{head}\n{{text}}\n{note}", poems=CI)
+    document = read(text)
+    assert lines_of(document) == CI
+    assert document.left_out.keys() == {"notes"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["陈科全（8岁）", "陈科全 11岁", "三（2）班 陈科全", "初一(4)班：陈科全", "五年级　陈科全"],
+)
+def test_an_author_may_have_an_age_or_a_class(line):
+    text = "\n\n".join(f"{title}\n{line}\n\n{body}\n\n{body}" for title, _, body in BODIES)
+    assert lines_of(read(text)) == [
+        (title, "陈科全", f"{body}\n{body}") for title, _, body in BODIES
+    ]
+
+
+@pytest.mark.parametrize("head", ["思考与练习", "课后练习", "参考答案"])
+def test_what_stands_below_exercises_is_no_verse(head):
+    question = "一、“自”和“空”两个字好在哪里？"
+    document = read(written(f"{{title}}\n{{author}}\n{{couplets}}\n{head}\n{question}"))
+    assert found(document) == POEMS
+    assert document.left_out == {"notes": 2 * len(POEMS)}
+
+
+def test_a_menu_may_have_a_label():
+    poems = "".join(f"<h2>{title}</h2><p>{text}</p>" for title, _, text in POEMS)
+    menu = '<div class="box"><p>推荐作者</p><a>苏轼</a><a>辛弃疾</a><a>陆游</a></div>'
+    document = read(f"<html><body>{poems}{menu}</body></html>", name="poems.html")
+    assert found(document) == [(title, "", text) for title, _, text in POEMS]
+    assert document.left_out == {"menus": 1}
+
+
+@pytest.mark.parametrize(
+    "remark",
+    [
+        "诗人一生坎坷，却从不低头，他笔下的秋天没有悲凉，只有豪情万丈。",
+        "往期回顾：\n唐诗里的春天",
+        "图片来源于网络，侵删\n点赞、在看、转发，三连支持一下吧！\n阅读 3.2万",
+    ],
+)
+def test_comments_and_adverts_below_regular_verse_are_no_stanza(remark):
+    text = written(f"《{{title}}》\n唐·{{author}}\n\n{{couplets}}\n\n{remark}")
+    assert found(read(text)) == POEMS
+
+
+def test_a_few_words_alone_below_marked_verse_are_no_stanza():
+    text = written("{title}\n{author}\n{text}\n\n道藏歌诗 其二十五", poems=CI)
+    assert lines_of(read(text)) == CI
+
+
+def test_a_headline_above_the_first_title_is_no_poem():
+    headline = "【诗词日历】立秋：最美的五首秋诗，读完心就静了"
+    text = f"{headline}\n\n" + written("《{title}》\n唐·{author}\n\n{couplets}", poems=POEMS[:2])
+    assert found(read(text)) == POEMS[:2]
+
+
+def test_a_sentence_of_weak_function_words_between_poems_is_prose():
+    text = written("{couplets}") + "\n\n只是现在，我已经没有地方可以去问那个人了。"
+    assert found(read(text)) == [("", "", body) for _, _, body in POEMS]
+
+
+def test_a_sentence_above_verse_in_another_metre_is_a_preface():
+    verse = "山下兰芽短浸溪，松间沙路净无泥，潇潇暮雨子规啼。"
+    document = read(f"浣溪沙\n苏轼\n\n游蕲水清泉寺，寺临兰溪，溪水西流。\n\n{verse}\n\n{verse}")
+    assert found(document) == [("浣溪沙", "苏轼", verse * 2)]
+    assert document.left_out == {"prefaces": 1}
 
 
 # --- doubts --------------------------------------------------------------------------------------

@@ -438,6 +438,19 @@ def test_names_above_poems_are_authors_or_dynasties():
     assert [poem.author for poem in read(to_json(by_author)).poems] == ["李白", "李白", "王维"]
 
 
+def test_a_column_of_works_has_the_titles_and_one_of_readers_no_authors():
+    header = ("序号", "班级", "朗诵者", "作品", "原文")
+    rows = [(n, f"六({n})班", "王梓涵", t, x) for n, (t, a, d, x) in enumerate(POEMS, start=1)]
+    found = read(table([("节目单", "", "", "", ""), header, *rows]))
+    assert found.poems == [RawPoem(x, t) for t, _, _, x in POEMS]
+
+
+def test_the_user_of_an_export_is_the_author_of_its_notes():
+    notes = [{"title": t, "content": x} for t, _, _, x in POEMS]
+    found = read(json.dumps({"user": {"nickname": "阿木", "id": 7}, "notes": notes}))
+    assert found.poems == [RawPoem(x, t, "阿木") for t, _, _, x in POEMS]
+
+
 def test_numbers_are_titles_and_missing_numbers_are_nothing():
     text = '[{"title": 7, "author": NaN, "content": "%s"}, {"title": 2.5, "content": NaN}]'
     assert read(text % POEMS[0][3]).poems == [RawPoem(POEMS[0][3], "7"), RawPoem("", "2.5")]
