@@ -138,8 +138,7 @@ def find_form(name: str, tones: Tones = "strict") -> Form:
     known = [*FORM_NAMES, *tunes()]
     raise SettingError(
         f"There is no form {name!r}.",
-        f"{did_you_mean(short, known)}Choose among: {', '.join(FORM_NAMES)}, or a tune such as "
-        "浣溪沙; docs/verse.md has all of them.",
+        f"{did_you_mean(short, known)}Choose among: {', '.join(known)}.",
     )
 
 
