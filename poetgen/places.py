@@ -115,18 +115,18 @@ def models_here() -> dict[str, Path]:
     return found
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     """Return a question that names what is known and written almost like ``name``.
 
     A blank follows the question, so that it can be put before an advice. It is empty where
-    nothing is like ``name``, or ``name`` itself is known.
+    nothing is like ``name`` by more than ``cutoff``, 0 to 1, or ``name`` itself is known.
     """
     from difflib import get_close_matches
 
     spelled = {one.casefold(): one for one in known}
     if name in spelled.values():
         return ""
-    near = get_close_matches(name.casefold(), spelled, n=1)
+    near = get_close_matches(name.casefold(), spelled, n=1, cutoff=cutoff)
     return f"Did you mean {spelled[near[0]]}? " if near else ""
 
 

@@ -138,7 +138,8 @@ def find_form(name: str, tones: Tones = "strict") -> Form:
     known = [*FORM_NAMES, *tunes()]
     raise SettingError(
         f"There is no form {name!r}.",
-        f"{did_you_mean(short, known)}Choose among: {', '.join(known)}.",
+        # Names have two or three characters, of which one may be mistyped.
+        f"{did_you_mean(short, known, 0.5)}Choose among: {', '.join(known)}.",
     )
 
 
