@@ -14,7 +14,8 @@ Kind = Literal[
     "失对",  # the second line of a couplet does not oppose the first
     "失粘",  # a couplet does not adhere to the one before it
     "失韵",  # a line end that does not rhyme
-    "借韵",  # a first line that rhymes with a neighbouring group only
+    "借韵",  # a line that rhymes with a neighbouring group only
+    "叠句",  # a line, or its end, that a tune repeats
     "重韵",  # a rhyme character that stands twice
     # Amended lines (拗救): a break of the pattern that another place makes good.
     "特拗",  # 平平仄平仄 for 平平平仄仄

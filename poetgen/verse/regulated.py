@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from poetgen.verse.faults import Fault, Kind
 from poetgen.verse.rhymes import Tone
@@ -100,10 +101,12 @@ def is_fault(kind: Kind, strict: bool) -> bool:
     return kind != "孤平拗救" and (strict or kind not in _ACCEPTED)
 
 
-def tone_fault(char: str, wanted: str, line: int, place: int) -> Fault:
+def tone_fault(
+    char: str, wanted: str, line: int, place: int, how: Literal["wanted", "usual"] = "wanted"
+) -> Fault:
     """Return the fault of a character that cannot have the tone that its place wants."""
     found = "仄" if wanted == "平" else "平"
-    message = f"{char} is {_ENGLISH[found]}, wanted is {_ENGLISH[wanted]}"
+    message = f"{char} is {_ENGLISH[found]}, {how} is {_ENGLISH[wanted]}"
     return Fault("平仄", message, line, place)
 
 

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple
 
+from poetgen.characters import HAN
 from poetgen.config import RhymeBookName
 from poetgen.errors import SettingError
 from poetgen.places import did_you_mean
-from poetgen.verse.faults import Fault
-from poetgen.verse.forms import lines_of
+from poetgen.verse.faults import Fault, Kind
 from poetgen.verse.regulated import (
     EITHER,
     LineReading,
@@ -28,9 +28,11 @@ from poetgen.verse.regulated import (
     tone_fault,
 )
 from poetgen.verse.rhymes import RhymeBook, RhymeGroup, Tone, rhyme_book
-from poetgen.verse.tunes import Tune, find_tune, tunes
+from poetgen.verse.tunes import Tune, find_tunes, tunes
 
 UNKNOWN = "？"
+# How editors write a character that is lost; it stands in a line as one that is not known.
+LOST = "□■●○◇◎\ufffd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Scan:
     remarks: tuple[Fault, ...] = ()
 
 
+_LINE = re.compile(f"[{HAN}{LOST}]+")
 _LENGTHS = {"五": 5, "七": 7}
 _KINDS = {4: "绝", 8: "律"}
 _FORM = re.compile(r"([五七])言?(绝句?|律诗?|排律?|古[体诗]?)(?:[:：](\d{1,9}))?")
@@ -87,12 +90,13 @@ def scan(
     """Return the scan of one poem.
 
     ``book`` is pingshui by default, cilin for a tune. With ``form`` the poem is held against it,
-    else its form is recognised. ``strict`` counts amended lines (拗救) and 三仄尾 as faults.
+    of a tune against the variant (体) that fits best; else its form is recognised. ``strict``
+    counts as faults amended lines (拗救), 三仄尾, 借韵, and in a tune tones that are only usual.
 
     Raises:
         SettingError: there is no such form.
     """
-    lines = lines_of(text)
+    lines = _LINE.findall(text)
     if form is None:
         return _recognised(lines, book, strict)
     if matched := _FORM.fullmatch(form.strip()):
@@ -102,12 +106,17 @@ def scan(
         if kind == "古":
             return _scan_ancient(lines, rhyme_book(book or "pingshui"), length + kind)
         return _scan_regulated(lines, rhyme_book(book or "pingshui"), length + kind, strict)
-    if tune := find_tune(form):
-        if not _fits(lines, tune):
-            wanted = ", ".join(map(str, tune.line_lengths))
-            fault = Fault("句数", f"the lines of {tune.name} have {wanted} characters")
-            return _unscanned(lines, rhyme_book(book or "cilin"), tune.name, fault)
-        return _scan_tune(lines, rhyme_book(book or "cilin"), tune)
+    if variants := find_tunes(form):
+        sung = [
+            _scan_tune(lines, rhyme_book(book or "cilin"), tune, strict)
+            for tune in variants
+            if _fits(lines, tune)
+        ]
+        if sung:
+            return min(sung, key=_cost)
+        tune = min(variants, key=lambda tune: abs(tune.num_chars - sum(map(len, lines))))
+        fault = Fault("句数", _other_lines(lines, tune))
+        return _unscanned(lines, rhyme_book(book or "cilin"), tune.name, fault)
     known = [*_FORM_NAMES, *tunes()]
     raise SettingError(
         f"There is no form {form!r}.",
@@ -120,8 +129,8 @@ def _recognised(lines: Sequence[str], book: RhymeBookName | None, strict: bool) 
     found = []
     for tune in tunes().values():
         if _fits(lines, tune):
-            sung = _scan_tune(lines, rhyme_book(book or "cilin"), tune)
-            if _keeps_most_tones(sung):
+            sung = _scan_tune(lines, rhyme_book(book or "cilin"), tune, strict)
+            if _keeps_most(sung):
                 found.append(sung)
     poem_book = rhyme_book(book or "pingshui")
     for length, num_chars in _LENGTHS.items():
@@ -132,18 +141,35 @@ def _recognised(lines: Sequence[str], book: RhymeBookName | None, strict: bool) 
                 if _means_to_be_regulated(regulated):
                     found.append(regulated)
             found = found or [_scan_ancient(lines, poem_book, f"{length}古")]
-    return min(found, key=lambda one: len(one.faults), default=_unscanned(lines, poem_book))
+    return min(found, key=_cost, default=_unscanned(lines, poem_book))
 
 
-def _keeps_most_tones(scan: Scan) -> bool:
-    """Return whether a poem keeps four of five tones of its tune, where half would be chance."""
+def _cost(scan: Scan) -> tuple[int, int]:
+    """Return how far a poem is from a form: what keeps the form best has the least.
+
+    Remarks count, too, since a tune of which few poems are known has hardly a fixed tone.
+    """
+    return len(scan.faults) + len(scan.remarks), len(scan.faults)
+
+
+def _keeps_most(scan: Scan) -> bool:
+    """Return whether a poem keeps four of five tones of its tune, and three of four rhymes.
+
+    Half of the tones would be chance.
+    """
     wanted = sum(tone != EITHER for line in scan.lines for tone in line.template)
-    return 5 * sum(fault.kind == "平仄" for fault in scan.faults) <= wanted
+    wrong = sum(finding.kind == "平仄" for finding in scan.faults + scan.remarks)
+    bad_ends = [fault for fault in scan.faults if fault.kind == "失韵"]
+    num_ends = sum(len(rhyme.chars) for rhyme in scan.rhymes)
+    rhymes = all(fault.line for fault in bad_ends) and 4 * len(bad_ends) <= num_ends
+    return 5 * wrong <= wanted and rhymes
 
 
 def _means_to_be_regulated(scan: Scan) -> bool:
     """Return whether half of the even lines of a poem rhyme and half of its lines are in order."""
     bad_ends = sum(fault.kind == "失韵" for fault in scan.faults)
+    if any(fault.kind == "失韵" and fault.line is None for fault in scan.faults):
+        return False
     bad_lines = {fault.line for fault in scan.faults if fault.kind not in ("失韵", "重韵")}
     return 4 * bad_ends <= len(scan.lines) and 2 * len(bad_lines) <= len(scan.lines)
 
@@ -181,6 +207,18 @@ def _tones(text: str, book: RhymeBook, template: str) -> str:
     )
 
 
+def _other_lines(lines: Sequence[str], tune: Tune) -> str:
+    """Return how a poem differs that has not the lines of a tune."""
+    num_chars = sum(map(len, lines))
+    what = (
+        f"{num_chars} characters, not {tune.num_chars}"
+        if num_chars != tune.num_chars
+        else "no line end at each rhyme"
+    )
+    wanted, found = (", ".join(str(len(line)) for line in one) for one in (tune.templates, lines))
+    return f"the poem has {what}; lines of {found}, {tune.name} has lines of {wanted}"
+
+
 # Rhymes.
 
 
@@ -197,25 +235,49 @@ class _End(NamedTuple):
         return {group.name for group in groups if group.tone == self.tone}
 
 
+# Divisions of 词林正韵 that Song poets mix: in the 词 from which the tunes are learned, one line
+# end of twenty that should rhyme in 第六部 is in 第十一部 (人 with 清), and one of twenty that
+# should in 第十八部 is in 第十七部.
+MIXED = (
+    frozenset({"第三部", "第五部"}),
+    frozenset({"第六部", "第十一部", "第十三部"}),
+    frozenset({"第七部", "第十四部"}),
+    frozenset({"第十七部", "第十八部", "第十九部"}),
+)
+
+
 def _commonest_group(ends: Iterable[_End], book: RhymeBook) -> str:
     """Return the name of the group with most of the ends, or "" if there is none."""
     counts = Counter(name for end in ends for name in sorted(end.groups(book)))
     return counts.most_common(1)[0][0] if counts else ""
 
 
-def _rhymes(ends: Sequence[_End], letter: str, book: RhymeBook) -> tuple[RhymeFound, list[Fault]]:
-    """Return the group in which most of the ends rhyme, and the faults of the others."""
-    name, faults = _commonest_group(ends, book), []
-    tones = {end.tone for end in ends}
-    titles = [one.title for one in book.groups if one.name == name and one.tone in tones]
-    title = "/".join(titles)
+def _rhymes(
+    ends: Sequence[_End], letter: str, book: RhymeBook, *, repeated: frozenset[int] = frozenset()
+) -> tuple[RhymeFound, list[Fault]]:
+    """Return the group in which most of the ends rhyme, and the faults of the others.
+
+    Where no group has half of them, that is the only fault. The lines ``repeated`` may end with
+    the character of another.
+    """
     chars = "".join(end.char for end in ends)
+    known = [end for end in ends if book.groups_of(end.char)]
+    name, faults = _commonest_group(known, book), list[Fault]()
+    mixed = next((names for names in MIXED if name in names), frozenset[str]())
+    if 2 * sum(bool(end.groups(book) & {name, *mixed}) for end in known) < len(known):
+        message = f"{chars}: no rhyme group fits most of these line ends (失韵)"
+        return RhymeFound(letter, "", chars), [Fault("失韵", message)]
+    tones = {end.tone for end in ends}
+    title = "/".join(one.title for one in book.groups if one.name == name and one.tone in tones)
     for index, end in enumerate(ends):
         if name not in end.groups(book) and book.groups_of(end.char):
             others = chars.replace(end.char, "")
-            message = f"{end.char} does not rhyme with {others} ({title}; 失韵)"
-            faults.append(Fault("失韵", message, end.line))
-        elif end.char in chars[:index]:
+            borrowed = end.groups(book) & mixed
+            kind: Kind = "借韵" if borrowed else "失韵"
+            why = "借韵: a neighbouring group" if borrowed else "失韵"
+            message = f"{end.char} does not rhyme with {others} ({title}; {why})"
+            faults.append(Fault(kind, message, end.line))
+        elif end.char in chars[:index] and end.line not in repeated and end.char not in LOST:
             first = ends[chars.index(end.char)].line
             message = f"{end.char} ends line {first} already (重韵)"
             faults.append(Fault("重韵", message, end.line))
@@ -276,33 +338,40 @@ def _with_borrowed(
         yield fault
 
 
-def _scan_tune(lines: Sequence[str], book: RhymeBook, tune: Tune) -> Scan:
+def _scan_tune(lines: Sequence[str], book: RhymeBook, tune: Tune, strict: bool) -> Scan:
     # Lines may be divided otherwise than usual (读破), so that places count from the beginning.
     template, letters = "".join(tune.templates), _letters(tune)
+    fixed = template if strict else "".join(tune.fixed_templates)
     scanned: list[ScannedLine] = []
     ends: dict[str, list[_End]] = defaultdict(list)
     faults: list[Fault] = []
+    remarks = list(_missing_repeats(lines, tune))
     start = 0
     for number, line in enumerate(lines, start=1):
-        wanted = template[start : start + len(line)]
+        wanted, sure = (one[start : start + len(line)] for one in (template, fixed))
         start += len(line)
         letter = letters.get(start, "")
         tones = _tones(line, book, wanted)
         scanned.append(ScannedLine(line, tones, wanted, letter))
         # A rhyme of the wrong tone does not rhyme; that is said once, below.
         for place in range(len(line) - bool(letter)):
-            if {tones[place], wanted[place]} == {"平", "仄"}:
+            if {tones[place], sure[place]} == {"平", "仄"}:
                 faults.append(tone_fault(line[place], wanted[place], number, place + 1))
+            elif {tones[place], wanted[place]} == {"平", "仄"}:
+                remarks.append(tone_fault(line[place], wanted[place], number, place + 1, "usual"))
         if letter:
             ends[letter.upper()].append(_End(number, line[-1], "平" if letter.isupper() else "仄"))
     found: list[RhymeFound] = []
-    remarks: list[Fault] = []
+    repeated = _repeated_lines(lines, tune)
     for letter, group in ends.items():
-        rhyme, broken = _rhymes(group, letter, book)
+        if all(end.tone == "仄" for end in group):
+            letter = letter.lower()
+        rhyme, broken = _rhymes(group, letter, book, repeated=repeated)
         found.append(rhyme)
-        # Several tunes repeat a line.
-        faults += [one for one in broken if one.kind != "重韵"]
-        remarks += [one for one in broken if one.kind == "重韵"]
+        # Several poets repeat a line.
+        accepted = ("重韵",) if strict else ("重韵", "借韵")
+        faults += [one for one in broken if one.kind not in accepted]
+        remarks += [one for one in broken if one.kind in accepted]
     return Scan(
         tune.name,
         None,
@@ -314,10 +383,44 @@ def _scan_tune(lines: Sequence[str], book: RhymeBook, tune: Tune) -> Scan:
     )
 
 
+def _places(lines: Sequence[str]) -> list[tuple[int, int]]:
+    """Return the line and the place in it of each character, counted from 1."""
+    return [
+        (number, place)
+        for number, line in enumerate(lines, start=1)
+        for place in range(1, len(line) + 1)
+    ]
+
+
+def _missing_repeats(lines: Sequence[str], tune: Tune) -> Iterator[Fault]:
+    """Yield a remark for each line that does not repeat what the tune usually repeats."""
+    text, places = "".join(lines), _places(lines)
+    wanted: dict[int, list[tuple[int, int]]] = defaultdict(list)
+    for before, place in tune.repeats:
+        wanted[places[place][0]].append((before, place))
+    for number, pairs in wanted.items():
+        found = "".join(text[place] for _, place in pairs)
+        first = "".join(text[before] for before, _ in pairs)
+        if found != first and not set(found + first) & set(LOST):
+            message = f"{found} stands where {first} is usually repeated (叠句)"
+            yield Fault("叠句", message, number, places[pairs[0][1]][1])
+
+
+def _repeated_lines(lines: Sequence[str], tune: Tune) -> frozenset[int]:
+    """Return the numbers of the lines whose last character repeats another, as the tune asks."""
+    text, places = "".join(lines), _places(lines)
+    ends = set(accumulate(map(len, lines)))
+    return frozenset(
+        places[place][0]
+        for before, place in tune.repeats
+        if place + 1 in ends and text[before] == text[place]
+    )
+
+
 def _fits(lines: Sequence[str], tune: Tune) -> bool:
     """Return whether a poem has the characters of a tune and a line end at each of its rhymes."""
     ends = set(accumulate(map(len, lines)))
-    return max(ends, default=0) == sum(tune.line_lengths) and ends >= _letters(tune).keys()
+    return max(ends, default=0) == tune.num_chars and ends >= _letters(tune).keys()
 
 
 @functools.cache

@@ -34,7 +34,8 @@ class Form:
     A mark is ， or 、 inside a sentence and 。 at its end. ``stanzas`` are the numbers of lines
     (片) of which it consists, ``couplets`` the indices of lines that are usually parallel with
     the next (对仗). In a tune of 词 a small letter marks an oblique rhyme and a capital a level
-    one.
+    one. ``repeats`` are pairs of characters, counted from 0 without marks, of which the second
+    is usually the same as the first (叠句).
     """
 
     name: str
@@ -44,6 +45,7 @@ class Form:
     stanzas: tuple[int, ...] = ()
     book: RhymeBookName = "pingshui"
     couplets: tuple[int, ...] = ()
+    repeats: tuple[tuple[int, int], ...] = ()
 
     @property
     def num_chars(self) -> int:
@@ -77,8 +79,12 @@ def ancient_form(name: str, num_lines: int, length: int) -> Form:
 
 
 def tune_form(tune: Tune, tones: Tones = "strict") -> Form:
-    """Return the form of a tune; its patterns are those of lines, loose the same as strict."""
-    patterns = () if tones == "off" else tuple(map(expand, tune.templates))
+    """Return the form of a tune; its patterns are those of lines.
+
+    Loose ones have only the tones that hardly any poem breaks.
+    """
+    templates = {"strict": tune.templates, "loose": tune.fixed_templates, "off": ()}[tones]
+    patterns = tuple(map(expand, templates))
     return Form(
         tune.name,
         tune.line_lengths,
@@ -87,6 +93,7 @@ def tune_form(tune: Tune, tones: Tones = "strict") -> Form:
         tune.stanzas,
         book="cilin",
         couplets=tune.couplets,
+        repeats=tune.repeats,
     )
 
 

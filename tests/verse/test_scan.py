@@ -267,42 +267,153 @@ RHYMES = [
 
 def sung(tune, rng):
     """Write a poem that keeps a tune, with a character for each tone and rhyme."""
-    text = ""
-    for template, letter, mark in zip(tune.templates, tune.rhymes, tune.marks, strict=True):
+    chars = ""
+    for template, letter in zip(tune.templates, tune.rhymes, strict=True):
         line = "".join(rng.choice("平仄") if tone == "中" else tone for tone in template)
         line = line.replace("平", LEVEL).replace("仄", OBLIQUE)
         if letter:
             line = line[:-1] + rng.choice(RHYMES["ABCD".index(letter.upper())][letter.islower()])
-        text += line + mark
-    return text
+        chars += line
+    return with_marks(with_repeats(chars, tune), tune)
 
 
-@pytest.mark.parametrize("tune", tunes().values(), ids=tunes())
+def with_repeats(chars, tune):
+    """Write what a tune repeats; of characters that are the same, a rhyme decides."""
+    ends = itertools.accumulate(tune.line_lengths)
+    rhymed = {end - 1 for end, letter in zip(ends, tune.rhymes, strict=True) if letter}
+    same = {place: {place} for place in range(len(chars))}
+    for before, place in tune.repeats:
+        both = same[before] | same[place]
+        same |= dict.fromkeys(both, both)
+    return "".join(chars[min(one & rhymed, default=min(one))] for one in same.values())
+
+
+def with_marks(chars, tune):
+    ends = [0, *itertools.accumulate(tune.line_lengths)]
+    lines = [chars[start:end] for start, end in itertools.pairwise(ends)]
+    return "".join(line + mark for line, mark in zip(lines, tune.marks, strict=True))
+
+
+ALL_TUNES = pytest.mark.parametrize("tune", tunes().values(), ids=tunes())
+
+
+@ALL_TUNES
 def test_a_poem_that_keeps_a_tune_is_recognised_and_has_no_fault(tune):
     text = sung(tune, random.Random(tune.name))
-    scanned = scan(text)
+    scanned = scan(text, form=tune.name, strict=True)
     assert scanned.form == tune.name
     assert not scanned.faults
-    assert scan(text, form=tune.traditional_names[-1]) == scanned
+    assert not scan(text).faults
+    assert scan(text, form=tune.traditional_names[-1], strict=True) == scanned
     assert [line.template for line in scanned.lines] == list(tune.templates)
     # The pauses inside a sentence may be left out.
-    assert scan(text.replace("、", "")).form == tune.name
+    assert scan(text.replace("、", ""), form=tune.name).form == tune.name
 
 
-@pytest.mark.parametrize("tune", tunes().values(), ids=tunes())
+def test_nearly_every_tune_is_recognised_by_what_keeps_it():
+    # A few differ in so few places that a poem may keep two of them.
+    texts = {name: sung(tune, random.Random(name)) for name, tune in tunes().items()}
+    wrong = {name: scan(text).form for name, text in texts.items() if scan(text).form != name}
+    assert len(wrong) <= 3, wrong
+
+
+@ALL_TUNES
 def test_one_wrong_tone_of_a_tune_is_found_at_its_place(tune):
-    text = sung(tune, random.Random(tune.name))
-    flat = "".join(tune.templates)
+    # By another seed what keeps 喜迁莺 keeps its second variant, too.
+    text = sung(tune, random.Random(tune.name[0]))
+    flat, fixed = "".join(tune.templates), "".join(tune.fixed_templates)
     ends = set(itertools.accumulate(tune.line_lengths))
-    places = [place for place, tone in enumerate(flat) if tone != "中" and place + 1 not in ends]
+    repeated = set(itertools.chain(*tune.repeats))
+    places = [
+        place
+        for place, tone in enumerate(flat)
+        if tone != "中" and place + 1 not in ends and place not in repeated
+    ]
     place = random.Random(tune.name).choice(places)
     chars = [index for index, char in enumerate(text) if char not in "，、。"]
     wrong = OBLIQUE if flat[place] == "平" else LEVEL
     text = text[: chars[place]] + wrong + text[chars[place] + 1 :]
-    (fault,) = scan(text, form=tune.name).faults
     line = sum(end <= place for end in ends)
-    before = sum(tune.line_lengths[:line])
-    assert (fault.kind, fault.line, fault.place) == ("平仄", line + 1, place - before + 1)
+    expected = ("平仄", line + 1, place - sum(tune.line_lengths[:line]) + 1)
+    assert found(scan(text, form=tune.name, strict=True)) == [expected]
+    # What is usual but not fixed is a remark.
+    loose = scan(text, form=tune.name)
+    assert expected in (remarks(loose) if fixed[place] == "中" else found(loose))
+    assert len(loose.faults) == (fixed[place] != "中")
+
+
+@pytest.mark.parametrize("name", ["如梦令", "忆秦娥", "钗头凤", "潇湘神", "调笑令"])
+def test_what_a_tune_repeats_and_a_poem_does_not_is_a_remark(name):
+    tune = tunes()[name]
+    text = sung(tune, random.Random(name))
+    assert not any(kind == "叠句" for kind, *_ in remarks(scan(text, form=name)))
+    chars = "".join(char for char in text if char not in "，、。")
+    place = tune.repeats[-1][1]
+    other = "红" if chars[place] != "红" else "东"
+    scanned = scan(with_marks(chars[:place] + other + chars[place + 1 :], tune), form=name)
+    assert [kind for kind, *_ in remarks(scanned)].count("叠句") == 1
+
+
+def test_a_repeated_line_is_no_repeated_rhyme():
+    scanned = scan(sung(tunes()["如梦令"], random.Random(3)), form="如梦令")
+    assert ("重韵", 6, None) not in remarks(scanned)
+
+
+def test_the_variant_that_fits_best_is_taken():
+    level, oblique = tunes()["声声慢"], tunes()["声声慢:仄韵"]
+    for tune in (level, oblique):
+        text = sung(tune, random.Random(1))
+        for name in (None, "声声慢", "聲聲慢", "胜胜慢", tune.name):
+            scanned = scan(text, form=name)
+            assert (scanned.form, scanned.faults) == (tune.name, ())
+    assert scan(sung(oblique, random.Random(1)), form=level.names[0] + ":仄韵").faults == ()
+
+
+def test_where_no_group_fits_it_is_said_once():
+    tune = tunes()["浣溪沙"]
+    text = sung(tune, random.Random(1))
+    chars = list("".join(char for char in text if char not in "，、。"))
+    for end, char in zip((7, 14, 21, 35, 42), "东秋天花鱼", strict=True):
+        chars[end - 1] = char
+    scanned = scan(with_marks("".join(chars), tune), form="浣溪沙")
+    (fault,) = scanned.faults
+    assert (fault.kind, fault.line) == ("失韵", None)
+    assert "no rhyme group fits most" in fault.message
+    assert scanned.rhymes[0].group == ""
+    assert scan(with_marks("".join(chars), tune)).form != "浣溪沙"
+
+
+def test_divisions_that_song_poets_mix_are_a_remark():
+    # 晏殊: 来 is in 第五部, the others in 第三部.
+    text = (
+        "一曲新词酒一杯，去年天气旧亭台。夕阳西下几时回。"
+        "无可奈何花落去，似曾相识燕归来。小园香径独徘徊。"
+    )
+    assert scan(text).form == "浣溪沙"
+    assert not scan(text).faults
+    assert remarks(scan(text)) == [("借韵", 5, None)]
+    assert found(scan(text, strict=True)) == [("借韵", 5, None)]
+
+
+def test_a_tone_that_famous_poems_break_is_a_remark():
+    # 张志和: 细 is oblique, where most poems have a level tone.
+    scanned = scan("西塞山前白鹭飞，桃花流水鳜鱼肥。青箬笠，绿蓑衣，斜风细雨不须归。")
+    assert (scanned.form, scanned.faults) == ("渔歌子", ())
+    assert remarks(scanned) == [("平仄", 5, 3)]
+
+
+def test_a_lost_character_keeps_its_place():
+    text = poem([*AB, *BA])
+    scanned = scan("□□" + text[2:])
+    assert scanned.lines[0].text == "□□" + text[2:5]
+    assert scanned.lines[0].tones == "？？" + "平平仄"
+    assert (scanned.form, scanned.faults) == ("五绝", ())
+
+
+def test_a_wrong_shape_says_what_the_poem_has():
+    (fault,) = scan(poem([*AB, *BA]), form="浣溪沙").faults
+    assert "20 characters, not 42" in fault.message
+    assert "5, 5, 5, 5" in fault.message
 
 
 def test_a_rhyme_of_the_wrong_division_or_tone_is_found_in_a_tune():
