@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import re
+from dataclasses import asdict, astuple
 from pathlib import Path
 
 from rich.text import Text
 
-from poetgen.characters import hanzi_only, mostly_han
+from poetgen.characters import (
+    HAN,
+    LINE_MARKS,
+    full_width,
+    hanzi_only,
+    mostly_han,
+    unix_newlines,
+)
 from poetgen.cli.display import make_answer_console, make_console
 from poetgen.config import RhymeBookName
-from poetgen.corpus.cleaning import clean
+from poetgen.corpus.cleaning import MAX_LINE_HANZI, clean
 from poetgen.errors import SourceError
-from poetgen.reading import Input, RawPoem, read_document, read_poems
+from poetgen.reading import Input, RawPoem, find_inputs, read_document
+from poetgen.reading.encodings import decode
 from poetgen.terminal import json_text
-from poetgen.verse.scan import Scan, scan
+from poetgen.verse.scan import LOST, Scan, scan
 
 # As wide as a Chinese character.
 _BLANK = "\u3000"
+_LINE_OF_VERSE = re.compile(f"(?:[{HAN}{LOST}]{{1,{MAX_LINE_HANZI}}}[{LINE_MARKS}])+")
 
 
 def print_scans(
@@ -56,12 +66,39 @@ def _poems(source: str) -> list[RawPoem]:
     """Return the poems, without notes and marks of editors where that can be told."""
     if not source.strip():
         raise SourceError("--verse is empty.", "Give a file, - for standard input, or a poem.")
-    if mostly_han(source) and not _is_there(Path(source)):
-        text = Input("--verse", lambda: source.encode("utf-8", "replace"))
-        poems = read_document(text, encoding="utf-8").poems
+    if source == "-" or _is_there(Path(source)):
+        poems = [poem for one in find_inputs([Path(source)]) for poem in _poems_in(one)]
+    elif mostly_han(source):
+        poems = _poems_in(Input("--verse", lambda: source.encode("utf-8", "replace")), "utf-8")
     else:
-        poems = read_poems(Path(source))
+        raise SourceError(
+            f"{source!r} is neither a file nor Chinese verse.",
+            "Give a file with poems, - for standard input, or a poem in Chinese characters.",
+        )
     return [poem._replace(text=clean(poem.text).text or poem.text) for poem in poems]
+
+
+def _poems_in(one: Input, encoding: str | None = None) -> list[RawPoem]:
+    document = read_document(one, encoding=encoding)
+    if document.format not in ("plain", "prose"):
+        return document.poems
+    # What generate writes has no titles, which a line of verse may be taken for.
+    blocks = _blocks_of_verse(decode(one.read(), one.name, encoding).text)
+    is_one = len(blocks) == 1 and _has_form(blocks[0])
+    if len(blocks) > 1 or (is_one and not any(_has_form(poem.text) for poem in document.poems)):
+        return [RawPoem(block) for block in blocks]
+    return document.poems
+
+
+def _has_form(text: str) -> bool:
+    return scan(text).form is not None
+
+
+def _blocks_of_verse(text: str) -> list[str]:
+    """Return the blocks between blank lines, or none if not all lines are verse with marks."""
+    blocks = re.split(r"\n\s*\n", unix_newlines(text).strip())
+    lines = [line.strip() for block in blocks for line in full_width(block).split("\n")]
+    return blocks if all(map(_LINE_OF_VERSE.fullmatch, lines)) else []
 
 
 def _is_there(path: Path) -> bool:
@@ -73,7 +110,7 @@ def _is_there(path: Path) -> bool:
 
 def _shown(poem: RawPoem, found: Scan) -> list[Text]:
     """Return the lines that show a scan."""
-    rhymes = [f"{rhyme.letter} {rhyme.group} {rhyme.chars}" for rhyme in found.rhymes]
+    rhymes = [" ".join(filter(None, astuple(rhyme))) for rhyme in found.rhymes]
     about = [" ".join(filter(None, (poem.title, poem.author)))]
     about.append(", ".join(filter(None, (found.form or "no known form", found.opening))))
     shown = [Text(": ".join(filter(None, about)), style="bold")]

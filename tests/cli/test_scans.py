@@ -51,6 +51,56 @@ def test_a_file_of_poems_is_scanned_poem_by_poem(tmp_path):
     assert "1 of 2 poems have a form and no fault" in done.stderr
 
 
+# Short lines and long ones: reading would take some for titles.
+SONG = "月天天月天天，月天东。\n天月天天月月，月月天天月月天公。\n月天。"
+
+
+def heads(shown):
+    return [line for line in shown.splitlines() if line and line[0] != " "]
+
+
+@pytest.mark.parametrize("marks", ["，。", ",."])
+def test_blocks_of_verse_between_blank_lines_are_poems(marks, tmp_path):
+    text = f"{SONG}\n\n{SONG}\n \n{SONG}\n".translate(str.maketrans("，。", marks))
+    (tmp_path / "poems.txt").write_text(text, encoding="utf-8")
+    for source in ("poems.txt", text):
+        done = poetgen("inspect", "--verse", source, "--json", cwd=tmp_path)
+        poems = json.loads(done.stdout)["poems"]
+        assert [len(poem["lines"]) for poem in poems] == [5, 5, 5]
+        assert not any(poem["title"] for poem in poems)
+
+
+@pytest.mark.parametrize(
+    ("text", "forms"),
+    [
+        (GOOD.replace("。", "。\n"), ["五绝, 仄起首句不入韵"]),
+        # The tune 渔歌子, a sentence a line.
+        (
+            "月月天天月月东。\n天天天月月天公。\n天月月，月天通。\n天天月月月天红。\n",
+            ["渔歌子"],
+        ),
+        # A poem a line.
+        (f"{GOOD}\n{GOOD}\n", ["五绝, 仄起首句不入韵"] * 2),
+    ],
+)
+def test_lines_without_blank_ones_are_one_poem_only_if_it_has_a_form(text, forms, tmp_path):
+    (tmp_path / "poems.txt").write_text(text, encoding="utf-8")
+    assert heads(poetgen("inspect", "--verse", "poems.txt", cwd=tmp_path).stdout) == forms
+
+
+def test_a_lost_character_is_shown(tmp_path):
+    shown = poetgen("inspect", "--verse", "□□" + GOOD[2:], cwd=tmp_path).stdout
+    assert shown.splitlines()[:2] == ["五绝, 仄起首句不入韵", "  □□天天月  ？？平平仄"]
+    assert "no fault" in shown
+
+
+def test_what_is_neither_a_file_nor_verse_is_told_so(tmp_path):
+    done = poetgen("inspect", "--verse", "The quick brown fox.", cwd=tmp_path)
+    assert done.stderr.splitlines()[0] == (
+        "Error: 'The quick brown fox.' is neither a file nor Chinese verse."
+    )
+
+
 def test_json_has_every_place(tmp_path):
     (tmp_path / "bad.txt").write_text(BAD, encoding="utf-8")
     done = poetgen("inspect", "--verse", "bad.txt", "--form", "五绝", "--json", cwd=tmp_path)
@@ -111,8 +161,18 @@ def test_the_examples_of_the_page_show_what_is_printed(tmp_path):
         assert poetgen(*shlex.split(command), cwd=tmp_path).stdout == shown
 
 
-def test_the_page_counts_the_tunes():
-    assert f"{len(tunes())} tunes are known" in PAGE.read_text(encoding="utf-8")
+def test_the_page_lists_the_tunes():
+    page = PAGE.read_text(encoding="utf-8")
+    num_tunes = sum(":" not in name for name in tunes())
+    assert f"{num_tunes} tunes are known" in page
+    rows = re.findall(r"^\| (\S+) \| (.*?) \| (.*?) \|$", page, re.MULTILINE)
+    listed = {name: (others, variants) for name, others, variants in rows}
+    for name, tune in tunes().items():
+        others, variants = listed[name.partition(":")[0]]
+        assert all(
+            one.partition(":")[0] in (*others.split(), name.partition(":")[0]) for one in tune.names
+        )
+        assert ":" not in name or name.partition(":")[2] in variants.split()
 
 
 def test_the_page_explains_every_kind_of_finding():
