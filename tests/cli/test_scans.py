@@ -8,7 +8,9 @@ from typing import get_args
 
 import pytest
 
+from poetgen import SearchConfig, VerseConfig, load_poet
 from poetgen.verse.faults import Kind
+from poetgen.verse.layout import couplets
 from poetgen.verse.tunes import tunes
 from tests.command import assert_two_line_error, poetgen
 
@@ -86,6 +88,24 @@ def test_blocks_of_verse_between_blank_lines_are_poems(marks, tmp_path):
 def test_lines_without_blank_ones_are_one_poem_only_if_it_has_a_form(text, forms, tmp_path):
     (tmp_path / "poems.txt").write_text(text, encoding="utf-8")
     assert heads(poetgen("inspect", "--verse", "poems.txt", cwd=tmp_path).stdout) == forms
+
+
+@pytest.mark.long
+def test_what_the_model_writes_of_each_tune_is_read_as_written(tmp_path):
+    poet = load_poet("tang")
+    poems = [
+        poem.text
+        for name in tunes()
+        for poem in poet.iter_poems(
+            poet.request(verse=VerseConfig(form=name)), 2, 5, SearchConfig(best_of=1)
+        )
+    ]
+    printed = "\n\n".join("\n".join(couplets(poem)) for poem in poems)
+    (tmp_path / "poems.txt").write_text(printed, encoding="utf-8")
+    done = poetgen("inspect", "--verse", "poems.txt", "--json", cwd=tmp_path)
+    found = json.loads(done.stdout)["poems"]
+    assert [poem["text"] for poem in found] == poems
+    assert not any(poem["title"] for poem in found)
 
 
 def test_a_lost_character_is_shown(tmp_path):
