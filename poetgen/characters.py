@@ -16,6 +16,9 @@ HAN = "".join(f"{chr(first)}-{chr(last)}" for first, last in HAN_RANGES)
 LINE_MARKS = "，。？！；：、"
 END_MARKS = "。？！；"
 
+# How editors write a character that is lost.
+LOST = "□■●○◇◎\ufffd"
+
 # With these the course reports let a poem begin; one more, 君, is common in Tang poems.
 STARTS = "日红山夜湖海月君"
 

@@ -41,7 +41,7 @@ import opencc
 from poetgen import load_corpus
 from poetgen.characters import HAN
 from poetgen.verse.rhymes import rhyme_book
-from poetgen.verse.scan import MIXED
+from poetgen.verse.rhyming import MIXED
 
 TABLE = Path(__file__).parent.parent / "poetgen" / "verse" / "tables" / "tunes.txt"
 FIXED, USUAL = 0.95, 0.85

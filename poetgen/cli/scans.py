@@ -11,6 +11,7 @@ from rich.text import Text
 from poetgen.characters import (
     HAN,
     LINE_MARKS,
+    LOST,
     full_width,
     hanzi_only,
     mostly_han,
@@ -23,7 +24,7 @@ from poetgen.errors import SourceError
 from poetgen.reading import Input, RawPoem, find_inputs, read_document
 from poetgen.reading.encodings import decode
 from poetgen.terminal import json_text
-from poetgen.verse.scan import LOST, Scan, scan
+from poetgen.verse.scan import Scan, scan
 
 # As wide as a Chinese character.
 _BLANK = "\u3000"

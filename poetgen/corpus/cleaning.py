@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 from poetgen.characters import (
     HAN,
     LINE_MARKS,
+    LOST,
     full_width,
     hanzi_only,
     is_modern,
@@ -57,7 +58,7 @@ _NOTE_NUMBER = re.compile(r"[\[［][0-9一二三四五六七八九十○〇]*[\]
 _RESTORED = re.compile(rf"[\[［]([{HAN}{LINE_MARKS}]*)[\]］]")
 # {口馬}, ⿰木養: a glyph described by its parts, whose character is not known here.
 _DESCRIBED = re.compile(r"\{[^{}]*\}|[\u2ff0-\u2fff]")
-_LOST = re.compile("[□■●○◇◎\ufffd\ue000-\uf8ff\U000f0000-\U0010ffff]")
+_LOST = re.compile(f"[{LOST}\ue000-\uf8ff\U000f0000-\U0010ffff]")
 _BRACKET = re.compile(r"[（）()〖〗【】〈〉\[\]［］{}①-⑳⑴-⒇❶-❿]")
 # Quotation marks, dots and dashes.
 _SIGNS = re.compile(r"[「」『』“”‘’\"'《》﹁﹂﹃﹄…—·]")

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 import functools
 import re
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import NamedTuple
 
-from poetgen.characters import HAN
+from poetgen.characters import HAN, LOST
 from poetgen.config import RhymeBookName
 from poetgen.errors import SettingError
 from poetgen.places import did_you_mean
-from poetgen.verse.faults import Fault, Kind
+from poetgen.verse.faults import Fault
 from poetgen.verse.regulated import (
     EITHER,
     LineReading,
@@ -27,12 +26,12 @@ from poetgen.verse.regulated import (
     resolve,
     tone_fault,
 )
-from poetgen.verse.rhymes import RhymeBook, RhymeGroup, Tone, rhyme_book
+from poetgen.verse.repetition import missing_repeats, repeated_lines
+from poetgen.verse.rhymes import RhymeBook, RhymeGroup, rhyme_book
+from poetgen.verse.rhyming import End, RhymeFound, commonest_group, read_rhymes, with_borrowed
 from poetgen.verse.tunes import Tune, find_tunes, tunes
 
 UNKNOWN = "？"
-# How editors write a character that is lost; it stands in a line as one that is not known.
-LOST = "□■●○◇◎\ufffd"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +47,6 @@ class ScannedLine:
     tones: str
     template: str = ""
     rhyme: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RhymeFound:
-    """The line ends that rhyme: the letter of their lines, their group, the characters."""
-
-    letter: str
-    group: str
-    chars: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,80 +209,15 @@ def _other_lines(lines: Sequence[str], tune: Tune) -> str:
     return f"the poem has {what}; lines of {found}, {tune.name} has lines of {wanted}"
 
 
-# Rhymes.
-
-
-class _End(NamedTuple):
-    """A line end that should rhyme: the number of its line, its character, the tone wanted."""
-
-    line: int
-    char: str
-    tone: Tone
-
-    def groups(self, book: RhymeBook) -> set[str]:
-        """Return the names of its groups of that tone."""
-        groups = (book.groups[index] for index in book.groups_of(self.char))
-        return {group.name for group in groups if group.tone == self.tone}
-
-
-# Divisions of 词林正韵 that Song poets mix: in the 词 from which the tunes are learned, one line
-# end of twenty that should rhyme in 第六部 is in 第十一部 (人 with 清), and one of twenty that
-# should in 第十八部 is in 第十七部.
-MIXED = (
-    frozenset({"第三部", "第五部"}),
-    frozenset({"第六部", "第十一部", "第十三部"}),
-    frozenset({"第七部", "第十四部"}),
-    frozenset({"第十七部", "第十八部", "第十九部"}),
-)
-
-
-def _commonest_group(ends: Iterable[_End], book: RhymeBook) -> str:
-    """Return the name of the group with most of the ends, or "" if there is none."""
-    counts = Counter(name for end in ends for name in sorted(end.groups(book)))
-    return counts.most_common(1)[0][0] if counts else ""
-
-
-def _rhymes(
-    ends: Sequence[_End], letter: str, book: RhymeBook, *, repeated: frozenset[int] = frozenset()
-) -> tuple[RhymeFound, list[Fault]]:
-    """Return the group in which most of the ends rhyme, and the faults of the others.
-
-    Where no group has half of them, that is the only fault. The lines ``repeated`` may end with
-    the character of another.
-    """
-    chars = "".join(end.char for end in ends)
-    known = [end for end in ends if book.groups_of(end.char)]
-    name, faults = _commonest_group(known, book), list[Fault]()
-    mixed = next((names for names in MIXED if name in names), frozenset[str]())
-    if 2 * sum(bool(end.groups(book) & {name, *mixed}) for end in known) < len(known):
-        message = f"{chars}: no rhyme group fits most of these line ends (失韵)"
-        return RhymeFound(letter, "", chars), [Fault("失韵", message)]
-    tones = {end.tone for end in ends}
-    title = "/".join(one.title for one in book.groups if one.name == name and one.tone in tones)
-    for index, end in enumerate(ends):
-        if name not in end.groups(book) and book.groups_of(end.char):
-            others = chars.replace(end.char, "")
-            borrowed = end.groups(book) & mixed
-            kind: Kind = "借韵" if borrowed else "失韵"
-            why = "借韵: a neighbouring group" if borrowed else "失韵"
-            message = f"{end.char} does not rhyme with {others} ({title}; {why})"
-            faults.append(Fault(kind, message, end.line))
-        elif end.char in chars[:index] and end.line not in repeated and end.char not in LOST:
-            first = ends[chars.index(end.char)].line
-            message = f"{end.char} ends line {first} already (重韵)"
-            faults.append(Fault("重韵", message, end.line))
-    return RhymeFound(letter, title, chars), faults
-
-
 # Regulated verse, ancient verse, tunes.
 
 
 def _scan_regulated(lines: Sequence[str], book: RhymeBook, form: str, strict: bool) -> Scan:
     readings = [[book.tones_of(char) for char in line] for line in lines]
-    ends = [_End(number, lines[number - 1][-1], "平") for number in range(2, len(lines) + 1, 2)]
-    first, tones = _End(1, lines[0][-1], "平"), readings[0][-1]
+    ends = [End(number, lines[number - 1][-1], "平") for number in range(2, len(lines) + 1, 2)]
+    first, tones = End(1, lines[0][-1], "平"), readings[0][-1]
     options = []
-    if tones == {"平"} or _commonest_group(ends, book) in first.groups(book):
+    if tones == {"平"} or commonest_group(ends, book) in first.groups(book):
         options.append(True)
     if tones != {"平"}:
         options.append(False)
@@ -300,8 +225,8 @@ def _scan_regulated(lines: Sequence[str], book: RhymeBook, form: str, strict: bo
         ((option, read_regulated(lines, readings, option, strict)) for option in options),
         key=lambda one: one[1].cost,
     )
-    found, broken = _rhymes([first] * first_rhymes + ends, "A", book)
-    findings = [*reading.findings, *_with_borrowed(broken, first, ends, book)]
+    found, broken = read_rhymes([first] * first_rhymes + ends, "A", book)
+    findings = [*reading.findings, *with_borrowed(broken, first, ends, book)]
     scanned = tuple(
         ScannedLine(
             line.text,
@@ -322,30 +247,14 @@ def _scan_regulated(lines: Sequence[str], book: RhymeBook, form: str, strict: bo
     )
 
 
-def _with_borrowed(
-    faults: Iterable[Fault], first: _End, ends: Sequence[_End], book: RhymeBook
-) -> Iterator[Fault]:
-    """Yield faults of rhyme; that of a first line in a neighbouring group is 借韵.
-
-    Neighbours are the groups of 平水韵 that 词林正韵 has in one division.
-    """
-    for fault in faults:
-        if fault.kind == "失韵" and fault.line == 1 and book.name == "pingshui":
-            divisions = rhyme_book("cilin")
-            if _commonest_group(ends, divisions) in first.groups(divisions):
-                message = fault.message.replace("失韵", "借韵: a neighbouring group")
-                fault = Fault("借韵", message, 1)
-        yield fault
-
-
 def _scan_tune(lines: Sequence[str], book: RhymeBook, tune: Tune, strict: bool) -> Scan:
     # Lines may be divided otherwise than usual (读破), so that places count from the beginning.
     template, letters = "".join(tune.templates), _letters(tune)
     fixed = template if strict else "".join(tune.fixed_templates)
     scanned: list[ScannedLine] = []
-    ends: dict[str, list[_End]] = defaultdict(list)
+    ends: dict[str, list[End]] = defaultdict(list)
     faults: list[Fault] = []
-    remarks = list(_missing_repeats(lines, tune))
+    remarks = list(missing_repeats(lines, tune))
     start = 0
     for number, line in enumerate(lines, start=1):
         wanted, sure = (one[start : start + len(line)] for one in (template, fixed))
@@ -360,13 +269,13 @@ def _scan_tune(lines: Sequence[str], book: RhymeBook, tune: Tune, strict: bool) 
             elif {tones[place], wanted[place]} == {"平", "仄"}:
                 remarks.append(tone_fault(line[place], wanted[place], number, place + 1, "usual"))
         if letter:
-            ends[letter.upper()].append(_End(number, line[-1], "平" if letter.isupper() else "仄"))
+            ends[letter.upper()].append(End(number, line[-1], "平" if letter.isupper() else "仄"))
     found: list[RhymeFound] = []
-    repeated = _repeated_lines(lines, tune)
+    repeated = repeated_lines(lines, tune)
     for letter, group in ends.items():
         if all(end.tone == "仄" for end in group):
             letter = letter.lower()
-        rhyme, broken = _rhymes(group, letter, book, repeated=repeated)
+        rhyme, broken = read_rhymes(group, letter, book, repeated=repeated)
         found.append(rhyme)
         # Several poets repeat a line.
         accepted = ("重韵",) if strict else ("重韵", "借韵")
@@ -380,40 +289,6 @@ def _scan_tune(lines: Sequence[str], book: RhymeBook, tune: Tune, strict: bool) 
         tuple(found),
         _in_order(faults),
         _in_order(remarks),
-    )
-
-
-def _places(lines: Sequence[str]) -> list[tuple[int, int]]:
-    """Return the line and the place in it of each character, counted from 1."""
-    return [
-        (number, place)
-        for number, line in enumerate(lines, start=1)
-        for place in range(1, len(line) + 1)
-    ]
-
-
-def _missing_repeats(lines: Sequence[str], tune: Tune) -> Iterator[Fault]:
-    """Yield a remark for each line that does not repeat what the tune usually repeats."""
-    text, places = "".join(lines), _places(lines)
-    wanted: dict[int, list[tuple[int, int]]] = defaultdict(list)
-    for before, place in tune.repeats:
-        wanted[places[place][0]].append((before, place))
-    for number, pairs in wanted.items():
-        found = "".join(text[place] for _, place in pairs)
-        first = "".join(text[before] for before, _ in pairs)
-        if found != first and not set(found + first) & set(LOST):
-            message = f"{found} stands where {first} is usually repeated (叠句)"
-            yield Fault("叠句", message, number, places[pairs[0][1]][1])
-
-
-def _repeated_lines(lines: Sequence[str], tune: Tune) -> frozenset[int]:
-    """Return the numbers of the lines whose last character repeats another, as the tune asks."""
-    text, places = "".join(lines), _places(lines)
-    ends = set(accumulate(map(len, lines)))
-    return frozenset(
-        places[place][0]
-        for before, place in tune.repeats
-        if place + 1 in ends and text[before] == text[place]
     )
 
 
@@ -457,8 +332,8 @@ def _scan_ancient(lines: Sequence[str], book: RhymeBook, form: str) -> Scan:
         letter = chr(ord("A") + len(found) % 26)
         if not found and group in [book.groups[one] for one in book.groups_of(lines[0][-1])]:
             numbers.insert(0, 1)
-        rhyme, repeated = _rhymes(
-            [_End(number, lines[number - 1][-1], group.tone) for number in numbers],
+        rhyme, repeated = read_rhymes(
+            [End(number, lines[number - 1][-1], group.tone) for number in numbers],
             letter if group.tone == "平" else letter.lower(),
             book,
         )
