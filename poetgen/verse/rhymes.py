@@ -3,7 +3,8 @@
 A book is a text file in ``tables/``, which ``tools/make_rhymes.py`` makes and docs/verse.md
 explains. Lines that begin with ``#`` say where the facts come from. Up to an empty line, each
 line is a group: title, name, tone. After it, each line is the titles of some groups and the
-characters that have a reading in each of them and in no other.
+characters that have a reading in each of them and in no other; readings in brackets are not
+usual in verse.
 """
 
 from __future__ import annotations
@@ -31,12 +32,10 @@ class RhymeGroup(NamedTuple):
     title: str
 
 
-class _Readings(NamedTuple):
-    groups: frozenset[int]
-    tones: frozenset[Tone]
-
-
-_UNKNOWN = _Readings(frozenset(), frozenset())
+# The groups and tones of all readings of a character, and those of its usual ones. A plain tuple:
+# a book makes a thousand of them as it loads.
+_Readings = tuple[frozenset[int], frozenset[Tone], frozenset[int], frozenset[Tone]]
+_UNKNOWN: _Readings = (frozenset(), frozenset(), frozenset(), frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +54,22 @@ class RhymeBook:
 
         A character that is not in the book has none.
         """
-        return self._readings.get(char, _UNKNOWN).groups
+        return self._readings.get(char, _UNKNOWN)[0]
 
     def tones_of(self, char: str) -> frozenset[Tone]:
         """Return the tones of every reading of a character: one, both, or none if unknown."""
-        return self._readings.get(char, _UNKNOWN).tones
+        return self._readings.get(char, _UNKNOWN)[1]
+
+    def usual_groups_of(self, char: str) -> frozenset[int]:
+        """Return those groups of a character by which verse usually reads it (冷: 梗).
+
+        A known character has at least one; in ``new`` all are usual.
+        """
+        return self._readings.get(char, _UNKNOWN)[2]
+
+    def usual_tones_of(self, char: str) -> frozenset[Tone]:
+        """Return the tones of the usual readings of a character: one, both, or none if unknown."""
+        return self._readings.get(char, _UNKNOWN)[3]
 
 
 @functools.cache
@@ -73,11 +83,17 @@ def rhyme_book(name: RhymeBookName = "pingshui") -> RhymeBook:
     head, _, body = (TABLES / f"{name}.txt").read_text(encoding="utf-8").partition("\n\n")
     groups = tuple(_group(line) for line in head.splitlines() if not line.startswith("#"))
     index_of = {group.title: index for index, group in enumerate(groups)}
+    tone_of = [group.tone for group in groups]
     readings: dict[str, _Readings] = {}
     for line in body.splitlines():
-        titles, chars = line.split()
-        indices = frozenset([index_of[title] for title in titles.split("/")])
-        shared = _Readings(indices, frozenset([groups[index].tone for index in indices]))
+        key, _, chars = line.partition(" ")
+        titles = key.split("/")
+        usual = every = frozenset([index_of[title.strip("()")] for title in titles])
+        usual_tones = tones = frozenset([tone_of[index] for index in every])
+        if "(" in key:
+            usual = frozenset([index_of[title] for title in titles if title in index_of])
+            usual_tones = frozenset([tone_of[index] for index in usual])
+        shared = (every, tones, usual, usual_tones)
         for char in chars:
             readings[char] = shared
     return RhymeBook(name, groups, readings)
