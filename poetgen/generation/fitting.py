@@ -112,7 +112,7 @@ class _Fit:
             ):
                 return False
             held = [self.fixed[place] for place in places if place in self.fixed]
-            if not all(self.lexicon.groups[token_id] >> at & 1 for token_id in held):
+            if not all(self.lexicon.groups_of(one, is_fixed=True) >> at & 1 for one in held):
                 return False
             free = self.lexicon.rhymes[at] & self.usable
             if free.sum() - free[list(set(held))].sum() < len(places) - len(held):
@@ -135,11 +135,11 @@ class _Fit:
     def _possible(self, place: int, groups: Mapping[str, int]) -> Container[str]:
         token_id, label = self.fixed.get(place), self.label_at.get(place, "")
         if not label:
-            return TONES if token_id is None else self.lexicon.tones_of(token_id)
+            return TONES if token_id is None else self.lexicon.tones_of(token_id, is_fixed=True)
         rhyming = {self.lexicon.group_at(group, label) for group in bits(groups[label.upper()])}
         return {
             self.lexicon.book.groups[group].tone
             for group in rhyming
             if group is not None
-            and (token_id is None or self.lexicon.groups[token_id] >> group & 1)
+            and (token_id is None or self.lexicon.groups_of(token_id, is_fixed=True) >> group & 1)
         }

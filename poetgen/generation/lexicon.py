@@ -19,12 +19,16 @@ from poetgen.verse.tones import EITHER, TONES
 class Lexicon:
     """Arrays over a vocabulary (V,), and over the groups of a rhyme book (G, V).
 
+    They have the usual readings, by which a poem is written; a character that stands fixed in
+    it may have any other.
+
     ``tones`` has a mask for 平, for 仄, and for 中, which is any Chinese character.
-    ``groups`` are, for each token, the groups of its readings as the bits of a number.
+    ``groups`` are, for each token, the groups of its usual readings as the bits of a number.
     """
 
     vocabulary: Vocabulary
     book: RhymeBook
+    tone_book: RhymeBook
     tones: dict[str, BoolArray]
     rhymes: BoolArray
     groups: tuple[int, ...]
@@ -42,10 +46,19 @@ class Lexicon:
             for group in self.book.groups
         )
 
-    def tones_of(self, token_id: int) -> frozenset[str]:
+    def tones_of(self, token_id: int, is_fixed: bool) -> frozenset[str]:
         """Return the tones that a token can have: both where they are not known."""
-        found = frozenset(tone for tone in TONES if self.tones[tone][token_id])
+        if is_fixed:
+            found = frozenset[str](self.tone_book.tones_of(self.vocabulary.token(token_id)))
+        else:
+            found = frozenset(tone for tone in TONES if self.tones[tone][token_id])
         return found or frozenset(TONES)
+
+    def groups_of(self, token_id: int, is_fixed: bool) -> int:
+        """Return the groups in which a token can rhyme, as the bits of a number."""
+        if is_fixed:
+            return sum(1 << i for i in self.book.groups_of(self.vocabulary.token(token_id)))
+        return self.groups[token_id]
 
 
 def bits(number: int) -> list[int]:
@@ -54,7 +67,7 @@ def bits(number: int) -> list[int]:
 
 
 def lexicon_of(vocabulary: Vocabulary, book_name: RhymeBookName) -> Lexicon:
-    """Return the tones and rhymes of a vocabulary.
+    """Return the usual tones and rhymes of a vocabulary.
 
     The tones are those of 平水韵, which has more characters than 词林正韵, but modern ones
     under the modern book.
@@ -69,9 +82,9 @@ def lexicon_of(vocabulary: Vocabulary, book_name: RhymeBookName) -> Lexicon:
         if not is_hanzi(token):
             continue
         tones[EITHER][token_id] = True
-        for tone in tone_book.tones_of(token):
+        for tone in tone_book.usual_tones_of(token):
             tones[tone][token_id] = True
-        for group in book.groups_of(token):
+        for group in book.usual_groups_of(token):
             rhymes[group, token_id] = True
             groups[token_id] |= 1 << group
-    return Lexicon(vocabulary, book, tones, rhymes, tuple(groups))
+    return Lexicon(vocabulary, book, tone_book, tones, rhymes, tuple(groups))

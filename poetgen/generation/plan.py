@@ -187,7 +187,7 @@ class Plan:
         groups, rhymed = row.groups, row.rhymed
         for tone, label in met:
             if label:
-                matching = self._rhyming(token_id, tone, label)
+                matching = self._rhyming(token_id, tone, label, self._is_fixed(row))
                 groups = tuple(
                     alive & matching if one == label.upper() else alive
                     for one, alive in zip(self.labels, groups, strict=True)
@@ -247,18 +247,22 @@ class Plan:
         return mask
 
     def _meets(self, token_id: int, demand: Demand, row: Row) -> bool:
-        tone, label = demand
+        (tone, label), is_fixed = demand, self._is_fixed(row)
         if not label:
-            return tone in (EITHER, *self.lexicon.tones_of(token_id))
-        if token_id in row.rhymed and self.fixed[self.slots[row.position].place or 0] is None:
+            return tone in (EITHER, *self.lexicon.tones_of(token_id, is_fixed))
+        if token_id in row.rhymed and not is_fixed:
             return False
         alive = row.groups[self.labels.index(label.upper())]
-        return bool(alive & self._rhyming(token_id, tone, label))
+        return bool(alive & self._rhyming(token_id, tone, label, is_fixed))
 
-    def _rhyming(self, token_id: int, tone: str, label: str) -> int:
+    def _is_fixed(self, row: Row) -> bool:
+        """Return whether the next character is fixed, which any of its readings will do for."""
+        return self.fixed[self.slots[row.position].place or 0] is not None
+
+    def _rhyming(self, token_id: int, tone: str, label: str, is_fixed: bool) -> int:
         """Return the groups, under the upper-case label, in which a token can rhyme."""
         found = 0
-        for group in bits(self.lexicon.groups[token_id]):
+        for group in bits(self.lexicon.groups_of(token_id, is_fixed)):
             under = self.lexicon.group_at(group, label)
             if under is not None and tone in (EITHER, self.lexicon.book.groups[group].tone):
                 found |= 1 << under

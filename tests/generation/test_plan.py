@@ -13,10 +13,11 @@ from poetgen.generation.lexicon import bits, lexicon_of
 from poetgen.verse.rhymes import rhyme_book
 from poetgen.verse.schemes import Form, Scheme
 
-# Two that rhyme in 东, two in 寒, of which 看 can be oblique, and two oblique ones.
+# Two that rhyme in 东, two in 寒, and two oblique ones. 看 is oblique as often, 难 seldom.
 CHARS = "东红寒难看月白"
 VOCABULARY = Vocabulary([*CHARS, "，", "。"])
 LEXICON = lexicon_of(VOCABULARY, "pingshui")
+BOOK = rhyme_book("pingshui")
 # A small form: the first line ends oblique, or rhymes.
 FORM = Form(
     "toy",
@@ -56,28 +57,36 @@ def poems_of(plan):
     return found
 
 
-def keeps(scheme, lines, groups=range(106)):
-    """Say whether lines keep a scheme, each character in one of its readings."""
-    book = rhyme_book("pingshui")
+def keeps(scheme, lines, groups=range(106), fixed=()):
+    """Say whether lines keep a scheme, each character in a usual reading, a fixed one in any."""
     text = "".join(lines)
-    ends = [line[-1] for line, label in zip(lines, scheme.rhymes, strict=True) if label]
-    shared = set(groups).intersection(*map(book.groups_of, ends))
+    lasts = itertools.accumulate(map(len, lines))
+    ends = [last - 1 for last, label in zip(lasts, scheme.rhymes, strict=True) if label]
+    shared = set(groups)
+    for place in ends:
+        find = BOOK.groups_of if place in fixed else BOOK.usual_groups_of
+        shared.intersection_update(find(text[place]))
     if scheme.tones:
-        shared = {group for group in shared if book.groups[group].tone == "平"}
-    if len(set(ends)) < len(ends) or (ends and not shared):
+        shared = {group for group in shared if BOOK.groups[group].tone == "平"}
+    if len({text[place] for place in ends}) < len(ends) or (ends and not shared):
         return False
+    tones = [tones_of(char, place in fixed) for place, char in enumerate(text)]
     return not scheme.tones or any(
-        all(tone in book.tones_of(char) for char, tone in zip(text, pattern, strict=True))
+        all(tone in found for found, tone in zip(tones, pattern, strict=True))
         for pattern in map("".join, itertools.product(*scheme.tones))
     )
 
 
-def is_clear(poem):
+def tones_of(char, is_fixed):
+    return BOOK.tones_of(char) if is_fixed else BOOK.usual_tones_of(char)
+
+
+def is_clear(poem, fixed=()):
     """Say whether the first line ends with a character of one tone, which is not heard again.
 
     One of both tones is not taken for one that rhymes, but may not come again.
     """
-    return len(rhyme_book("pingshui").tones_of(poem[1])) == 1 and poem[1] != poem[4]
+    return len(tones_of(poem[1], 1 in fixed)) == 1 and poem[1] != poem[4]
 
 
 def all_poems(form, chars=CHARS):
@@ -100,6 +109,17 @@ def test_the_masks_let_pass_what_keeps_the_form_and_nothing_else():
     }
     assert set(found) <= expected
     assert not any(is_clear(poem) for poem in expected - set(found))
+
+
+def test_a_character_takes_a_reading_that_is_not_usual_only_where_it_is_fixed():
+    form = Form("oblique", (1, 1), "，。", (Scheme(("", ""), (frozenset({"仄"}),) * 2),))
+    assert "难" not in "".join(poems_of(plan_of(form)))
+    assert "难，看。" in poems_of(plan_of(form, fixed={0: "难"}))
+    # 冷 in 青 is one source's, and level.
+    lexicon = lexicon_of(Vocabulary([*"冷青", "，", "。"]), "pingshui")
+    cold, green = lexicon.vocabulary.encode("冷青")
+    assert not lexicon.groups_of(cold, is_fixed=False) & lexicon.groups[green]
+    assert lexicon.groups_of(cold, is_fixed=True) & lexicon.groups[green]
 
 
 def test_without_tones_any_group_rhymes():
@@ -128,7 +148,7 @@ def test_fixed_characters_and_groups_are_kept_or_known_to_be_impossible(fixed, u
         text = "".join(lines)
         if any(text[place] != char for place, char in fixed.items()) or set(text) - usable:
             return False
-        return any(keeps(scheme, lines, rhymes or ()) for scheme in schemes)
+        return any(keeps(scheme, lines, rhymes or (), fixed) for scheme in schemes)
 
     expected = {written(FORM, lines) for lines in all_poems(FORM) if fits(lines)}
     if plan is None:
@@ -136,7 +156,7 @@ def test_fixed_characters_and_groups_are_kept_or_known_to_be_impossible(fixed, u
         return
     found = set(poems_of(plan))
     assert found <= expected
-    assert not any(is_clear(poem) for poem in expected - found)
+    assert not any(is_clear(poem, fixed) for poem in expected - found)
 
 
 MANY = "东红中风空公翁通同工月白落雪石木日目玉竹国学足色力石北得"
