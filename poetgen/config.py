@@ -331,7 +331,8 @@ class SearchConfig(Settings):
     distinct: bool = setting(False, "Never write a poem twice (sampling without replacement).")
     best_of: int | None = setting(
         None,
-        "Write so many drafts of a poem and keep the best; by default 16 of Chinese verse.",
+        "Write so many drafts of a poem and keep the best; by default 16 of Chinese verse, or 8 "
+        "of a form longer than a quatrain.",
         min=1,
         max=4_096,
     )

@@ -66,6 +66,7 @@ def bits(number: int) -> list[int]:
     return [place for place in range(number.bit_length()) if number >> place & 1]
 
 
+@functools.lru_cache(maxsize=4)
 def lexicon_of(vocabulary: Vocabulary, book_name: RhymeBookName) -> Lexicon:
     """Return the usual tones and rhymes of a vocabulary.
 

@@ -155,21 +155,22 @@ def poet(model):
     return Poet("tiny", indexed, NumpyModel(model.config, model.weights))
 
 
-def test_a_poet_who_knows_verse_writes_sixteen_drafts_where_it_can(poet, model):
+def test_a_poet_who_knows_verse_writes_many_drafts_where_it_can(poet, model):
     plain = Poet("plain", model, poet.network)
-    cold = SampleConfig(temperature=0)
-    assert poet.num_drafts() == 16
-    assert poet.num_drafts(search=SearchConfig(best_of=3)) == 3
-    for sampling, search in (
-        (cold, SearchConfig()),
-        (SampleConfig(), SearchConfig(beam=2)),
-        (SampleConfig(), SearchConfig(distinct=True)),
-    ):
-        assert poet.num_drafts(sampling, search) == 1
-    assert poet.num_drafts(stream=True) == 1
-    assert plain.num_drafts() == 1
+    request = poet.request()
+    assert poet.num_drafts(request) == 16
+    assert poet.num_drafts(request, SearchConfig(best_of=3)) == 3
+    for form, num_drafts in (("五绝", 16), ("七绝", 16), ("五律", 8)):
+        verse = VerseConfig(form=form, tones="off", rhyme="free")
+        assert poet.num_drafts(poet.request(verse=verse)) == num_drafts
+    cold = poet.request(sampling=SampleConfig(temperature=0))
+    for search in (SearchConfig(beam=2), SearchConfig(distinct=True)):
+        assert poet.num_drafts(request, search) == 1
+    assert poet.num_drafts(cold) == 1
+    assert poet.num_drafts(request, stream=True) == 1
+    assert plain.num_drafts(request) == 1
     with pytest.raises(SettingError, match="no index"):
-        plain.num_drafts(search=SearchConfig(best_of=2))
+        plain.num_drafts(request, SearchConfig(best_of=2))
 
 
 @quick
