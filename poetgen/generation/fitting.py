@@ -10,7 +10,7 @@ from poetgen.arrays import BoolArray
 from poetgen.generation.lexicon import Lexicon, bits
 from poetgen.generation.plan import Plan
 from poetgen.verse.schemes import Form, Scheme
-from poetgen.verse.tones import TONES
+from poetgen.verse.tones import EITHER, TONES
 
 
 def fit_plan(
@@ -36,10 +36,10 @@ def fit_plan(
     """
     if not usable[list(fixed.values())].all():
         return None
-    if not all(
-        (lexicon.tones[tone] & usable).sum() > (form.num_chars if no_repeats else 0)
-        for tone in TONES
-    ):
+    num_usable = {tone: int((lexicon.tones[tone] & usable).sum()) for tone in (*TONES, EITHER)}
+    if num_usable[EITHER] == 0 < form.num_chars - len(fixed):
+        return None
+    if no_repeats and not all(num_usable[tone] > form.num_chars for tone in TONES):
         return None
     schemes, groups = [], dict[str, int]()
     for scheme in form.schemes:
@@ -84,6 +84,7 @@ class _Fit:
         self.label_at = {end - 1: label for end, label in lines if label}
         self.labels = sorted({label.upper() for label in self.label_at.values()})
         self.scheme, self.lexicon, self.fixed, self.usable = scheme, lexicon, fixed, usable
+        self.open_tones = {tone for tone in TONES if (lexicon.tones[tone] & usable).any()}
         # The tones that the scheme has for each character.
         self.tones_at = [
             {pattern[place] for pattern in part}
@@ -135,7 +136,11 @@ class _Fit:
     def _possible(self, place: int, groups: Mapping[str, int]) -> Container[str]:
         token_id, label = self.fixed.get(place), self.label_at.get(place, "")
         if not label:
-            return TONES if token_id is None else self.lexicon.tones_of(token_id, is_fixed=True)
+            return (
+                self.open_tones
+                if token_id is None
+                else self.lexicon.tones_of(token_id, is_fixed=True)
+            )
         rhyming = {self.lexicon.group_at(group, label) for group in bits(groups[label.upper()])}
         return {
             self.lexicon.book.groups[group].tone

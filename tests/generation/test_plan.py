@@ -131,6 +131,7 @@ def test_without_tones_any_group_rhymes():
 
 @settings(max_examples=60, deadline=None)
 @example(fixed={}, usable={"东", "难"}, rhymes=range(106))
+@example(fixed={0: "难"}, usable={"东", "红", "寒", "难"}, rhymes=None)
 @given(
     fixed=st.dictionaries(st.integers(0, 3), st.sampled_from(CHARS), max_size=3),
     usable=st.sets(st.sampled_from(CHARS), min_size=2),
