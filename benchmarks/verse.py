@@ -65,7 +65,7 @@ def panel_rows() -> Iterator[str]:
 
 
 def weights_rows() -> Iterator[str]:
-    """Tell real quatrains from sampled ones, and from quatrains of lines that were exchanged."""
+    """Compare real quatrains with sampled ones, and with quatrains of exchanged lines."""
     poet, choice, held_out = _load()
     real, free, mixed = [], [], []
     for form in _SETS["绝句"]:

@@ -74,8 +74,7 @@ def best_by_lines(
     log_probabilities = np.zeros(num_rows)
     for position in range(len(prompt), len(plan.slots)):
         normaliser = log_normaliser(logits)
-        for number, row in enumerate(rows):
-            np.putmask(logits[number], plan.excluded(row), -np.inf)
+        plan.exclude(logits, rows)
         weighed = weigh(logits, texts, request)
         draws = np.concatenate([rng.random(num_drafts) for rng in rngs])
         chosen = sample(weighed, request.sampling, draws)

@@ -49,8 +49,8 @@ def fit_plan(
         tones = fit.tones(alive)
         if all(alive.values()) and all(tones):
             schemes.append(replace(scheme, tones=tones))
-            for label, bits in alive.items():
-                groups[label] = groups.get(label, 0) | bits
+            for label, found in alive.items():
+                groups[label] = groups.get(label, 0) | found
     if not schemes:
         return None
     places = [fixed.get(place) for place in range(form.num_chars)]

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from poetgen.arrays import BoolArray
+from poetgen.arrays import BoolArray, FloatArray
 from poetgen.corpus.vocabulary import END
 from poetgen.generation.lexicon import Lexicon, bits
 from poetgen.verse.schemes import PATTERN, Form, Scheme
@@ -161,13 +161,19 @@ class Plan:
         for word in self.words:
             if row.tail[1 - len(word) :] == word[:-1]:
                 mask[word[-1]] = True
+        if not (self.no_repeats or slot.is_last):
+            return mask
         better = mask.copy()
-        if self.no_repeats or slot.is_last:
-            self._reserve_rhymes(better, row, demands)
+        self._reserve_rhymes(better, row, demands)
         if slot.is_last and not any(not label for _, label in demands):
             better[list(row.heard)] = True
         # With hardly a character to choose from, an end of a line is heard twice.
         return mask if better.all() else better
+
+    def exclude(self, logits: FloatArray, rows: Sequence[Row]) -> None:
+        """Set the logits (B, V) of what may not come next in each poem to −∞, in place."""
+        for number, row in enumerate(rows):
+            np.putmask(logits[number], self.excluded(row), -np.inf)
 
     def advance(self, row: Row, token_id: int) -> Row:
         """Return the row of the poem with one token more, which must not be excluded."""

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic
 
-import numpy as np
-
 from poetgen.arrays import FloatArray, IntArray
 from poetgen.generation.decode import State, Stepper
 from poetgen.generation.plan import Plan, Row
@@ -41,7 +39,8 @@ class RuledNetwork(Generic[State]):
         rows = list(state.rows)
         for token_id in token_ids[1:].tolist():
             rows = [self.plan.advance(row, token_id) for row in rows]
-        return self._masked(logits, rows), RuledState(inner, rows)
+        self.plan.exclude(logits, rows)
+        return logits, RuledState(inner, rows)
 
     def step(
         self, token_ids: IntArray, state: RuledState[State]
@@ -52,15 +51,11 @@ class RuledNetwork(Generic[State]):
             self.plan.advance(row, token_id)
             for row, token_id in zip(state.rows, token_ids.tolist(), strict=True)
         ]
-        return self._masked(logits, rows), RuledState(inner, rows)
+        self.plan.exclude(logits, rows)
+        return logits, RuledState(inner, rows)
 
     def select(self, state: RuledState[State], rows: IntArray) -> RuledState[State]:
         """Return the states of some poems, in the order given."""
         return RuledState(
             self.network.select(state.inner, rows), [state.rows[row] for row in rows.tolist()]
         )
-
-    def _masked(self, logits: FloatArray, rows: Sequence[Row]) -> FloatArray:
-        for number, row in enumerate(rows):
-            np.putmask(logits[number], self.plan.excluded(row), -np.inf)
-        return logits

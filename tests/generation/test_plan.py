@@ -40,7 +40,7 @@ def plan_of(form=FORM, fixed=None, rhymes=range(106), usable=None, **rules):
 
 
 def poems_of(plan):
-    """Give all poems that the masks let pass; fail at a dead end."""
+    """Return all poems that the masks let pass; fail at a dead end."""
     found = []
 
     def grow(row, text):
@@ -201,7 +201,7 @@ def test_lines_that_come_before_leave_characters_to_rhyme(seed):
 
 
 def walk(form, seed, **rules):
-    """Give a poem that is drawn blindly from what the masks let pass."""
+    """Return a poem that is drawn blindly from what the masks let pass."""
     rng = np.random.default_rng(seed)
     plan = fit_plan(form, MANY_LEXICON, {}, MANY_LEXICON.tones["中"], rhymes=range(106), **rules)
     row, text = plan.start(), ""

@@ -22,7 +22,7 @@ def poet():
 
 
 def mean_likelihood(poems):
-    """Give nats a character."""
+    """Return nats a character."""
     return math.fsum(poem.score.log_likelihood for poem in poems) / len(poems)
 
 

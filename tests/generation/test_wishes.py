@@ -28,7 +28,7 @@ def vocabulary():
 
 
 def walk(plan, seed=0):
-    """Give a poem that is drawn blindly from what the masks let pass."""
+    """Return a poem that is drawn blindly from what the masks let pass."""
     rng = np.random.default_rng(seed)
     row, text = plan.start(), ""
     while row.position < len(plan.slots):

@@ -10,7 +10,7 @@ OPENING_NAMES = ["仄起", "平起", "仄起入韵", "平起入韵"]
 
 
 def couplets_of(opening, num_lines, length, strictness="strict"):
-    """Give every pattern of each couplet, whether its lines were given together or apart."""
+    """Return every pattern of each couplet, whether its lines were given together or apart."""
     parts = list(regulated(opening, num_lines, length, strictness))
     couplets = []
     while parts:
