@@ -216,6 +216,12 @@ class TrainConfig(ShapeConfig):
         "auto",
         "Number format of the matrix products; auto takes bfloat16 where the hardware has it.",
     )
+    init: str | None = setting(
+        None, "Continue from this model: its weights, its shape, and all characters it knows."
+    )
+    fields: bool = setting(
+        True, "Learn authors, titles, forms and keywords, too, where the corpus has titles."
+    )
     dropout: float = setting(
         0.35, "Share of activations switched off in training.", min=0, max=0.95
     )
@@ -243,7 +249,9 @@ class TrainConfig(ShapeConfig):
     batch_size: int = setting(32, "Windows in a batch of windows.", min=1, max=1_000_000)
     seq_len: int = setting(64, "Steps in a window.", min=1, max=1_000_000)
     optimizer: Optimizer = setting("adamw", "How a step follows from the gradient.")
-    learning_rate: float = setting(3e-3, "Peak rate of the optimizer.", min=0)
+    learning_rate: float | None = setting(
+        None, "Peak rate of the optimizer; by default 0.003, and 0.0005 with --init.", min=0
+    )
     schedule: Schedule = setting("cosine", "The learning rate after its warmup.")
     warmup: float = setting(
         0.05, "Share of the run in which the learning rate rises.", min=0, max=1
@@ -270,6 +278,13 @@ class TrainConfig(ShapeConfig):
         min=1,
         max=1024,
     )
+
+    @property
+    def peak_rate(self) -> float:
+        """The learning rate that is asked for, or the default: a trained model has less to learn."""
+        if self.learning_rate is not None:
+            return self.learning_rate
+        return 3e-3 if self.init is None else 5e-4
 
     def shape(self, vocab_size: int) -> ModelConfig:
         """Return the shape of the model that a training with these settings makes."""

@@ -16,6 +16,8 @@ from poetgen.corpus.tokens import join_tokens, split_tokens
 
 PAD, START, END, UNK = range(4)
 NUM_SPECIAL = 4
+# What may be said about a poem before it begins, in this order.
+FIELDS = ("author", "keyword", "title", "form")
 
 # Control characters would act on a terminal, and lone surrogates cannot be written.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -28,12 +30,17 @@ class Vocabulary:
     so that no text can be encoded to them by accident.
     """
 
-    def __init__(self, tokens: Sequence[str], kind: TokenKind = "char") -> None:
+    def __init__(
+        self, tokens: Sequence[str], kind: TokenKind = "char", fields: Sequence[str] = ()
+    ) -> None:
         """Number ``tokens`` from 4 on, in the order given; ``kind`` says what a token is.
 
+        After them come the marks of ``fields``, each of which begins what is said about a
+        poem (its author, its title) before the poem itself. They have no spelling either.
+
         Raises:
-            ValueError: ``kind`` is unknown, or a token is not a string, empty, a control
-                character, or there twice. Who reads a file says which one it is.
+            ValueError: ``kind`` or a field is unknown, or a token is not a string, empty, a
+                control character, or there twice. Who reads a file says which one it is.
         """
         if kind not in ("char", "word"):
             raise ValueError(f"its vocabulary has tokens of an unknown kind {kind!r:.40}")
@@ -46,10 +53,30 @@ class Vocabulary:
         self._ids = {token: number for number, token in enumerate(self.tokens, start=NUM_SPECIAL)}
         if len(self._ids) != len(self.tokens) or "" in self._ids:
             raise ValueError("its vocabulary has an empty token or one that appears twice")
+        if tuple(fields) not in ((), FIELDS):
+            raise ValueError(f"its fields are unknown: {fields!r:.60}")
+        self.fields = tuple(fields)
 
     def __len__(self) -> int:
-        """Return the number of tokens, the special ones included."""
-        return NUM_SPECIAL + len(self.tokens)
+        """Return the number of tokens, special ones and fields included."""
+        return NUM_SPECIAL + len(self.tokens) + len(self.fields)
+
+    def with_fields(self) -> Vocabulary:
+        """Return this vocabulary with a mark for each field."""
+        return Vocabulary(self.tokens, self.kind, FIELDS)
+
+    def field_id(self, field: str) -> int:
+        """Return the id of the mark that begins a field."""
+        return NUM_SPECIAL + len(self.tokens) + self.fields.index(field)
+
+    @property
+    def unwritten(self) -> list[int]:
+        """The ids that are in no poem: padding, start, unknown, and the marks of fields."""
+        return [PAD, START, UNK, *map(self.field_id, self.fields)]
+
+    def is_ordinary(self, token_id: int) -> bool:
+        """Return whether an id stands for a token that has a spelling."""
+        return NUM_SPECIAL <= token_id < NUM_SPECIAL + len(self.tokens)
 
     def __contains__(self, token: object) -> bool:
         """Return whether ``token`` is an ordinary token."""
@@ -61,8 +88,8 @@ class Vocabulary:
         return [ids.get(token, UNK) for token in tokens]
 
     def decode(self, token_ids: Iterable[int]) -> str:
-        """Return the text of token ids; special tokens have no spelling and are left out."""
-        tokens = [self.tokens[i - NUM_SPECIAL] for i in token_ids if i >= NUM_SPECIAL]
+        """Return the text of token ids; special ones and fields have no spelling, so are left out."""
+        tokens = [self.tokens[i - NUM_SPECIAL] for i in token_ids if self.is_ordinary(i)]
         return join_tokens(tokens, self.kind)
 
     def encode_text(self, text: str) -> list[int]:
@@ -97,7 +124,8 @@ class Vocabulary:
         mask = np.zeros(len(self), dtype=bool)
         if self.kind == "char":
             mask[UNK] = mostly_han("".join(self.tokens))
-            mask[NUM_SPECIAL:] = [is_hanzi(token) for token in self.tokens]
+            ordinary = slice(NUM_SPECIAL, NUM_SPECIAL + len(self.tokens))
+            mask[ordinary] = [is_hanzi(token) for token in self.tokens]
         return mask
 
 

@@ -67,6 +67,8 @@ def save_model(model: Model, path: Path) -> None:
             "Train with a lower --learning-rate.",
         )
     vocabulary = {"tokens": model.vocabulary.kind, "vocabulary": list(model.vocabulary.tokens)}
+    if model.vocabulary.fields:
+        vocabulary["fields"] = list(model.vocabulary.fields)
     header = {"model": asdict(model.config), **vocabulary, **card_of(model)}
     index = {} if model.choice is None else model.choice.as_arrays()
     arrays = {**weights, **{_CHOICE + name: array for name, array in index.items()}}
@@ -152,7 +154,8 @@ def _check_layout(header: Mapping[str, Any], layout: Layout) -> None:
         raise ValueError("its weights do not fit its architecture")
     if not all(dtype in ("F16", "F32") for dtype, _ in weights.values()):
         raise ValueError("its weights are not floating-point numbers of 16 or 32 bits")
-    if NUM_SPECIAL + len(header["vocabulary"]) != config.vocab_size:
+    num_tokens = NUM_SPECIAL + len(header["vocabulary"]) + len(header.get("fields", []))
+    if num_tokens != config.vocab_size:
         raise ValueError("its vocabulary does not fit its architecture")
     if index:
         check_layout(index)
@@ -182,7 +185,7 @@ def _read(header: dict[str, Any], arrays: Arrays) -> Model:
     extra = {"corpus": other_corpus, "metrics": metrics, "validation": other_validation}
     return Model(
         config=read_plain(ModelConfig, header["model"]),
-        vocabulary=Vocabulary(header["vocabulary"], header["tokens"]),
+        vocabulary=Vocabulary(header["vocabulary"], header["tokens"], header.get("fields", [])),
         weights=weights,
         script=script,
         training=training,

@@ -7,7 +7,7 @@ the middle of it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from poetgen.arrays import IntArray
 from poetgen.config import BatchingKind, TrainConfig
 from poetgen.corpus.corpus import Corpus, Poems
+from poetgen.corpus.occasions import Occasions, occasions_of
 from poetgen.corpus.vocabulary import PAD
 
 
@@ -159,16 +160,23 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class PoemBatching:
-    """Whole poems, a budget of tokens for each batch."""
+    """Whole poems, a budget of tokens for each batch.
+
+    With ``occasions``, each is read after fields that are drawn anew in every epoch.
+    """
 
     poems: Poems
     batch_tokens: int
+    occasions: Occasions | None = None
     carries_state: bool = False
 
     def epoch(self, rng: np.random.Generator) -> Epoch:
         """Return groups of poems of similar length, in random order."""
-        groups = plan_batches(self.poems.lengths, self.batch_tokens, rng)
-        return Epoch(len(groups), self.poems.num_targets, lambda i: assemble(self.poems, groups[i]))
+        poems = self.poems
+        if self.occasions is not None:
+            poems = self.occasions.join(self.occasions.draw(rng))
+        groups = plan_batches(poems.lengths, self.batch_tokens, rng)
+        return Epoch(len(groups), poems.num_targets, lambda i: assemble(poems, groups[i]))
 
 
 def _draw_offset(room: int, seq_len: int, rng: np.random.Generator) -> int:
@@ -240,10 +248,22 @@ def batching_kind(corpus: Corpus, config: TrainConfig) -> BatchingKind:
     return config.batching or ("sequential" if corpus.is_prose else "poems")
 
 
+def with_fields(corpus: Corpus, config: TrainConfig) -> Corpus:
+    """Return a corpus whose vocabulary has fields, if its poems are to be learned with them."""
+    report = corpus.report
+    has_any = report.num_titled or report.num_authored
+    if not (config.fields and has_any and batching_kind(corpus, config) == "poems"):
+        return corpus
+    return replace(corpus, vocabulary=corpus.vocabulary.with_fields())
+
+
 def pick_batching(corpus: Corpus, config: TrainConfig) -> Batching:
     """Return how to cut the training split."""
     poems, kind = corpus.splits["train"], batching_kind(corpus, config)
     if kind == "poems":
-        return PoemBatching(poems, config.batch_tokens)
+        occasions = None
+        if config.fields and corpus.vocabulary.fields:
+            occasions = occasions_of(poems, corpus.about("train"), corpus.vocabulary)
+        return PoemBatching(poems, config.batch_tokens, occasions)
     windows = RandomBatching if kind == "random" else SequentialBatching
     return windows(poems, config.seq_len, config.batch_size)

@@ -47,6 +47,9 @@ class RunState:
     corpus_name: str | None = None
     processes: int = 1
     run: str | None = None
+    # The vocabulary, if it is not that of the corpus: a run with --init has the model's, too.
+    tokens: list[str] | None = None
+    token_fields: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if isinstance(training, dict):
         # The first runs had one engine, and untied weights another name.
         training.setdefault("engine", "torch")
+        training.setdefault("fields", False)
         if type(training.get("own_output")) is bool:
             training["tied"] = not training.pop("own_output")
     _refuse_unknown_names(path, values)

@@ -55,6 +55,9 @@ class Engine(Measurable, Protocol):
     def weights(self) -> Weights:
         """Return a copy of the weights, by name, as float32."""
 
+    def start_from(self, weights: Weights) -> None:
+        """Replace the weights that were drawn by these, float32."""
+
     def snapshot(self) -> Arrays:
         """Return a copy of everything that the next step depends on."""
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from poetgen.characters import STARTS
 from poetgen.config import SampleConfig
 from poetgen.corpus.corpus import Corpus, Poems
-from poetgen.corpus.vocabulary import NUM_SPECIAL, PAD, Vocabulary
+from poetgen.corpus.vocabulary import PAD, START, Vocabulary
 from poetgen.generation.decode import Request, Stepper, poem_rngs, write
 from poetgen.networks.model import Metrics
 from poetgen.training.batches import iter_batches
@@ -41,13 +41,14 @@ def evaluate(
     vocabulary: Vocabulary,
     before_batch: Callable[[], object] = lambda: None,
 ) -> Metrics:
-    """Return the metrics of ``network`` on all ``poems``."""
+    """Return the metrics of ``network`` on all ``poems``; what precedes them is not counted."""
     is_hanzi = vocabulary.hanzi_mask()
     loss = hanzi_loss = 0.0
     num_tokens = num_hanzi = 0
     for batch in iter_batches(poems, _EVALUATION_TOKENS):
         before_batch()
         inputs, targets = batch.read()
+        targets = np.where(np.logical_or.accumulate(inputs == START, axis=1), targets, PAD)
         losses = network.losses(inputs, targets, PAD)
         hanzi = is_hanzi[targets[targets != PAD]]
         loss += float(losses.sum())
@@ -100,7 +101,10 @@ def guess_line(network: Stepper[Any], corpus: Corpus, number: int) -> tuple[list
 
 
 def _spell(corpus: Corpus, token_ids: list[int]) -> list[str]:
-    return [corpus.vocabulary.token(i) if i >= NUM_SPECIAL else _NO_TOKEN for i in token_ids]
+    return [
+        corpus.vocabulary.token(i) if corpus.vocabulary.is_ordinary(i) else _NO_TOKEN
+        for i in token_ids
+    ]
 
 
 def sample_interval(last_sample_seconds: float) -> float:

@@ -107,6 +107,10 @@ class NumpyEngine:
         """Return a copy of the weights, by name, as float32."""
         return {name: w.copy() for name, w in self._weights.items()}
 
+    def start_from(self, weights: Weights) -> None:
+        """Replace the weights that were drawn by these."""
+        self._flat[:] = _flatten(self._model_config, weights)
+
     def snapshot(self) -> Arrays:
         """Return a copy of weights, optimizer and carried state."""
         arrays: Arrays = {

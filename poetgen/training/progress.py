@@ -256,7 +256,7 @@ class Timer:
     def learning_rate(self, order: DataOrder) -> float:
         """Return the rate for the next step."""
         config = self._config
-        peak = config.learning_rate * order.counters.rate_factor
+        peak = config.peak_rate * order.counters.rate_factor
         return learning_rate_at(self.fraction_done(order), peak, config.warmup, config.schedule)
 
     def _expect_validation(self, counters: Counters) -> float:

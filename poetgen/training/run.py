@@ -11,12 +11,15 @@ from pathlib import Path
 from poetgen.config import TrainConfig, flag_of
 from poetgen.corpus.corpus import Corpus
 from poetgen.corpus.folder import load_corpus
+from poetgen.corpus.vocabulary import FIELDS, Vocabulary
 from poetgen.errors import ExistsError, ModelError, SettingError
 from poetgen.generation.settings import exclude
-from poetgen.places import check_name, find_corpus, free_name, plain_name
+from poetgen.networks.model_file import load_model
+from poetgen.places import check_name, find_corpus, find_model, free_name, plain_name
 from poetgen.training.checkpoint import Checkpoint, delete_checkpoints, use_latest
 from poetgen.training.choice import add_choice, has_choice
 from poetgen.training.events import Event, Note, OnEvent, Trained
+from poetgen.training.initial import with_shape_of
 from poetgen.training.logs import TensorBoardLog
 from poetgen.training.processes import Processes, joined
 from poetgen.training.run_files import CHECKPOINT_SUFFIX, LOCK_SUFFIX, SUFFIXES, RunFiles
@@ -90,7 +93,12 @@ def train(
                     given = _changed(settings)
                 trainer = _resumed(data, settings, given, files, processes, report)
             else:
-                trainer = Trainer(data, settings, files, processes)
+                begin = None
+                if settings.init is not None:
+                    begin = load_model(find_model(settings.init, _note_to(report)))
+                    shaped = _changed(settings) if given is None else given
+                    settings = with_shape_of(settings, begin, shaped)
+                trainer = Trainer(data, settings, files, processes, begin)
             if tensorboard and processes.is_first:
                 log = TensorBoardLog(files.tensorboard, trainer.counters.step)
                 stack.callback(log.close)
@@ -103,6 +111,10 @@ def train(
             if processes.is_first and trained.reason != "interrupted" and has_choice(data):
                 add_choice(trained.model, data)
             return trained
+
+
+def _note_to(report: OnEvent) -> Callable[[str], object]:
+    return lambda text: report(Note(text))
 
 
 def _ignore(event: Event) -> None:
@@ -128,8 +140,13 @@ def _resumed(
     """Return the trainer of an interrupted run, where it stopped; report what was lost."""
 
     def restore(checkpoint: Checkpoint) -> tuple[Trainer, list[str]]:
-        merged = _merge(checkpoint.state.training, settings, given)
-        trainer = Trainer(corpus, merged, files, processes)
+        state = checkpoint.state
+        merged = _merge(state.training, settings, given)
+        begin = None
+        if state.tokens is not None:
+            fields = FIELDS if state.token_fields else ()
+            begin = Vocabulary(state.tokens, corpus.vocabulary.kind, fields)
+        trainer = Trainer(corpus, merged, files, processes, begin)
         return trainer, trainer.resume(checkpoint)
 
     (trainer, remarks), remark = use_latest(files, restore, processes)

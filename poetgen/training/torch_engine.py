@@ -188,6 +188,11 @@ class TorchEngine:
         """Return a copy of the weights, by name, as float32."""
         return weights_of(self.model)
 
+    def start_from(self, weights: Weights) -> None:
+        """Replace the weights that were drawn by these."""
+        tensors = {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
+        self.model.load_state_dict(tensors)
+
     def snapshot(self) -> Arrays:
         """Return a copy of weights, optimizer, carried state and all random states."""
         arrays: Arrays = {f"model.{name}": w for name, w in self.weights().items()}
@@ -286,7 +291,7 @@ def make_optimizer(
     config: TrainConfig, model: torch.nn.Module, device: str
 ) -> torch.optim.Optimizer:
     """Return the optimizer asked for, with the constants of ``optimizers``."""
-    weights, rate = model.parameters(), config.learning_rate
+    weights, rate = model.parameters(), config.peak_rate
     match config.optimizer:
         case "adamw":
             return torch.optim.AdamW(

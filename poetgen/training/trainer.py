@@ -11,12 +11,13 @@ from typing import SupportsFloat
 
 from poetgen.config import TrainConfig
 from poetgen.corpus.corpus import Corpus
+from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import DivergedError
 from poetgen.networks.model import CorpusRef, Metrics, Model, num_parameters
 from poetgen.networks.model_file import save_model
 from poetgen.shortage import give_memory_back
 from poetgen.tensor_file import all_finite
-from poetgen.training.batches import batching_kind
+from poetgen.training.batches import batching_kind, with_fields
 from poetgen.training.checkpoint import (
     Checkpoint,
     RunState,
@@ -30,6 +31,7 @@ from poetgen.training.checkpoint import (
 from poetgen.training.engine import make_engine
 from poetgen.training.evaluation import evaluate, guess_line, sample_interval, sample_poems
 from poetgen.training.events import (
+    Note,
     OnEvent,
     Progress,
     Reason,
@@ -39,6 +41,7 @@ from poetgen.training.events import (
     Trained,
     Validated,
 )
+from poetgen.training.initial import begin_from, in_vocabulary
 from poetgen.training.layout import check_layout
 from poetgen.training.logs import MetricsLog
 from poetgen.training.processes import ALONE, Processes
@@ -65,8 +68,11 @@ class Trainer:
         config: TrainConfig,
         files: RunFiles,
         processes: Processes = ALONE,
+        begin: Model | Vocabulary | None = None,
     ) -> None:
         """Prepare a run; nothing is written yet.
+
+        It goes on from the model ``begin``, or, if it is resumed, has the vocabulary ``begin``.
 
         Of several ``processes`` each has its trainer. They take the same steps, and what
         they do depends on nothing that only one of them knows; the first one writes.
@@ -75,11 +81,20 @@ class Trainer:
             DeviceError: the device asked for is not there, or not for this engine.
             SettingError: the settings contradict each other or the corpus.
         """
+        corpus = with_fields(corpus, config)
+        beginning = begin_from(begin, corpus) if isinstance(begin, Model) else None
+        if beginning is not None:
+            corpus = beginning.corpus
+        elif isinstance(begin, Vocabulary):
+            corpus = in_vocabulary(corpus, begin)
         self.corpus = corpus
+        self._begun = beginning
         self.files = files
         self._processes = processes
         self.model_config = config.shape(len(corpus.vocabulary))
         self.engine = make_engine(config, self.model_config, processes)
+        if beginning is not None:
+            self.engine.start_from(beginning.weights(self.engine.weights()))
         # With the engine that really computes: a resumed run keeps it.
         self.config = config = replace(config, engine=self.engine.name)
         self.best: Metrics | None = None
@@ -128,6 +143,13 @@ class Trainer:
                 self.engine.remark,
             )
         )
+        if self._begun is not None:
+            kind = "characters" if self.corpus.vocabulary.kind == "char" else "words"
+            on_event(
+                Note(f"It goes on from {self.config.init}, which lacks {self._begun.num_new} {kind}.")
+            )
+            # Before anything is learned: what follows may be worse.
+            on_event(self._validate())
         last_sample = -math.inf
         every = max(1, self.order.steps_per_epoch // _VALIDATIONS_PER_EPOCH)
         while (reason := self._reason_to_end(should_stop)) is None or self._is_unmeasured(reason):
@@ -391,6 +413,8 @@ class Trainer:
             corpus_name=self.corpus.name,
             processes=self._processes.size,
             run=self._run,
+            tokens=None if self.config.init is None else list(self.corpus.vocabulary.tokens),
+            token_fields=bool(self.corpus.vocabulary.fields),
         )
         # Records of later steps are cut off when a run is resumed; none may be missing.
         self._log.sync()
