@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # "as" is what makes a name public for type checkers
     from poetgen.comparison.report import Comparison as Comparison
     from poetgen.comparison.report import Result as Result
     from poetgen.config import ModelConfig as ModelConfig
+    from poetgen.config import OccasionConfig as OccasionConfig
     from poetgen.config import PrepareConfig as PrepareConfig
     from poetgen.config import SampleConfig as SampleConfig
     from poetgen.config import SearchConfig as SearchConfig
@@ -43,7 +44,7 @@ if TYPE_CHECKING:  # "as" is what makes a name public for type checkers
     from poetgen.errors import SettingError as SettingError
     from poetgen.errors import ShortageError as ShortageError
     from poetgen.errors import SourceError as SourceError
-    from poetgen.generation.poet import Poem as Poem
+    from poetgen.generation.poem import Poem as Poem
     from poetgen.generation.poet import Poet as Poet
     from poetgen.generation.poet import generate as generate
     from poetgen.generation.poet import load_poet as load_poet
@@ -68,8 +69,8 @@ _NAMES = {
     "poetgen.comparison.race": ("compare",),
     "poetgen.comparison.report": ("Comparison", "Result"),
     "poetgen.config": (
-        *("ModelConfig", "PrepareConfig", "SampleConfig", "SearchConfig", "TrainConfig"),
-        "VerseConfig",
+        *("ModelConfig", "OccasionConfig", "PrepareConfig", "SampleConfig", "SearchConfig"),
+        *("TrainConfig", "VerseConfig"),
     ),
     "poetgen.corpus.corpus": ("Corpus",),
     "poetgen.corpus.folder": ("load_corpus",),
@@ -79,7 +80,8 @@ _NAMES = {
         *("InputError", "MemoryShortageError", "ModelError", "PoetgenError", "PromptError"),
         *("SettingError", "ShortageError", "SourceError"),
     ),
-    "poetgen.generation.poet": ("Poem", "Poet", "generate", "load_poet"),
+    "poetgen.generation.poem": ("Poem",),
+    "poetgen.generation.poet": ("Poet", "generate", "load_poet"),
     "poetgen.networks.model": ("Metrics",),
     "poetgen.training.choice": ("add_choice",),
     "poetgen.training.events": (

@@ -281,7 +281,7 @@ class TrainConfig(ShapeConfig):
 
     @property
     def peak_rate(self) -> float:
-        """The learning rate that is asked for, or the default: a trained model has less to learn."""
+        """The rate that is asked for, or the default: a trained model has less to learn."""
         if self.learning_rate is not None:
             return self.learning_rate
         return 3e-3 if self.init is None else 5e-4
@@ -386,6 +386,18 @@ class VerseConfig(Settings):
     require: str | None = setting(None, "Words that the poem has, with commas between.")
     forbid: str | None = setting(None, "Words that it does not have, with commas between.")
     no_repeats: bool = setting(False, "Use no character twice, except doubled ones such as 悠悠.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OccasionConfig(Settings):
+    """What a poem is about; for models that have learned from titles and authors."""
+
+    title: str | None = setting(
+        None, "The title of the poem; without it the model thinks of one first."
+    )
+    author: str | None = setting(None, "Write as this poet.")
+    keyword: str | None = setting(None, "Words that the poem is about, with commas between.")
+    untitled: bool = setting(False, "Write without a title.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

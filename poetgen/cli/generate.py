@@ -12,7 +12,14 @@ import typer
 
 from poetgen.cli.completion import complete_model
 from poetgen.cli.options import Force, Quiet
-from poetgen.config import Device, SampleConfig, SearchConfig, ShowConfig, VerseConfig
+from poetgen.config import (
+    Device,
+    OccasionConfig,
+    SampleConfig,
+    SearchConfig,
+    ShowConfig,
+    VerseConfig,
+)
 from poetgen.generation.settings import check_settings, exclude
 from poetgen.terminal import json_text, visible
 from poetgen.verse.layout import with_breaks
@@ -33,6 +40,7 @@ def generate(
     num_poems: Annotated[int, typer.Option("-n", min=1, help="How many poems.")] = 1,
     sampling: SampleConfig = SampleConfig(),
     search: SearchConfig = SearchConfig(),
+    occasion: OccasionConfig = OccasionConfig(),
     verse: VerseConfig = VerseConfig(),
     seed: Annotated[
         int | None,
@@ -70,6 +78,7 @@ def generate(
 
     Example:  [bold]poetgen generate --start 日 --temp 0.8 -n 3 --seed 7[/bold]
     Verse:    [bold]poetgen generate --form 七律 --acrostic 春夏秋冬[/bold]
+    Occasion: [bold]poetgen generate --title 送友人 --author 王维 --form 五律[/bold]
     """
     if stream and as_json:
         raise exclude("--stream", "--json")
@@ -92,7 +101,9 @@ def generate(
     poet = load_poet(model, device=device, on_note=note)
     if not is_plain:
         showing.ensure_chinese(show, card, poet.model.vocabulary)
-    request = poet.request(start if start_file is None else start_file, sampling, verse)
+    request = poet.request(
+        start if start_file is None else start_file, sampling, verse, occasion, search
+    )
     drawn = draw_seed() if seed is None else seed
     if not as_json:
         note(f"model {poet.name}, " + (f"beam {search.beam}" if search.beam else f"seed {drawn}"))
@@ -140,6 +151,10 @@ class Printable(Protocol):
         """The lines, without line breaks."""
 
     @property
+    def heading(self) -> str:
+        """The title, and the poet as whom it is written; or empty."""
+
+    @property
     def is_cut(self) -> bool:
         """Whether the poem reached its largest length before its end."""
 
@@ -153,7 +168,8 @@ class Printable(Protocol):
 def _print_poems(poems: Iterable[Printable]) -> list[bool]:
     cuts: list[bool] = []
     for poem in poems:
-        print(("\n" if cuts else "") + visible("\n".join(poem.lines)))
+        lines = [poem.heading, *poem.lines] if poem.heading else poem.lines
+        print(("\n" if cuts else "") + visible("\n".join(lines)))
         cuts.append(poem.is_cut)
     return cuts
 
@@ -162,6 +178,8 @@ def _print_streams(poet: Poet, request: Request, seed: int, num_poems: int) -> l
     cuts: list[bool] = []
     for number in range(num_poems):
         print("\n" if number else "", end="")
+        if heading := poet.heading(request, seed, number):
+            print(visible(heading), flush=True)
         text = ""
         for piece in poet.stream(request, seed, number):
             print(visible(with_breaks(text, piece)), end="", flush=True)

@@ -15,7 +15,7 @@ from poetgen.corpus.script import in_both_scripts
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import SettingError
 from poetgen.files import write_whole
-from poetgen.generation.poet import Poem
+from poetgen.generation.poem import Poem
 from poetgen.generation.settings import exclude
 from poetgen.terminal import visible
 from poetgen.verse.card import MAX_COLUMNS, layout_card, seal_of, svg
@@ -34,6 +34,7 @@ class ShownPoem:
 
     poem: Poem
     lines: list[str]
+    heading: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -108,14 +109,20 @@ def iter_shown(poems: Iterable[Poem], show: ShowConfig) -> Iterator[ShownPoem]:
 def _dressed(poem: Poem, show: ShowConfig, width: int) -> ShownPoem:
     if show.pinyin or show.traditional:
         simplified, traditional = in_both_scripts(poem.text)
-    shown = replace(poem, text=traditional) if show.traditional else poem
+    shown = poem
+    if show.traditional:
+        title, author = (in_both_scripts(text)[1] for text in (poem.title, poem.author))
+        shown = replace(poem, text=traditional, title=title, author=author)
     if show.vertical:
-        return ShownPoem(shown, vertical(columns(visible(shown.text)), width))
+        heading = [visible(part) for part in (shown.title, shown.author) if part]
+        return ShownPoem(shown, vertical([*heading, *columns(visible(shown.text))], width))
     if show.pinyin:
         syllables = readings(simplified, traditional)
         rows = with_pinyin([visible(line) for line in shown.lines], syllables, width)
-        return ShownPoem(shown, rows, {"pinyin": list(_by_line(shown.lines, syllables))})
-    return ShownPoem(shown, shown.lines)
+        return ShownPoem(
+            shown, rows, shown.heading, {"pinyin": list(_by_line(shown.lines, syllables))}
+        )
+    return ShownPoem(shown, shown.lines, shown.heading)
 
 
 def _by_line(lines: Iterable[str], syllables: list[str]) -> Iterator[str]:
@@ -130,8 +137,8 @@ def _by_line(lines: Iterable[str], syllables: list[str]) -> Iterator[str]:
 class Cards:
     """The pictures of some poems: a file for each, and what stands beside the poem.
 
-    The first column of the start, the ``num_start_chars`` first characters of each poem, is
-    its title.
+    Beside a poem without a title stands the first column of its start, the
+    ``num_start_chars`` first characters.
     """
 
     path: Path
@@ -147,12 +154,13 @@ class Cards:
         digits = len(str(self.num_poems))
         return self.path.with_name(f"{self.path.stem}-{number + 1:0{digits}}{self.path.suffix}")
 
-    def draw(self, number: int, text: str, fonts: Fonts | None) -> str:
+    def draw(self, number: int, poem: Poem, fonts: Fonts | None) -> str:
         """Draw a poem, and return the characters that no font has; an SVG needs no fonts.
 
         Raises:
             SettingError: the poem is too long.
         """
+        text = visible(poem.text)
         if len(columns(text)) > MAX_COLUMNS:
             raise SettingError(
                 f"The poem fills {len(columns(text))} columns; a card has at most {MAX_COLUMNS}.",
@@ -162,7 +170,7 @@ class Cards:
         seed = [] if self.seed is None else [str(self.seed)]
         card = layout_card(
             text,
-            title=start[0][:_TITLE_CHARS] if start else "",
+            title=visible(poem.title) or (start[0][:_TITLE_CHARS] if start else ""),
             seal=seal_of(self.model_name),
             imprint=visible(" · ".join(["poetgen", self.model_name, *seed])),
         )
@@ -180,7 +188,7 @@ def with_cards(
     number = 0
     for number, shown in enumerate(poems, start=1):
         yield shown
-        lacking |= {*cards.draw(number - 1, visible(shown.poem.text), fonts)}
+        lacking |= {*cards.draw(number - 1, shown.poem, fonts)}
     if number:
         last = f" to {cards.file(number - 1)}" if number > 1 else ""
         note(f"Wrote {cards.file(0)}{last}.")

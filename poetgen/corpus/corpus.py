@@ -159,7 +159,8 @@ def _encode(texts: Sequence[str], vocabulary: Vocabulary) -> tuple[IntArray, NDA
 def decode_poems(poems: Poems, vocabulary: Vocabulary) -> list[str]:
     """Return the texts of poems whose tokens are characters; U+FFFD stands for unknown ones."""
     table = np.full(len(vocabulary), ord(UNKNOWN), "<u4")
-    table[NUM_SPECIAL:] = [ord(token) for token in vocabulary.tokens]
+    ordinary = slice(NUM_SPECIAL, NUM_SPECIAL + len(vocabulary.tokens))
+    table[ordinary] = [ord(token) for token in vocabulary.tokens]
     text = table[poems.tokens].tobytes().decode("utf-32-le")
     return [text[begin + 1 : end - 1] for begin, end in itertools.pairwise(poems.offsets.tolist())]
 

@@ -20,12 +20,11 @@ from poetgen.arrays import BoolArray, IntArray
 from poetgen.characters import mostly_han
 from poetgen.corpus.about import About, Abouts
 from poetgen.corpus.corpus import Poems, dtype_for
-from poetgen.corpus.vocabulary import UNK, Vocabulary
-from poetgen.verse.forms import FORMS
+from poetgen.corpus.vocabulary import MAX_TITLE, UNK, Vocabulary
+from poetgen.verse.forms import FORMS, MIXED, kind_of_lines
 from poetgen.verse.tunes import find_tune
 
-# Longer titles tell a story of their own; one in fifty is.
-MAX_TITLE = 24
+# As long on a page as a Chinese title may be.
 MAX_FOREIGN_TITLE = 60
 # A pair of characters that is seen so often at the beginning or in the middle of lines is a word.
 _MIN_PAIR_COUNT = 5
@@ -46,9 +45,9 @@ _NUMERAL = "[一二三四五六七八九十百廿卅〇]"
 _PART = re.compile(f"(?: 其?|其){_NUMERAL}+$")
 _COUNT = re.compile(f"{_NUMERAL}+[首章篇]$")
 _HEADING = re.compile(".*(?:[首章篇辞歌曲调] |·)")
+# What editors write where a title is lost, or where there is one line only.
+_LOST = frozenset({"句", "诗", "断句", "残句", "逸句", "佚句", "失题", "阙题", "缺题", "佚题"})
 _MARKS = re.compile("[《》〈〉“”‘’ ]")
-_KINDS = {length: f"{name}言" for length, name in zip((3, 4, 5, 6, 7), "三四五六七", strict=True)}
-MIXED = "杂言"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +119,9 @@ class Occasions:
     def join(self, drawn: Drawn) -> Poems:
         """Return each poem after the fields that were drawn for it, as one sequence."""
         numbers = np.arange(len(self.poems))
-        parts = [self._join(drawn, part) for part in np.split(numbers, numbers[_PART_POEMS::_PART_POEMS])]
+        parts = [
+            self._join(drawn, part) for part in np.split(numbers, numbers[_PART_POEMS::_PART_POEMS])
+        ]
         offsets = np.zeros(len(numbers) + 1, np.int64)
         np.cumsum(np.concatenate([lengths for _, lengths in parts]), out=offsets[1:])
         return Poems(np.concatenate([tokens for tokens, _ in parts]), offsets)
@@ -129,7 +130,10 @@ class Occasions:
         """Return the tokens of a part of the sequences, end to end, and their lengths."""
         poems, first, last = self.poems, part[0], part[-1] + 1
         # One pool of tokens, and the segments of it that make up each sequence, in their order.
-        pool = [poems.tokens[poems.offsets[first] : poems.offsets[last]], np.array([self.keyword_id])]
+        pool = [
+            poems.tokens[poems.offsets[first] : poems.offsets[last]],
+            np.array([self.keyword_id]),
+        ]
         keyword = int(poems.offsets[last] - poems.offsets[first])
         size = keyword + 1
         segments: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
@@ -160,9 +164,7 @@ def occasions_of(poems: Poems, abouts: Abouts, vocabulary: Vocabulary) -> Occasi
     """
     lines = _lines_of(poems, vocabulary)
     words = _words_of(lines, poems, vocabulary)
-    said = [
-        _said(about, form) for about, form in zip(abouts, lines.forms(len(poems)), strict=True)
-    ]
+    said = [_said(about, form) for about, form in zip(abouts, lines.forms(len(poems)), strict=True)]
 
     def field(name: str, number: int) -> Poems:
         return _encoded([row[number] for row in said], vocabulary, vocabulary.field_id(name))
@@ -198,7 +200,7 @@ def plain_title(title: str) -> str:
         return title if len(title) <= MAX_FOREIGN_TITLE else ""
     title = _COUNT.sub("", _PART.sub("", title))
     title = _MARKS.sub("", _HEADING.sub("", title))
-    return title if len(title) <= MAX_TITLE else ""
+    return title if len(title) <= MAX_TITLE and title not in _LOST else ""
 
 
 def _encoded(texts: Sequence[str], vocabulary: Vocabulary, mark: int) -> Poems:
@@ -235,7 +237,7 @@ class _Lines:
         np.maximum.at(longest, self.poems, self.lengths)
         np.minimum.at(shortest, self.poems, self.lengths)
         return [
-            names.get((count, high)) or _KINDS.get(high, MIXED) if high == low else MIXED
+            names.get((count, high)) or kind_of_lines(high) if high == low else MIXED
             for count, high, low in zip(
                 counts.tolist(), longest.tolist(), shortest.tolist(), strict=True
             )
@@ -264,4 +266,5 @@ def _words_of(lines: _Lines, poems: Poems, vocabulary: Vocabulary) -> NDArray[np
     is_known = ~np.isin(first, empty) & ~np.isin(second, empty) & (first != second)
     words, pairs = words[is_known], (first * len(vocabulary) + second)[is_known]
     _, which, counts = np.unique(pairs, return_inverse=True, return_counts=True)
-    return words[counts[which] >= _MIN_PAIR_COUNT]
+    frequent: NDArray[np.int64] = words[counts[which] >= _MIN_PAIR_COUNT]
+    return frequent

@@ -18,6 +18,8 @@ PAD, START, END, UNK = range(4)
 NUM_SPECIAL = 4
 # What may be said about a poem before it begins, in this order.
 FIELDS = ("author", "keyword", "title", "form")
+# Longer titles tell a story of their own; one in fifty is.
+MAX_TITLE = 24
 
 # Control characters would act on a terminal, and lone surrogates cannot be written.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -88,7 +90,7 @@ class Vocabulary:
         return [ids.get(token, UNK) for token in tokens]
 
     def decode(self, token_ids: Iterable[int]) -> str:
-        """Return the text of token ids; special ones and fields have no spelling, so are left out."""
+        """Return the text of token ids; those without a spelling are left out."""
         tokens = [self.tokens[i - NUM_SPECIAL] for i in token_ids if self.is_ordinary(i)]
         return join_tokens(tokens, self.kind)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from poetgen.arrays import BoolArray, FloatArray, IntArray
 from poetgen.config import SampleConfig
@@ -14,6 +15,7 @@ from poetgen.corpus.vocabulary import END, PAD, START, UNK
 from poetgen.generation.sampling import log_normaliser, penalise_repeats, sample
 
 if TYPE_CHECKING:
+    from poetgen.generation.occasion import Occasion
     from poetgen.generation.plan import Plan
 
 State = TypeVar("State")
@@ -35,17 +37,29 @@ class Stepper(Protocol[State]):
         """Return the states of these rows, in the order given."""
 
 
+class Network(Stepper[State], Protocol[State]):
+    """A network that can also say how well it predicts whole texts."""
+
+    def losses(
+        self, inputs: NDArray[np.int64], targets: NDArray[np.int64], pad: int
+    ) -> NDArray[np.float64]:
+        """Return the loss in nats of every target (B, T) that is not ``pad``, row by row (N,)."""
+
+
 class Request(NamedTuple):
     """What to write: the token ids of the start, the settings, an exemption, and rules.
 
     ``exempt``, (V,), are the tokens that the repetition penalty spares. Without ``plans`` there
-    are no rules; poem number n is written by that of number n modulo their number.
+    are no rules; poem number n is written by that of number n modulo their number. What an
+    ``occasion`` says is read before the start token. ``unwritten`` are ids that no poem has.
     """
 
     prompt: Sequence[int]
     sampling: SampleConfig
     exempt: BoolArray | None = None
     plans: Sequence[Plan] = ()
+    occasion: Occasion | None = None
+    unwritten: Sequence[int] = (PAD, START, UNK)
 
 
 class Draft(NamedTuple):
@@ -77,7 +91,7 @@ def weigh(logits: FloatArray, poems: Sequence[Sequence[int]], request: Request) 
     that is wanted.
     """
     # Special tokens have no spelling, and a poem must not be END alone.
-    logits[:, [PAD, START, UNK]] = -np.inf
+    logits[:, request.unwritten] = -np.inf
     if not all(poems):
         logits[[not poem for poem in poems], END] = -np.inf
     if request.sampling.repetition_penalty is None:

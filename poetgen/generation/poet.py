@@ -9,22 +9,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from poetgen.characters import mostly_han
-from poetgen.config import Device, SampleConfig, SearchConfig, VerseConfig
+from poetgen.config import Device, OccasionConfig, SampleConfig, SearchConfig, VerseConfig
 from poetgen.corpus.tokens import spaced_after
 from poetgen.corpus.vocabulary import END
 from poetgen.errors import DeviceError, SettingError
-from poetgen.generation.decode import Draft, Request, Stepper, iter_written, poem_rngs, write
+from poetgen.generation.decode import (
+    Draft,
+    Network,
+    Request,
+    Stepper,
+    iter_written,
+    poem_rngs,
+    write,
+)
+from poetgen.generation.poem import Poem, heading_of
 from poetgen.generation.request import make_request
 from poetgen.generation.settings import check_settings
 from poetgen.networks.model import Model
 from poetgen.networks.model_file import load_model
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.places import find_model
-from poetgen.verse.layout import couplets
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from poetgen.generation.occasion import Occasion
     from poetgen.generation.plan import Plan
     from poetgen.verse.score_line import PoemScore
 
@@ -38,47 +47,20 @@ _LONG_TOKENS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Poem:
-    """A poem, which is cut if it reached its largest length before its end.
-
-    The log-probability is the natural logarithm of the probability of all that follows the
-    start: of distinct poems under the sampling settings, of a beam's and of the best of several
-    drafts under the model, of all others None. The seed is that of the draw; a beam has none.
-    """
-
-    text: str
-    is_cut: bool = False
-    log_probability: float | None = None
-    seed: int | None = None
-    score: PoemScore | None = None
-
-    @property
-    def lines(self) -> list[str]:
-        """The lines to print: couplets for Chinese verse, else those that the text has."""
-        return couplets(self.text)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
-        shown = {"text": self.text, "lines": self.lines, "cut": self.is_cut}
-        likelihood = (
-            {} if self.log_probability is None else {"log_probability": self.log_probability}
-        )
-        return shown | likelihood | ({} if self.score is None else {"score": self.score.as_dict()})
-
-
-@dataclass(frozen=True, slots=True)
 class Poet:
     """A model, its name, and the engine that runs it."""
 
     name: str
     model: Model
-    network: Stepper[Any]
+    network: Network[Any]
 
     def request(
         self,
         start: str | Path = "",
         sampling: SampleConfig = SampleConfig(),
         verse: VerseConfig = VerseConfig(),
+        occasion: OccasionConfig = OccasionConfig(),
+        search: SearchConfig = SearchConfig(),
     ) -> Request:
         """Return the request for poems that begin with ``start``, as ``generate`` takes it.
 
@@ -86,7 +68,9 @@ class Poet:
             PromptError: the start cannot be read or has a token that the model does not know.
             SettingError: the start is as long as the longest poem, or wishes cannot be kept.
         """
-        return make_request(start, self.model.vocabulary, sampling, verse)
+        # A search does not draw, and would find the same title for every poem.
+        think = search.beam is None and not search.distinct and sampling.temperature > 0
+        return make_request(start, self.model.vocabulary, sampling, verse, occasion, think=think)
 
     def iter_poems(
         self,
@@ -100,31 +84,56 @@ class Poet:
         """Yield the poems that ``generate`` returns, written in blocks as they are asked for."""
         num_drafts = self.num_drafts(request, search)
 
-        def poem(draft: Draft, seed: int | None = None) -> Poem:
-            text = self.model.vocabulary.decode(draft.token_ids)
-            score = self._score(text, draft, request, num_drafts, seed) if scored else None
-            return Poem(text, draft.is_cut, draft.log_probability, seed, score)
+        vocabulary, said = self.model.vocabulary, request.occasion
 
-        network = self._under(request.plans[0] if request.plans else None)
+        def poem(draft: Draft, seed: int | None = None, said: Occasion | None = said) -> Poem:
+            text = vocabulary.decode(draft.token_ids)
+            score = self._score(text, draft, request, num_drafts, seed) if scored else None
+            about = ((), ()) if said is None else (said.title, said.author)
+            return Poem(
+                text,
+                draft.is_cut,
+                draft.log_probability,
+                seed,
+                score,
+                *map(vocabulary.decode, about),
+            )
+
+        plan = request.plans[0] if request.plans else None
         if search.beam is not None:
             from poetgen.generation.beam import beam_search
 
+            network = _under(plan, self._opened(said))
             found = beam_search(network, request, search.beam, search.length_penalty)
             yield from map(poem, found[:num_poems])
         elif search.distinct:
             from poetgen.generation.stochastic_beam import sample_distinct
 
+            network = _under(plan, self._opened(said))
             for draft in sample_distinct(network, request, seed, num_poems):
                 yield poem(draft, seed)
+        elif said is not None and not said.has_title:
+            # Each poem has an occasion of its own, and is written alone.
+            for number in range(num_poems):
+                plan = request.plans[number % len(request.plans)] if request.plans else None
+                rngs = poem_rngs(seed, 1, number)
+                thought = self._think(request, said, rngs[0])
+                (draft,) = self._write(
+                    *(self._opened(thought), request, plan, rngs, num_drafts),
+                    novel=search.novel,
+                    scored=scored,
+                )
+                yield poem(draft, seed, thought)
         else:
             plans: Sequence[Plan | None] = request.plans or [None]
+            network = self._opened(said)
             # Each plan has the poems whose number it has, modulo the number of plans.
             block = len(plans) * max(1, BLOCK_POEMS // (num_drafts * len(plans)))
             for first in range(0, num_poems, block):
                 rngs = poem_rngs(seed, min(block, num_poems - first), first)
                 parts = [
                     self._write(
-                        *(request, plan, rngs[place :: len(plans)], num_drafts),
+                        *(network, request, plan, rngs[place :: len(plans)], num_drafts),
                         novel=search.novel,
                         scored=scored,
                     )
@@ -160,8 +169,23 @@ class Poet:
         is_long = any(len(plan.slots) > _LONG_TOKENS for plan in request.plans)
         return NUM_LONG_DRAFTS if is_long else NUM_DRAFTS
 
+    def _opened(self, occasion: Occasion | None) -> Stepper[Any]:
+        """Return the network after it has read an occasion."""
+        if occasion is None:
+            return self.network
+        from poetgen.generation.occasion import OpenedNetwork
+
+        return OpenedNetwork(self.network, occasion)
+
+    def _think(self, request: Request, said: Occasion, rng: np.random.Generator) -> Occasion:
+        from poetgen.generation.occasion import think_title
+
+        # From a stream of its own, so that what follows is drawn as without a title.
+        return think_title(self.network, said, request.prompt, rng.spawn(1)[0])
+
     def _write(
         self,
+        network: Stepper[Any],
         request: Request,
         plan: Plan | None,
         rngs: Sequence[np.random.Generator],
@@ -181,21 +205,13 @@ class Poet:
         if plan is not None:
             from poetgen.generation.choosing import best_by_lines
 
-            return best_by_lines(self.network, plan, request, rngs, num_drafts, judge)
+            return best_by_lines(network, plan, request, rngs, num_drafts, judge)
         if judge is not None:
             from poetgen.generation.choosing import best_whole
 
             vocabulary = self.model.vocabulary
-            return best_whole(self.network, request, rngs, num_drafts, judge, vocabulary)
-        return write(self.network, request, rngs, scored=scored)
-
-    def _under(self, plan: Plan | None) -> Stepper[Any]:
-        """Return the network under a plan, or as it is."""
-        if plan is None:
-            return self.network
-        from poetgen.generation.ruled import RuledNetwork
-
-        return RuledNetwork(self.network, plan)
+            return best_whole(network, request, rngs, num_drafts, judge, vocabulary)
+        return write(network, request, rngs, scored=scored)
 
     def _score(
         self, text: str, draft: Draft, request: Request, num_drafts: int, seed: int | None
@@ -215,23 +231,46 @@ class Poet:
             num_candidates=num_drafts,
         )
 
+    def heading(self, request: Request, seed: int, number: int = 0) -> str:
+        """Return the heading of the poem that ``stream`` yields."""
+        said, decode = self._occasion(request, seed, number), self.model.vocabulary.decode
+        return "" if said is None else heading_of(decode(said.title), decode(said.author))
+
+    def _occasion(self, request: Request, seed: int, number: int) -> Occasion | None:
+        """Return the occasion of poem ``number`` of a seed, with a title that is thought of."""
+        said = request.occasion
+        if said is None or said.has_title:
+            return said
+        return self._think(request, said, poem_rngs(seed, 1, number)[0])
+
     def stream(self, request: Request, seed: int, number: int = 0) -> Iterator[str]:
         """Yield poem ``number`` of a seed in pieces: the start, then each token when written.
 
-        The end token is an empty piece, so that a poem whose last piece is not empty is cut.
+        The end token is an empty piece, so that a poem whose last piece is not empty is cut. The
+        title is not among the pieces.
         """
         vocabulary, before = self.model.vocabulary, ""
         if request.prompt:
             yield vocabulary.decode(request.prompt)
             before = vocabulary.token(request.prompt[-1])
         plan = request.plans[number % len(request.plans)] if request.plans else None
-        for written in iter_written(self._under(plan), request, poem_rngs(seed, 1, number)):
+        network = _under(plan, self._opened(self._occasion(request, seed, number)))
+        for written in iter_written(network, request, poem_rngs(seed, 1, number)):
             if written.token_id == END:
                 yield ""
             else:
                 token = vocabulary.token(written.token_id)
                 yield spaced_after(before, token, vocabulary.kind)
                 before = token
+
+
+def _under(plan: Plan | None, network: Stepper[Any]) -> Stepper[Any]:
+    """Return a network under a plan, or as it is."""
+    if plan is None:
+        return network
+    from poetgen.generation.ruled import RuledNetwork
+
+    return RuledNetwork(network, plan)
 
 
 def load_poet(
@@ -277,6 +316,7 @@ def generate(
     sampling: SampleConfig = SampleConfig(),
     search: SearchConfig = SearchConfig(),
     verse: VerseConfig = VerseConfig(),
+    occasion: OccasionConfig = OccasionConfig(),
     seed: int | None = None,
     score: bool = False,
     device: Device = "auto",
@@ -292,6 +332,7 @@ def generate(
         sampling: how each token is chosen.
         search: how whole poems are chosen, if they are.
         verse: what each poem has to keep: its form, tones, rhyme, an acrostic.
+        occasion: what each poem is about: its title, keywords; as which poet.
         seed: by default a random one; each poem has it.
         score: also measure each poem of a model of Chinese.
         device: for ``load_poet``, as is ``on_note``.
@@ -307,7 +348,7 @@ def generate(
     if seed is not None and (not isinstance(seed, int) or seed < 0):
         raise SettingError(f"The seed cannot be {seed!r}.", "Give a whole number of at least 0.")
     poet = model if isinstance(model, Poet) else load_poet(model, device=device, on_note=on_note)
-    request = poet.request(start, sampling, verse)
+    request = poet.request(start, sampling, verse, occasion, search)
     seed = draw_seed() if seed is None else seed
     return list(poet.iter_poems(request, num_poems, seed, search, scored=score))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poetgen.arrays import BoolArray
-from poetgen.config import SampleConfig, VerseConfig
+from poetgen.config import OccasionConfig, SampleConfig, VerseConfig
 from poetgen.corpus.vocabulary import NUM_SPECIAL, Vocabulary
 from poetgen.errors import SettingError
 from poetgen.generation.decode import Request
@@ -25,12 +25,15 @@ def make_request(
     vocabulary: Vocabulary,
     sampling: SampleConfig,
     verse: VerseConfig = VerseConfig(),
+    occasion: OccasionConfig = OccasionConfig(),
+    *,
+    think: bool = True,
 ) -> Request:
     """Return the request for poems that begin with ``start``.
 
     A text counts towards ``sampling.max_chars``. A path is that of a file that holds the text,
     or ``-`` for standard input; it is not counted. A poem with wishes has the length of its
-    form.
+    form. Without ``think`` a title is only read, never thought of.
 
     Raises:
         PromptError: the file cannot be read, or a token is unknown.
@@ -64,7 +67,12 @@ def make_request(
             "counted.",
         )
     exempt = None if sampling.repetition_penalty is None else _exempt(vocabulary)
-    return Request(prompt, sampling, exempt, plans)
+    said = None
+    if vocabulary.fields or occasion != OccasionConfig():
+        from poetgen.generation.occasion import read_occasion
+
+        said = read_occasion(occasion, vocabulary, plans[0].form if plans else None, think=think)
+    return Request(prompt, sampling, exempt, plans, said, vocabulary.unwritten)
 
 
 def _exempt(vocabulary: Vocabulary) -> BoolArray:
@@ -73,5 +81,6 @@ def _exempt(vocabulary: Vocabulary) -> BoolArray:
     Every line of verse ends with a mark, and every line of prose with a break.
     """
     exempt = np.ones(len(vocabulary), np.bool_)
-    exempt[NUM_SPECIAL:] = [not any(map(str.isalnum, token)) for token in vocabulary.tokens]
+    ordinary = slice(NUM_SPECIAL, NUM_SPECIAL + len(vocabulary.tokens))
+    exempt[ordinary] = [not any(map(str.isalnum, token)) for token in vocabulary.tokens]
     return exempt

@@ -81,7 +81,10 @@ def sample_poems(network: Stepper[Any], corpus: Corpus, seed: int) -> list[str]:
     poems = []
     for number, start in enumerate(starts):
         rngs = poem_rngs(seed, 1, first=number)
-        (draft,) = write(network, Request(corpus.vocabulary.encode(start), _SAMPLING), rngs)
+        request = Request(
+            corpus.vocabulary.encode(start), _SAMPLING, unwritten=corpus.vocabulary.unwritten
+        )
+        (draft,) = write(network, request, rngs)
         poems.append(corpus.vocabulary.decode(draft.token_ids))
     return poems
 

@@ -146,7 +146,9 @@ class Trainer:
         if self._begun is not None:
             kind = "characters" if self.corpus.vocabulary.kind == "char" else "words"
             on_event(
-                Note(f"It goes on from {self.config.init}, which lacks {self._begun.num_new} {kind}.")
+                Note(
+                    f"It goes on from {self.config.init}, which lacks {self._begun.num_new} {kind}."
+                )
             )
             # Before anything is learned: what follows may be worse.
             on_event(self._validate())

@@ -15,6 +15,9 @@ FORMS: dict[str, tuple[int, int]] = {
     "五律": (8, 5),
     "七律": (8, 7),
 }
+# What is said of a poem in another form: by the length of its lines.
+MIXED = "杂言"
+_KINDS = {3: "三言", 4: "四言", 5: "五言", 6: "六言", 7: "七言"}
 _BY_SHAPE = {shape: name for name, shape in FORMS.items()}
 _LINE = re.compile(f"[{HAN}]+")
 
@@ -42,6 +45,11 @@ def form_of_lengths(lengths: Sequence[int]) -> str | None:
     if len(set(lengths)) != 1:
         return None
     return _BY_SHAPE.get((len(lengths), lengths[0]))
+
+
+def kind_of_lines(length: int) -> str:
+    """Return what verse with lines of this length is called: 五言, or 杂言 if it has no name."""
+    return _KINDS.get(length, MIXED)
 
 
 def parse_forms(names: str) -> frozenset[str]:

@@ -1,0 +1,238 @@
+"""The occasion of a poem: what is said before it begins, given by a user or thought of.
+
+A model that has learned fields (``corpus.occasions``) reads them before the poem. What it thinks
+of is a title, drawn as poems are, for the author and the keywords that are given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Generic
+
+import numpy as np
+
+from poetgen.arrays import FloatArray, IntArray
+from poetgen.config import OccasionConfig, SampleConfig
+from poetgen.corpus.vocabulary import END, MAX_TITLE, PAD, START, UNK, Vocabulary
+from poetgen.errors import PromptError, SettingError
+from poetgen.generation.decode import Network, State, Stepper
+from poetgen.generation.prompt import encode_prompt
+from poetgen.generation.sampling import sample
+
+if TYPE_CHECKING:
+    from poetgen.verse.schemes import Form
+
+# Bolder than a poem: at a low temperature every title is 偶成.
+_THINKING = SampleConfig(temperature=0.9, top_p=0.9)
+# Of so many titles one is taken that the beginning of a poem follows from.
+NUM_TITLES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """The fields of a poem as token ids, without their marks; empty where nothing is said.
+
+    ``has_title`` says that the title is known, be it empty; else it is to be thought of.
+    """
+
+    vocabulary: Vocabulary
+    author: tuple[int, ...] = ()
+    keywords: tuple[tuple[int, ...], ...] = ()
+    title: tuple[int, ...] = ()
+    form: tuple[int, ...] = ()
+    has_title: bool = True
+
+    @property
+    def token_ids(self) -> list[int]:
+        """What a network reads before the start token: each field after its mark."""
+        return [*self._before_title(), *self._field("title", self.title), *self.after_title()]
+
+    def _before_title(self) -> list[int]:
+        keywords = [self._field("keyword", keyword) for keyword in self.keywords]
+        return [*self._field("author", self.author), *(i for ids in keywords for i in ids)]
+
+    def up_to_title(self) -> list[int]:
+        """Return what is read before the model thinks of a title: the mark of one at last."""
+        return [*self._before_title(), self.vocabulary.field_id("title")]
+
+    def after_title(self) -> list[int]:
+        """Return what is read between the title and the start token."""
+        return self._field("form", self.form)
+
+    def _field(self, name: str, token_ids: Sequence[int]) -> list[int]:
+        return [self.vocabulary.field_id(name), *token_ids] if token_ids else []
+
+    def titled(self, title: Sequence[int]) -> Occasion:
+        """Return this occasion with a title."""
+        return replace(self, title=tuple(title), has_title=True)
+
+
+def read_occasion(
+    wish: OccasionConfig, vocabulary: Vocabulary, form: Form | None, *, think: bool
+) -> Occasion | None:
+    """Return the occasion that is asked for, or None if nothing is said before the poem.
+
+    Args:
+        wish: what the user gives.
+        vocabulary: that of the model.
+        form: that of the poem, if it is to have one.
+        think: whether a title may be thought of, if none is given.
+
+    Raises:
+        SettingError: something is given, and the model has not learned fields.
+        PromptError: it has a character that the model does not know.
+    """
+    if not vocabulary.fields:
+        for flag, text in _texts(wish):
+            if text:
+                raise SettingError(
+                    f"This model has not learned from titles and authors, so {flag} has no effect.",
+                    "Leave it out, or take a model that was trained on a corpus with titles.",
+                )
+        return None
+    author, title, keyword = (_encoded(flag, text, vocabulary) for flag, text in _texts(wish))
+    occasion = Occasion(
+        vocabulary,
+        author=author[0] if author else (),
+        keywords=tuple(keyword),
+        title=title[0] if title else (),
+        form=_form_ids(form, vocabulary),
+        has_title=not think or wish.untitled or bool(title),
+    )
+    return occasion if occasion.token_ids or not occasion.has_title else None
+
+
+def _texts(wish: OccasionConfig) -> list[tuple[str, str | None]]:
+    return [("--author", wish.author), ("--title", wish.title), ("--keyword", wish.keyword)]
+
+
+def _encoded(flag: str, text: str | None, vocabulary: Vocabulary) -> list[tuple[int, ...]]:
+    parts = (text or "").replace("，", ",").split(",") if flag == "--keyword" else [text or ""]
+    try:
+        known = [encode_prompt(part.strip(" 《》"), vocabulary) for part in parts]
+    except PromptError as error:
+        problem = error.problem.removesuffix(".")
+        raise PromptError(
+            f"{flag} {text}: {problem[:1].lower()}{problem[1:]}.", error.advice
+        ) from error
+    return [tuple(token_ids) for token_ids in known if token_ids]
+
+
+def _form_ids(form: Form | None, vocabulary: Vocabulary) -> tuple[int, ...]:
+    """Return the name of a form as ``corpus.occasions`` has learned it, if the model knows it."""
+    if form is None:
+        return ()
+    from poetgen.verse.forms import FORMS, MIXED, kind_of_lines
+    from poetgen.verse.tunes import find_tune
+
+    lengths, tune = set(form.line_lengths), find_tune(form.name)
+    if tune is not None:
+        name = tune.name
+    elif form.name in FORMS:
+        name = form.name
+    else:
+        name = kind_of_lines(lengths.pop()) if len(lengths) == 1 else MIXED
+    token_ids = vocabulary.encode(name)
+    return () if UNK in token_ids else tuple(token_ids)
+
+
+class OpenedNetwork(Generic[State]):
+    """A network that has read an occasion: a network again, whose first state is another."""
+
+    def __init__(self, network: Stepper[State], occasion: Occasion) -> None:
+        """Read the occasion once."""
+        self.network = network
+        first = network.start(1)
+        token_ids = occasion.token_ids
+        self._first = network.prime(np.array(token_ids), first)[1] if token_ids else first
+
+    def start(self, batch_size: int) -> State:
+        """Return the state before the start token."""
+        return self.network.select(self._first, np.zeros(batch_size, np.int64))
+
+    def prime(self, token_ids: IntArray, state: State) -> tuple[FloatArray, State]:
+        """Read a text, as the network does."""
+        return self.network.prime(token_ids, state)
+
+    def step(self, token_ids: IntArray, state: State) -> tuple[FloatArray, State]:
+        """Read one token of each poem, as the network does."""
+        return self.network.step(token_ids, state)
+
+    def select(self, state: State, rows: IntArray) -> State:
+        """Return the states of some poems, as the network does."""
+        return self.network.select(state, rows)
+
+
+def think_title(
+    network: Network[State],
+    occasion: Occasion,
+    prompt: Sequence[int],
+    rng: np.random.Generator,
+    sampling: SampleConfig = _THINKING,
+) -> Occasion:
+    """Return the occasion with a title that the model thinks of, for a poem that begins so.
+
+    Of several titles one is drawn by the probability of the beginning after it.
+    """
+    titles = draw_titles(network, occasion, NUM_TITLES if prompt else 1, rng, sampling)
+    if not prompt:
+        return occasion.titled(titles[0])
+    likelihoods = _log_likelihoods(network, occasion, titles, prompt)
+    weights = np.exp(likelihoods - likelihoods.max())
+    return occasion.titled(titles[int(rng.choice(len(titles), p=weights / weights.sum()))])
+
+
+def draw_titles(
+    network: Stepper[State],
+    occasion: Occasion,
+    num_titles: int,
+    rng: np.random.Generator,
+    sampling: SampleConfig = _THINKING,
+) -> list[list[int]]:
+    """Return titles as token ids, which may be equal; none is empty."""
+    vocabulary = occasion.vocabulary
+    # The field after the title, or the poem itself, is its end.
+    ends = [START, vocabulary.field_id("form")]
+    barred = [
+        PAD,
+        END,
+        UNK,
+        *(vocabulary.field_id(name) for name in ("author", "keyword", "title")),
+    ]
+    titles: list[list[int]] = [[] for _ in range(num_titles)]
+    alive = np.arange(num_titles)
+    first = np.zeros(num_titles, np.int64)
+    logits, state = network.prime(np.array(occasion.up_to_title()), network.start(1))
+    logits, state = logits[first], network.select(state, first)
+    for length in range(MAX_TITLE):
+        logits[:, barred if length else barred + ends] = -np.inf
+        chosen = sample(logits, sampling, rng.random(len(alive)))
+        is_open = ~np.isin(chosen, ends)
+        for number, token_id in zip(alive[is_open], chosen[is_open].tolist(), strict=True):
+            titles[number].append(token_id)
+        (rows,) = np.nonzero(is_open)
+        if len(rows) == 0:
+            break
+        alive = alive[rows]
+        logits, state = network.step(chosen[rows], network.select(state, rows))
+    return titles
+
+
+def _log_likelihoods(
+    network: Network[State],
+    occasion: Occasion,
+    titles: Sequence[Sequence[int]],
+    prompt: Sequence[int],
+) -> FloatArray:
+    """Return the log-probability (B,) of the beginning of a poem after each title."""
+    rows = [[*occasion.titled(title).token_ids, START, *prompt] for title in titles]
+    width = max(map(len, rows))
+    inputs = np.full((len(rows), width), PAD)
+    targets = np.full((len(rows), width), PAD)
+    for number, row in enumerate(rows):
+        inputs[number, : len(row)] = row
+        targets[number, len(row) - 1 - len(prompt) : len(row) - 1] = prompt
+    losses = network.losses(inputs, targets, PAD)
+    likelihoods: FloatArray = -losses.reshape(len(rows), len(prompt)).sum(axis=1)
+    return likelihoods

@@ -1,0 +1,57 @@
+"""A poem that was written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from poetgen.characters import mostly_han
+from poetgen.verse.layout import couplets
+
+if TYPE_CHECKING:
+    from poetgen.verse.score_line import PoemScore
+
+
+@dataclass(frozen=True, slots=True)
+class Poem:
+    """A poem, which is cut if it reached its largest length before its end.
+
+    The log-probability is the natural logarithm of the probability of all that follows the
+    start: of distinct poems under the sampling settings, of a beam's and of the best of several
+    drafts under the model, of all others None. The seed is that of the draw; a beam has none.
+    Title and author are what the poem was written to, or empty.
+    """
+
+    text: str
+    is_cut: bool = False
+    log_probability: float | None = None
+    seed: int | None = None
+    score: PoemScore | None = None
+    title: str = ""
+    author: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The title, and the poet as whom the poem is written; or empty."""
+        return heading_of(self.title, self.author)
+
+    @property
+    def lines(self) -> list[str]:
+        """The lines to print: couplets for Chinese verse, else those that the text has."""
+        return couplets(self.text)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        about = {"title": self.title, "author": self.author}
+        shown: dict[str, Any] = {name: text for name, text in about.items() if text}
+        shown |= {"text": self.text, "lines": self.lines, "cut": self.is_cut}
+        likelihood = (
+            {} if self.log_probability is None else {"log_probability": self.log_probability}
+        )
+        return shown | likelihood | ({} if self.score is None else {"score": self.score.as_dict()})
+
+
+def heading_of(title: str, author: str) -> str:
+    """Return a title and a poet as one line: 《送友人》，仿王维; empty without both."""
+    marked = f"《{title}》" if mostly_han(title) else title
+    return "，".join(part for part in (marked, author and f"仿{author}") if part)
