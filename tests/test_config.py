@@ -10,14 +10,9 @@ from typing import get_args, get_type_hints
 import pytest
 
 from poetgen import config, errors
-from poetgen.config import (
-    SampleConfig,
-    Settings,
-    ShapeConfig,
-    TrainConfig,
-    flag_of,
-)
+from poetgen.config import SampleConfig, ShapeConfig, TrainConfig
 from poetgen.errors import InputError, PoetgenError, SettingError
+from poetgen.settings import Settings, flag_of
 
 
 def classes_of(module, base):

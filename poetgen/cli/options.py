@@ -10,9 +10,9 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
 
-from poetgen.config import Settings, flag_of
 from poetgen.errors import ExistsError, SettingError
 from poetgen.files import is_stream
+from poetgen.settings import Settings, flag_of
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing on stderr but errors.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is already there.")]

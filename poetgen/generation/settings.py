@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from poetgen.config import SampleConfig, SearchConfig, flag_of
+from poetgen.config import SampleConfig, SearchConfig
 from poetgen.errors import SettingError
+from poetgen.settings import flag_of
 
 _FOR_SAMPLING = ("temperature", "top_k", "top_p", "min_p")
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from poetgen.config import ShapeConfig, TrainConfig, flag_of
+from poetgen.config import ShapeConfig, TrainConfig
 from poetgen.corpus.corpus import Corpus, Poems, dtype_for
 from poetgen.corpus.vocabulary import NUM_SPECIAL, Vocabulary
 from poetgen.errors import SettingError
 from poetgen.networks.model import Model, Weights
+from poetgen.settings import flag_of
 
 # The weights of which every row belongs to a token.
 _BY_TOKEN = ("embedding.weight", "output.weight", "output_bias")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 
-from poetgen.config import TrainConfig, flag_of
+from poetgen.config import TrainConfig
 from poetgen.corpus.corpus import Corpus
 from poetgen.corpus.folder import load_corpus
 from poetgen.corpus.vocabulary import FIELDS, Vocabulary
@@ -16,6 +16,7 @@ from poetgen.errors import ExistsError, ModelError, SettingError
 from poetgen.generation.settings import exclude
 from poetgen.networks.model_file import load_model
 from poetgen.places import check_name, find_corpus, find_model, free_name, plain_name
+from poetgen.settings import flag_of
 from poetgen.training.checkpoint import Checkpoint, delete_checkpoints, use_latest
 from poetgen.training.choice import add_choice, has_choice
 from poetgen.training.events import Event, Note, OnEvent, Trained
