@@ -44,14 +44,22 @@ def tiny_weights(
 
 
 def tiny_model(
-    arch: Arch = "gru", num_layers: int = 1, seed: int = 0, tokens: str = HANZI + MARKS
+    arch: Arch = "gru",
+    num_layers: int = 1,
+    seed: int = 0,
+    tokens: str = HANZI + MARKS,
+    *,
+    fields: bool = False,
 ) -> Model:
     """Build a model with random weights; no two of its dimensions are equal."""
+    vocabulary = Vocabulary(tokens)
+    if fields:
+        vocabulary = vocabulary.with_fields()
     config = ModelConfig(
         arch=arch,
-        vocab_size=4 + len(tokens),
+        vocab_size=len(vocabulary),
         embedding_dim=7,
         hidden_size=12,
         num_layers=num_layers,
     )
-    return Model(config, Vocabulary(tokens), tiny_weights(config, seed), script="simplified")
+    return Model(config, vocabulary, tiny_weights(config, seed), script="simplified")

@@ -173,12 +173,12 @@ class Poet:
         """Return the network after it has read an occasion."""
         if occasion is None:
             return self.network
-        from poetgen.generation.occasion import OpenedNetwork
+        from poetgen.generation.thinking import OpenedNetwork
 
         return OpenedNetwork(self.network, occasion)
 
     def _think(self, request: Request, said: Occasion, rng: np.random.Generator) -> Occasion:
-        from poetgen.generation.occasion import think_title
+        from poetgen.generation.thinking import think_title
 
         # From a stream of its own, so that what follows is drawn as without a title.
         return think_title(self.network, said, request.prompt, rng.spawn(1)[0])

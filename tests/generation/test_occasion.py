@@ -1,0 +1,248 @@
+"""What is said before a poem: given by a user, or thought of by the model."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poetgen.config import OccasionConfig, SampleConfig, SearchConfig, VerseConfig
+from poetgen.corpus.vocabulary import END, MAX_TITLE, START
+from poetgen.errors import PromptError, SettingError
+from poetgen.generation.decode import Request, poem_rngs, write
+from poetgen.generation.occasion import Occasion
+from poetgen.generation.poet import Poet, generate
+from poetgen.generation.thinking import (
+    OpenedNetwork,
+    draw_titles,
+    log_likelihoods,
+    think_title,
+)
+from poetgen.networks.model_file import load_model, save_model
+from poetgen.networks.numpy_model import NumpyModel
+from tests.command import poetgen
+from tests.tiny import HANZI, MARKS, tiny_model
+
+TOKENS = HANZI + MARKS + "七绝五言"
+SAMPLING = SampleConfig(temperature=0.9, max_chars=12)
+ONE = SearchConfig(best_of=1)
+
+
+def a_poet(fields: bool = True) -> Poet:
+    """A poet whose titles and poems end now and then."""
+    model = tiny_model("lstm", seed=3, tokens=TOKENS, fields=fields)
+    model.weights["output_bias"][[START, END]] += 2
+    # No poem may have the marks of fields, however likely they are.
+    model.weights["output_bias"][4 + len(TOKENS) :] += 3
+    return Poet("tiny", model, NumpyModel(model.config, model.weights))
+
+
+POET, PLAIN = a_poet(), a_poet(fields=False)
+VOCABULARY = POET.model.vocabulary
+MARK = {name: VOCABULARY.field_id(name) for name in VOCABULARY.fields}
+WORDS = st.lists(st.sampled_from(HANZI), min_size=1, max_size=5).map("".join)
+
+
+def occasion_of(**said: str | bool) -> Occasion | None:
+    return POET.request("", SAMPLING, occasion=OccasionConfig(**said)).occasion
+
+
+# What is asked for.
+
+
+@given(WORDS, WORDS, WORDS, WORDS)
+def test_fields_stand_before_the_poem_in_their_order_each_after_its_mark(author, one, two, title):
+    said = occasion_of(author=author, keyword=f"{one}，{two}", title=f"《{title}》")
+    encode = VOCABULARY.encode
+    assert said.token_ids == [
+        *(MARK["author"], *encode(author)),
+        *(MARK["keyword"], *encode(one), MARK["keyword"], *encode(two)),
+        *(MARK["title"], *encode(title)),
+    ]
+
+
+def test_a_form_is_said_where_the_model_can_spell_it():
+    for form, name in (("七绝", "七绝"), ("五古:6", "五言"), ("五律", "")):
+        request = POET.request(
+            "", SampleConfig(), VerseConfig(form=form, tones="off", rhyme="free")
+        )
+        assert VOCABULARY.decode(request.occasion.form) == name
+
+
+def test_without_wishes_the_model_thinks_of_a_title_unless_it_is_to_have_none():
+    assert not occasion_of().has_title
+    assert occasion_of(untitled=True) is None
+    assert occasion_of(untitled=True, author="山人").has_title
+    for sampling, search in (
+        (SampleConfig(temperature=0.0), SearchConfig()),
+        (SAMPLING, SearchConfig(beam=3)),
+        (SAMPLING, SearchConfig(distinct=True)),
+    ):
+        assert POET.request("", sampling, search=search).occasion is None
+
+
+@pytest.mark.parametrize("said", [{"title": "山"}, {"author": "山"}, {"keyword": "山"}])
+def test_a_model_without_fields_refuses_what_it_would_not_hear(said):
+    (flag,) = said
+    with pytest.raises(SettingError, match=f"--{flag} has no effect"):
+        generate(model=PLAIN, occasion=OccasionConfig(**said))
+
+
+@pytest.mark.parametrize("flag", ["title", "author", "keyword"])
+def test_an_unknown_character_is_named_with_its_flag(flag):
+    with pytest.raises(PromptError, match=f"--{flag} 山魑: .*'魑'"):
+        generate(model=POET, occasion=OccasionConfig(**{flag: "山魑"}))
+
+
+# Poems on an occasion.
+
+
+@given(WORDS, st.integers(0, 2**32))
+def test_a_poem_on_a_title_is_what_the_network_writes_after_reading_it(title, seed):
+    poems = generate(
+        model=POET,
+        num_poems=3,
+        sampling=SAMPLING,
+        search=ONE,
+        seed=seed,
+        occasion=OccasionConfig(title=title),
+    )
+    said = [MARK["title"], *VOCABULARY.encode(title)]
+
+    class Read:
+        """The slow way: everything is read again for every start."""
+
+        def start(self, batch_size):
+            state = POET.network.start(batch_size)
+            for token_id in said:
+                _, state = POET.network.step(np.full(batch_size, token_id), state)
+            return state
+
+        prime, step, select = POET.network.prime, POET.network.step, POET.network.select
+
+    request = Request((), SAMPLING, unwritten=VOCABULARY.unwritten)
+    drafts = write(Read(), request, poem_rngs(seed, 3))
+    assert [poem.text for poem in poems] == [VOCABULARY.decode(d.token_ids) for d in drafts]
+    assert {poem.title for poem in poems} == {title}
+
+
+@pytest.mark.parametrize(
+    "search", [ONE, SearchConfig(beam=3), SearchConfig(distinct=True)], ids=str
+)
+@pytest.mark.parametrize("said", [{}, {"title": "山水"}, {"author": "来去", "keyword": "日"}])
+def test_no_poem_has_marks_of_fields(search, said):
+    request = POET.request("", SAMPLING, occasion=OccasionConfig(**said), search=search)
+    marks = np.array(list(MARK.values()))
+    network = OpenedNetwork(
+        POET.network,
+        Occasion(
+            VOCABULARY,
+            **{
+                name: tuple(VOCABULARY.encode(text))
+                for name, text in said.items()
+                if name != "keyword"
+            },
+        ),
+    )
+    for draft in write(network, request._replace(occasion=None), poem_rngs(0, 20)):
+        assert not np.isin(draft.token_ids, marks).any()
+    for poem in POET.iter_poems(request, 3, 0, search):
+        assert poem.text
+
+
+def test_a_poem_does_not_depend_on_how_many_are_written():
+    for search in (ONE, SearchConfig()):
+        every = generate(model=POET, num_poems=5, sampling=SAMPLING, search=search, seed=4)
+        (first,) = generate(model=POET, sampling=SAMPLING, search=search, seed=4)
+        assert every[0] == first
+        assert len({poem.title for poem in every}) > 1
+
+
+@given(st.integers(0, 2**32), st.integers(0, 4))
+def test_a_stream_is_the_poem_and_has_its_heading(seed, number):
+    request = POET.request("", SAMPLING)
+    poem = list(POET.iter_poems(request, number + 1, seed, ONE))[number]
+    assert "".join(POET.stream(request, seed, number)) == poem.text
+    assert POET.heading(request, seed, number) == poem.heading == f"《{poem.title}》"
+
+
+# Titles that the model thinks of.
+
+
+@given(st.integers(0, 2**32))
+def test_titles_are_neither_empty_nor_endless_and_have_no_special_tokens(seed):
+    occasion = Occasion(VOCABULARY, has_title=False)
+    for title in draw_titles(POET.network, occasion, 9, np.random.default_rng(seed)):
+        assert 1 <= len(title) <= MAX_TITLE
+        assert all(map(VOCABULARY.is_ordinary, title))
+
+
+def test_a_title_ends_where_the_model_begins_the_poem_or_the_form():
+    for end in (START, MARK["form"]):
+        model = tiny_model("gru", tokens=TOKENS, fields=True)
+        model.weights["output_bias"][:] = -50
+        model.weights["output_bias"][end] = 50
+        network = NumpyModel(model.config, model.weights)
+        titles = draw_titles(network, Occasion(VOCABULARY), 4, np.random.default_rng(0))
+        # The first character is no end, the second always is.
+        assert [len(title) for title in titles] == [1] * 4
+
+
+def test_the_likelihood_of_a_beginning_is_that_of_its_characters_one_by_one():
+    occasion = Occasion(VOCABULARY, author=(7, 9), form=(5,))
+    titles, prompt = [[4], [8, 6, 5], [10, 11]], [12, 4, 13]
+    expected = []
+    for title in titles:
+        text = [*occasion.titled(title).token_ids, START, *prompt]
+        total = 0.0
+        for length in range(len(text) - len(prompt), len(text)):
+            logits, _ = POET.network.prime(np.array(text[:length]), POET.network.start(1))
+            wide = logits[0].astype(np.float64)
+            total += wide[text[length]] - np.log(np.exp(wide - wide.max()).sum()) - wide.max()
+        expected.append(total)
+    found = log_likelihoods(POET.network, occasion, titles, prompt)
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+def test_a_title_is_thought_of_that_the_beginning_follows_from():
+    """Many titles are drawn, and the beginning is likelier after the one that is taken."""
+    occasion, prompt = Occasion(VOCABULARY, has_title=False), VOCABULARY.encode("日月日月")
+    gains = []
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        with_start = think_title(POET.network, occasion, prompt, np.random.default_rng(seed))
+        without = think_title(POET.network, occasion, [], rng)
+        titles = [with_start.title, without.title]
+        gains.append(np.subtract(*log_likelihoods(POET.network, occasion, titles, prompt)))
+    assert np.mean(gains) > 0
+
+
+# The model file and the command.
+
+
+def test_a_model_file_keeps_its_fields(tmp_path):
+    save_model(POET.model, tmp_path / "tiny.safetensors")
+    again = load_model(tmp_path / "tiny.safetensors").vocabulary
+    assert (again.fields, len(again)) == (VOCABULARY.fields, len(VOCABULARY))
+
+
+def test_the_command_shows_the_title_above_the_poem(tmp_path):
+    save_model(POET.model, tmp_path / "models/tiny.safetensors")
+    common = ["generate", "--seed", "5", "--max-chars", "9"]
+    thought = poetgen(*common, cwd=tmp_path).stdout.splitlines()
+    given_one = poetgen(
+        *common, "--title", "山水", "--author", "来去", cwd=tmp_path
+    ).stdout.splitlines()
+    bare = poetgen(*common, "--untitled", cwd=tmp_path).stdout.splitlines()
+    assert thought[0].startswith("《")
+    assert thought[0].endswith("》")
+    assert given_one[0] == "《山水》，仿来去"
+    assert not bare[0].startswith("《")
+    streamed = poetgen(*common, "--stream", cwd=tmp_path).stdout.splitlines()
+    assert streamed[0] == thought[0]
+    (poem,) = json.loads(poetgen(*common, "--title", "山水", "--json", cwd=tmp_path).stdout)[
+        "poems"
+    ]
+    assert poem["title"] == "山水"
+    assert "author" not in poem
