@@ -1,8 +1,18 @@
-"""Run the benchmarks named; without names all but the long ones."""
+"""Run the benchmarks named; without names all but the long ones. ``reading`` has commands."""
 
 import sys
 
-from benchmarks import cold_start, generation, load, memory, preparing, quality, training, verse
+from benchmarks import (
+    cold_start,
+    generation,
+    load,
+    memory,
+    preparing,
+    quality,
+    reading,
+    training,
+    verse,
+)
 
 BENCHMARKS = {
     "cold-start": cold_start.rows,
@@ -17,6 +27,9 @@ BENCHMARKS = {
 }
 # Half an hour, and an hour; some minutes, without anything of others beside ours.
 LONG = {"quality", "memory", "panel", "weights"}
+
+if sys.argv[1:2] == ["reading"]:
+    sys.exit(reading.main(sys.argv[2:]))
 
 print(f"{'what':<58} {'ours':>11} {'theirs':>11} {'ratio':>8}   bound")
 for name, rows in BENCHMARKS.items():
