@@ -319,7 +319,7 @@ class OccasionConfig(Settings):
     """What a poem is about; for models that have learned from titles and authors."""
 
     title: str | None = setting(
-        None, "The title of the poem; without it the model thinks of one first."
+        None, "The title of the poem; without it, and without a start, the model thinks of one."
     )
     author: str | None = setting(None, "Write as this poet.")
     keyword: str | None = setting(None, "Words that the poem is about, with commas between.")

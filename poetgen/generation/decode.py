@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from poetgen.arrays import BoolArray, FloatArray, IntArray
 from poetgen.config import SampleConfig
@@ -35,15 +34,6 @@ class Stepper(Protocol[State]):
 
     def select(self, state: State, rows: IntArray) -> State:
         """Return the states of these rows, in the order given."""
-
-
-class Network(Stepper[State], Protocol[State]):
-    """A network that can also say how well it predicts whole texts."""
-
-    def losses(
-        self, inputs: NDArray[np.int64], targets: NDArray[np.int64], pad: int
-    ) -> NDArray[np.float64]:
-        """Return the loss in nats of every target (B, T) that is not ``pad``, row by row (N,)."""
 
 
 class Request(NamedTuple):

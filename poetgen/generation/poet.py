@@ -15,7 +15,6 @@ from poetgen.corpus.vocabulary import END
 from poetgen.errors import DeviceError, SettingError
 from poetgen.generation.decode import (
     Draft,
-    Network,
     Request,
     Stepper,
     iter_written,
@@ -52,7 +51,7 @@ class Poet:
 
     name: str
     model: Model
-    network: Network[Any]
+    network: Stepper[Any]
 
     def request(
         self,
@@ -117,7 +116,7 @@ class Poet:
             for number in range(num_poems):
                 plan = request.plans[number % len(request.plans)] if request.plans else None
                 rngs = poem_rngs(seed, 1, number)
-                thought = self._think(request, said, rngs[0])
+                (thought,) = self._think(said, rngs)
                 (draft,) = self._write(
                     *(self._opened(thought), request, plan, rngs, num_drafts),
                     novel=search.novel,
@@ -177,11 +176,11 @@ class Poet:
 
         return OpenedNetwork(self.network, occasion)
 
-    def _think(self, request: Request, said: Occasion, rng: np.random.Generator) -> Occasion:
-        from poetgen.generation.thinking import think_title
+    def _think(self, said: Occasion, rngs: Sequence[np.random.Generator]) -> list[Occasion]:
+        from poetgen.generation.thinking import think_titles
 
-        # From a stream of its own, so that what follows is drawn as without a title.
-        return think_title(self.network, said, request.prompt, rng.spawn(1)[0])
+        # From streams of their own, so that what follows is drawn as without a title.
+        return think_titles(self.network, said, [rng.spawn(1)[0] for rng in rngs])
 
     def _write(
         self,
@@ -241,7 +240,7 @@ class Poet:
         said = request.occasion
         if said is None or said.has_title:
             return said
-        return self._think(request, said, poem_rngs(seed, 1, number)[0])
+        return self._think(said, poem_rngs(seed, 1, number))[0]
 
     def stream(self, request: Request, seed: int, number: int = 0) -> Iterator[str]:
         """Yield poem ``number`` of a seed in pieces: the start, then each token when written.

@@ -33,7 +33,8 @@ def make_request(
 
     A text counts towards ``sampling.max_chars``. A path is that of a file that holds the text,
     or ``-`` for standard input; it is not counted. A poem with wishes has the length of its
-    form. Without ``think`` a title is only read, never thought of.
+    form. A poem that begins in a given way, or without ``think``, has a title only if one is
+    given.
 
     Raises:
         PromptError: the file cannot be read, or a token is unknown.
@@ -71,7 +72,8 @@ def make_request(
     if vocabulary.fields or occasion != OccasionConfig():
         from poetgen.generation.occasion import read_occasion
 
-        said = read_occasion(occasion, vocabulary, plans[0].form if plans else None, think=think)
+        form = plans[0].form if plans else None
+        said = read_occasion(occasion, vocabulary, form, think=think and not prompt)
     return Request(prompt, sampling, exempt, plans, said, vocabulary.unwritten)
 
 

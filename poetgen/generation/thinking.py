@@ -11,14 +11,12 @@ from poetgen.arrays import FloatArray, IntArray
 from poetgen.characters import LINE_MARKS
 from poetgen.config import SampleConfig
 from poetgen.corpus.vocabulary import END, MAX_TITLE, PAD, START, UNK
-from poetgen.generation.decode import Network, State, Stepper
+from poetgen.generation.decode import State, Stepper
 from poetgen.generation.occasion import Occasion
 from poetgen.generation.sampling import sample
 
 # Bolder than a poem: at a low temperature every title is 偶成.
 _THINKING = SampleConfig(temperature=0.9, top_p=0.9)
-# Of so many titles one is taken that the beginning of a poem follows from.
-NUM_TITLES = 16
 
 
 class OpenedNetwork(Generic[State]):
@@ -48,47 +46,27 @@ class OpenedNetwork(Generic[State]):
         return self.network.select(state, rows)
 
 
-def think_title(
-    network: Network[State],
-    occasion: Occasion,
-    prompt: Sequence[int],
-    rng: np.random.Generator,
-    sampling: SampleConfig = _THINKING,
-) -> Occasion:
-    """Return the occasion with a title that the model thinks of, for a poem that begins so.
-
-    Of several titles one is drawn by the probability of the beginning after it.
-    """
-    titles = draw_titles(network, occasion, NUM_TITLES if prompt else 1, rng, sampling)
-    if not prompt:
-        return occasion.titled(titles[0])
-    likelihoods = log_likelihoods(network, occasion, titles, prompt)
-    weights = np.exp(likelihoods - likelihoods.max())
-    return occasion.titled(titles[int(rng.choice(len(titles), p=weights / weights.sum()))])
-
-
-def draw_titles(
+def think_titles(
     network: Stepper[State],
     occasion: Occasion,
-    num_titles: int,
-    rng: np.random.Generator,
+    rngs: Sequence[np.random.Generator],
     sampling: SampleConfig = _THINKING,
-) -> list[list[int]]:
-    """Return titles as token ids, which may be equal; none is empty."""
+) -> list[Occasion]:
+    """Return for each generator the occasion with a title that the model thinks of."""
     vocabulary = occasion.vocabulary
     # The field after the title, or the poem itself, is its end.
     ends = [START, vocabulary.field_id("form")]
     marks = [i for i in vocabulary.encode(LINE_MARKS) if i != UNK]
     others = map(vocabulary.field_id, ("author", "keyword", "title"))
     barred = [PAD, END, UNK, *others, *marks]
-    titles: list[list[int]] = [[] for _ in range(num_titles)]
-    alive = np.arange(num_titles)
-    first = np.zeros(num_titles, np.int64)
+    titles: list[list[int]] = [[] for _ in rngs]
+    alive = np.arange(len(rngs))
+    first = np.zeros(len(rngs), np.int64)
     logits, state = network.prime(np.array(occasion.up_to_title()), network.start(1))
     logits, state = logits[first], network.select(state, first)
     for length in range(MAX_TITLE):
         logits[:, barred if length else barred + ends] = -np.inf
-        chosen = sample(logits, sampling, rng.random(len(alive)))
+        chosen = sample(logits, sampling, np.array([rngs[i].random() for i in alive.tolist()]))
         is_open = ~np.isin(chosen, ends)
         for number, token_id in zip(alive[is_open], chosen[is_open].tolist(), strict=True):
             titles[number].append(token_id)
@@ -97,23 +75,4 @@ def draw_titles(
             break
         alive = alive[rows]
         logits, state = network.step(chosen[rows], network.select(state, rows))
-    return titles
-
-
-def log_likelihoods(
-    network: Network[State],
-    occasion: Occasion,
-    titles: Sequence[Sequence[int]],
-    prompt: Sequence[int],
-) -> FloatArray:
-    """Return the log-probability (B,) of the beginning of a poem after each title."""
-    rows = [[*occasion.titled(title).token_ids, START, *prompt] for title in titles]
-    width = max(map(len, rows))
-    inputs = np.full((len(rows), width), PAD)
-    targets = np.full((len(rows), width), PAD)
-    for number, row in enumerate(rows):
-        inputs[number, : len(row)] = row
-        targets[number, len(row) - 1 - len(prompt) : len(row) - 1] = prompt
-    losses = network.losses(inputs, targets, PAD)
-    likelihoods: FloatArray = -losses.reshape(len(rows), len(prompt)).sum(axis=1)
-    return likelihoods
+    return list(map(occasion.titled, titles))

@@ -89,6 +89,7 @@ def card(name: str, model: Model) -> dict[str, Any]:
         "model": name,
         **asdict(model.config),
         "parameters": num_parameters(model.config),
+        "fields": list(model.vocabulary.fields),
         **card_of(model),
     }
 

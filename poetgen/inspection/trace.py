@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from poetgen.arrays import FloatArray
-from poetgen.corpus.vocabulary import PAD, START, UNK
+from poetgen.corpus.vocabulary import START
 from poetgen.generation.sampling import log_softmax
 from poetgen.networks.cells import CELLS
 from poetgen.networks.model import Model
@@ -67,7 +67,7 @@ def _log_probabilities(model: Model, hidden: FloatArray) -> FloatArray:
     """Return the logarithms of what comes next (N, V), in float64, for hidden (N, H)."""
     scores = score(model.config, model.weights, hidden)[0]
     logits = logits_of(model.config, np.asarray(scores, np.float64))
-    logits[:, [PAD, START, UNK]] = -np.inf
+    logits[:, model.vocabulary.unwritten] = -np.inf
     return log_softmax(logits)
 
 

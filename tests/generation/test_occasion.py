@@ -13,12 +13,7 @@ from poetgen.errors import PromptError, SettingError
 from poetgen.generation.decode import Request, poem_rngs, write
 from poetgen.generation.occasion import Occasion
 from poetgen.generation.poet import Poet, generate
-from poetgen.generation.thinking import (
-    OpenedNetwork,
-    draw_titles,
-    log_likelihoods,
-    think_title,
-)
+from poetgen.generation.thinking import OpenedNetwork, think_titles
 from poetgen.networks.model_file import load_model, save_model
 from poetgen.networks.numpy_model import NumpyModel
 from tests.command import poetgen
@@ -73,6 +68,7 @@ def test_a_form_is_said_where_the_model_can_spell_it():
 def test_without_wishes_the_model_thinks_of_a_title_unless_it_is_to_have_none():
     assert not occasion_of().has_title
     assert occasion_of(untitled=True) is None
+    assert POET.request("日", SAMPLING).occasion is None
     assert occasion_of(untitled=True, author="山人").has_title
     for sampling, search in (
         (SampleConfig(temperature=0.0), SearchConfig()),
@@ -173,9 +169,17 @@ def test_a_stream_is_the_poem_and_has_its_heading(seed, number):
 @given(st.integers(0, 2**32))
 def test_titles_are_neither_empty_nor_endless_and_have_no_special_tokens(seed):
     occasion = Occasion(VOCABULARY, has_title=False)
-    for title in draw_titles(POET.network, occasion, 9, np.random.default_rng(seed)):
-        assert 1 <= len(title) <= MAX_TITLE
-        assert all(map(VOCABULARY.is_ordinary, title))
+    for thought in think_titles(POET.network, occasion, poem_rngs(seed, 9)):
+        assert thought.has_title
+        assert 1 <= len(thought.title) <= MAX_TITLE
+        assert all(map(VOCABULARY.is_ordinary, thought.title))
+
+
+def test_a_title_does_not_depend_on_how_many_are_thought_of():
+    occasion = Occasion(VOCABULARY, author=(7, 9), has_title=False)
+    every = think_titles(POET.network, occasion, poem_rngs(2, 6))
+    alone = [think_titles(POET.network, occasion, [rng])[0] for rng in poem_rngs(2, 6)]
+    assert every == alone
 
 
 def test_a_title_ends_where_the_model_begins_the_poem_or_the_form():
@@ -184,38 +188,9 @@ def test_a_title_ends_where_the_model_begins_the_poem_or_the_form():
         model.weights["output_bias"][:] = -50
         model.weights["output_bias"][end] = 50
         network = NumpyModel(model.config, model.weights)
-        titles = draw_titles(network, Occasion(VOCABULARY), 4, np.random.default_rng(0))
-        # The first character is no end, the second always is.
-        assert [len(title) for title in titles] == [1] * 4
-
-
-def test_the_likelihood_of_a_beginning_is_that_of_its_characters_one_by_one():
-    occasion = Occasion(VOCABULARY, author=(7, 9), form=(5,))
-    titles, prompt = [[4], [8, 6, 5], [10, 11]], [12, 4, 13]
-    expected = []
-    for title in titles:
-        text = [*occasion.titled(title).token_ids, START, *prompt]
-        total = 0.0
-        for length in range(len(text) - len(prompt), len(text)):
-            logits, _ = POET.network.prime(np.array(text[:length]), POET.network.start(1))
-            wide = logits[0].astype(np.float64)
-            total += wide[text[length]] - np.log(np.exp(wide - wide.max()).sum()) - wide.max()
-        expected.append(total)
-    found = log_likelihoods(POET.network, occasion, titles, prompt)
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
-
-
-def test_a_title_is_thought_of_that_the_beginning_follows_from():
-    """Many titles are drawn, and the beginning is likelier after the one that is taken."""
-    occasion, prompt = Occasion(VOCABULARY, has_title=False), VOCABULARY.encode("日月日月")
-    gains = []
-    for seed in range(30):
-        rng = np.random.default_rng(seed)
-        with_start = think_title(POET.network, occasion, prompt, np.random.default_rng(seed))
-        without = think_title(POET.network, occasion, [], rng)
-        titles = [with_start.title, without.title]
-        gains.append(np.subtract(*log_likelihoods(POET.network, occasion, titles, prompt)))
-    assert np.mean(gains) > 0
+        thought = think_titles(network, Occasion(VOCABULARY), poem_rngs(0, 4))
+        # The first character cannot be an end, the second always is.
+        assert [len(occasion.title) for occasion in thought] == [1] * 4
 
 
 # The model file and the command.
