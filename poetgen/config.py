@@ -42,6 +42,7 @@ RhymeBookName = Literal["pingshui", "new", "cilin"]
 Engine = Literal["auto", "torch", "numpy"]
 Output = Literal["softmax", "gumbel"]
 Optimizer = Literal["adamw", "adam", "sgd", "rmsprop", "adagrad"]
+Storage = Literal["float16", "int8"]
 Schedule = Literal["cosine", "constant"]
 
 # The highest value of a count. Every whole number has a bound: no array could be larger, or no
@@ -192,6 +193,11 @@ class TrainConfig(ShapeConfig):
         "End the run after this many validations in a row without a new best.",
         min=1,
         max=_MANY,
+    )
+    storage: Storage = setting(
+        "float16",
+        "Number format of the weights in the model file; int8 halves it and has a scale for each "
+        "row.",
     )
     checkpoint_seconds: float = setting(
         60.0, "Seconds between two checkpoints; a killed run loses no more.", min=0

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from poetgen.config import ModelConfig
+from poetgen.config import ModelConfig, Storage
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.networks.cells import CELLS
 from poetgen.tensor_file import Arrays
@@ -51,7 +51,8 @@ class Model:
     ``training`` is a record for people: settings, versions and progress, with the names they
     had in the poetgen that trained the model. ``extra`` is what else the "corpus", the
     "metrics" and the "validation" of its file say. ``choice`` is the index with which drafts
-    of Chinese verse are chosen; models of other texts, and older ones, have none.
+    of Chinese verse are chosen; models of other texts, and older ones, have none. ``storage``
+    is the number format of the weights in its file.
     """
 
     config: ModelConfig
@@ -63,6 +64,7 @@ class Model:
     validation: Metrics | None = None
     extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     choice: Choice | None = None
+    storage: Storage = "float16"
 
 
 def weight_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:

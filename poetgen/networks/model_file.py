@@ -1,8 +1,9 @@
 """The model file: one ``.safetensors`` with everything that a poem needs.
 
-Weights are stored as float16, and beside them, as ``choice.…``, the index with which drafts are
-chosen, if there is one. The header holds architecture, vocabulary, script, training settings,
-corpus and metrics, and a checksum over the whole file.
+Weights are stored as float16, or in 8 bits with a scale for each row. Beside them, as
+``choice.…``, is the index with which drafts are chosen, if there is one. The header holds
+architecture, vocabulary, script, training settings, corpus and metrics, and a checksum over
+the whole file.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from poetgen.arrays import FloatArray
-from poetgen.config import ModelConfig
+from poetgen.config import ModelConfig, Storage
 from poetgen.corpus.vocabulary import NUM_SPECIAL, Vocabulary
 from poetgen.errors import ModelError, PoetgenError
+from poetgen.networks.compact import compact, restore, restored_layout
 from poetgen.networks.model import (
     LARGEST_WEIGHT,
     CorpusRef,
@@ -54,7 +56,7 @@ _WIDEN_BLOCK = 65_536
 
 
 def save_model(model: Model, path: Path) -> None:
-    """Write a model file whole or not at all, weights as float16.
+    """Write a model file whole or not at all, weights as float16 or in 8 bits.
 
     Raises:
         ModelError: a weight is too large for that, NaN or infinite.
@@ -66,10 +68,18 @@ def save_model(model: Model, path: Path) -> None:
             f"{path} cannot store weights above {LARGEST_WEIGHT:,.0f}, infinite or NaN.",
             "Train with a lower --learning-rate.",
         )
-    vocabulary = {"tokens": model.vocabulary.kind, "vocabulary": list(model.vocabulary.tokens)}
+    header: dict[str, Any] = {
+        "model": asdict(model.config),
+        "tokens": model.vocabulary.kind,
+        "vocabulary": list(model.vocabulary.tokens),
+        **card_of(model),
+    }
+    # What an older poetgen would not understand is there only where it is needed.
     if model.vocabulary.fields:
-        vocabulary["fields"] = list(model.vocabulary.fields)
-    header = {"model": asdict(model.config), **vocabulary, **card_of(model)}
+        header["fields"] = list(model.vocabulary.fields)
+    if model.storage == "int8":
+        header["storage"] = model.storage
+        weights = compact(model.weights)
     index = {} if model.choice is None else model.choice.as_arrays()
     arrays = {**weights, **{_CHOICE + name: array for name, array in index.items()}}
     save_tensor_file(path, KIND, arrays, header)
@@ -148,6 +158,7 @@ def _check_layout(header: Mapping[str, Any], layout: Layout) -> None:
         raise ValueError("its header is not as poetgen writes it")
     config = read_plain(ModelConfig, header["model"])
     weights, index = _parted(layout)
+    weights = restored_layout(weights)
     shapes = {name: shape for name, (_, shape) in weights.items()}
     # Compared first: a header may claim more layers than anyone could count.
     if config.num_layers > len(shapes) or shapes != weight_shapes(config):
@@ -173,7 +184,10 @@ def _parted(arrays: Mapping[str, T]) -> tuple[dict[str, T], dict[str, T]]:
 
 def _read(header: dict[str, Any], arrays: Arrays) -> Model:
     halves, index = _parted(arrays)
-    weights = {name: widen(numbers) for name, numbers in halves.items()}
+    storage = header.get("storage", "float16")
+    if storage not in get_args(Storage):
+        raise ValueError(f"its weights are stored as {storage!r:.40}")
+    weights = {name: widen(numbers) for name, numbers in restore(halves).items()}
     # Larger ones, which poetgen does not write, would overflow in products.
     if not all(w.min() >= -LARGEST_WEIGHT and w.max() <= LARGEST_WEIGHT for w in weights.values()):
         raise ValueError("one of its weights is too large or NaN")
@@ -193,6 +207,7 @@ def _read(header: dict[str, Any], arrays: Arrays) -> Model:
         validation=validation,
         extra={part: values for part, values in extra.items() if values},
         choice=choice_from(index) if index else None,
+        storage=storage,
     )
 
 
