@@ -330,6 +330,13 @@ class OccasionConfig(Settings):
     author: str | None = setting(None, "Write as this poet.")
     keyword: str | None = setting(None, "Words that the poem is about, with commas between.")
     untitled: bool = setting(False, "Write without a title.")
+    guidance: float = setting(
+        2.0,
+        "How closely the poem keeps to title, poet and keywords: 1 as the model has learned it, "
+        "more for closer.",
+        min=0,
+        max=10,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

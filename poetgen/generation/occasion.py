@@ -24,6 +24,7 @@ class Occasion:
     """The fields of a poem as token ids, without their marks; empty where nothing is said.
 
     ``has_title`` says that the title is known, be it empty; else it is to be thought of.
+    ``guidance`` is how closely the poem keeps to all but the form.
     """
 
     vocabulary: Vocabulary
@@ -32,6 +33,7 @@ class Occasion:
     title: tuple[int, ...] = ()
     form: tuple[int, ...] = ()
     has_title: bool = True
+    guidance: float = 1.0
 
     @property
     def token_ids(self) -> list[int]:
@@ -52,6 +54,10 @@ class Occasion:
 
     def _field(self, name: str, token_ids: Sequence[int]) -> list[int]:
         return [self.vocabulary.field_id(name), *token_ids] if token_ids else []
+
+    def form_alone(self) -> Occasion:
+        """Return the occasion of which nothing but the form is said."""
+        return Occasion(self.vocabulary, form=self.form)
 
     def titled(self, title: Sequence[int]) -> Occasion:
         """Return this occasion with a title."""
@@ -89,6 +95,7 @@ def read_occasion(
         title=title[0] if title else (),
         form=_form_ids(form, vocabulary),
         has_title=not think or wish.untitled or bool(title),
+        guidance=wish.guidance,
     )
     return occasion if occasion.token_ids or not occasion.has_title else None
 

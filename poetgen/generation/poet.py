@@ -174,7 +174,12 @@ class Poet:
             return self.network
         from poetgen.generation.thinking import OpenedNetwork
 
-        return OpenedNetwork(self.network, occasion)
+        opened, plain = OpenedNetwork(self.network, occasion), occasion.form_alone()
+        if occasion.guidance == 1 or occasion.token_ids == plain.token_ids:
+            return opened
+        from poetgen.generation.guidance import GuidedNetwork
+
+        return GuidedNetwork(opened, OpenedNetwork(self.network, plain), occasion.guidance)
 
     def _think(self, said: Occasion, rngs: Sequence[np.random.Generator]) -> list[Occasion]:
         from poetgen.generation.thinking import think_titles

@@ -11,8 +11,10 @@ from poetgen.config import OccasionConfig, SampleConfig, SearchConfig, VerseConf
 from poetgen.corpus.vocabulary import END, MAX_TITLE, START
 from poetgen.errors import PromptError, SettingError
 from poetgen.generation.decode import Request, poem_rngs, write
+from poetgen.generation.guidance import GuidedNetwork
 from poetgen.generation.occasion import Occasion
 from poetgen.generation.poet import Poet, generate
+from poetgen.generation.sampling import log_softmax
 from poetgen.generation.thinking import OpenedNetwork, think_titles
 from poetgen.networks.model_file import load_model, save_model
 from poetgen.networks.numpy_model import NumpyModel
@@ -102,7 +104,7 @@ def test_a_poem_on_a_title_is_what_the_network_writes_after_reading_it(title, se
         sampling=SAMPLING,
         search=ONE,
         seed=seed,
-        occasion=OccasionConfig(title=title),
+        occasion=OccasionConfig(title=title, guidance=1.0),
     )
     said = [MARK["title"], *VOCABULARY.encode(title)]
 
@@ -221,3 +223,49 @@ def test_the_command_shows_the_title_above_the_poem(tmp_path):
     ]
     assert poem["title"] == "山水"
     assert "author" not in poem
+
+
+# Guidance.
+
+
+def network_after(**said: tuple[int, ...]) -> OpenedNetwork:
+    return OpenedNetwork(POET.network, Occasion(VOCABULARY, **said))
+
+
+@given(st.floats(0, 5), st.lists(st.integers(4, 20), max_size=4))
+def test_guidance_moves_log_probabilities_in_proportion(guidance, prompt):
+    given_one, plain = network_after(title=(7, 8)), network_after()
+    guided = GuidedNetwork(given_one, plain, guidance)
+    found, state = guided.prime(np.array([START, *prompt]), guided.start(1))
+    found = np.concatenate([found, guided.step(np.array([9]), state)[0]])
+    expected = []
+    for text in ([START, *prompt], [START, *prompt, 9]):
+        p, q = (
+            log_softmax(network.prime(np.array(text), network.start(1))[0])
+            for network in (given_one, plain)
+        )
+        expected.append(q + guidance * (p - q))
+    np.testing.assert_allclose(found, np.concatenate(expected), atol=1e-3)
+
+
+def test_guidance_of_one_writes_as_the_model_has_learned():
+    for guidance in (1.0, 1.0 + 1e-9):
+        said = OccasionConfig(title="山水", guidance=guidance)
+        texts = [
+            poem.text
+            for poem in generate(
+                model=POET, num_poems=4, sampling=SAMPLING, search=ONE, seed=3, occasion=said
+            )
+        ]
+        if guidance == 1:
+            expected = texts
+    assert texts == expected
+
+
+def test_states_of_guided_poems_are_selected_together():
+    guided = GuidedNetwork(network_after(title=(7,)), network_after(), 2.0)
+    _, state = guided.prime(np.array([START]), guided.start(3))
+    _, state = guided.step(np.array([5, 6, 7]), state)
+    again, _ = guided.step(np.array([9, 9]), guided.select(state, np.array([2, 0])))
+    both, _ = guided.step(np.array([9, 9, 9]), state)
+    np.testing.assert_allclose(again, both[[2, 0]], rtol=1e-4, atol=1e-4)
