@@ -80,6 +80,10 @@ class PrepareConfig(Settings):
     max_chars: int | None = setting(
         None, "Drop poems with more characters than this.", min=1, max=_MANY
     )
+    vocabulary: str | None = setting(
+        None,
+        "Use the vocabulary of this prepared corpus or model and count none, as for train --init.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
