@@ -8,9 +8,11 @@ from pathlib import Path
 CHARACTERS = "日红山夜湖海月君风花雪水云江春秋人天地心一二三来去白青长远思见闻"
 
 
-def synthetic_poem(rng: random.Random, chars: int = 5, lines: int = 4) -> str:
+def synthetic_poem(
+    rng: random.Random, chars: int = 5, lines: int = 4, characters: str = CHARACTERS
+) -> str:
     """Return a poem of random characters, by default four lines of five."""
-    verses = ["".join(rng.choice(CHARACTERS) for _ in range(chars)) for _ in range(lines)]
+    verses = ["".join(rng.choice(characters) for _ in range(chars)) for _ in range(lines)]
     return "".join(verse + "，。"[number % 2] for number, verse in enumerate(verses))
 
 

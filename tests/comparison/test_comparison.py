@@ -47,7 +47,7 @@ def race(corpus, tmp_path_factory):
 
     def watched(model, inputs, wanted, places=None, state=None):
         # A small model tries bfloat16 before; it knows other tokens.
-        if model.config.vocab_size == len(corpus.vocabulary):
+        if model.config.vocab_size == len(corpus.vocabulary.with_fields()):
             batches[model.config.arch].append((inputs.tolist(), wanted.tolist()))
         return summed_loss(model, inputs, wanted, places, state)
 

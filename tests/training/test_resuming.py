@@ -17,7 +17,7 @@ from poetgen.errors import DamagedError, DivergedError, ExistsError, InputError,
 from poetgen.files import unfinished, write_whole
 from poetgen.networks.model_file import load_model, save_model
 from poetgen.tensor_file import FileKind, load_tensor_file, save_tensor_file
-from poetgen.training import trainer as trainer_module
+from poetgen.training import evaluation as evaluation_module
 from poetgen.training.checkpoint import (
     KIND,
     load_checkpoint,
@@ -593,7 +593,7 @@ def test_a_run_whose_time_is_up_ends_though_its_last_validation_was_quick(corpus
 
 
 def test_a_validation_that_is_no_number_is_a_set_back(corpus, tmp_path, monkeypatch):
-    measure, calls = trainer_module.evaluate, []
+    measure, calls = evaluation_module.evaluate, []
 
     def fail_at_the_end(*arguments):
         calls.append(trainer.counters.step)
@@ -601,7 +601,7 @@ def test_a_validation_that_is_no_number_is_a_set_back(corpus, tmp_path, monkeypa
         bad = calls.count(trainer.total_steps) == 1 and calls[-1] == trainer.total_steps
         return dataclasses.replace(metrics, loss_per_token=math.nan) if bad else metrics
 
-    monkeypatch.setattr(trainer_module, "evaluate", fail_at_the_end)
+    monkeypatch.setattr(evaluation_module, "evaluate", fail_at_the_end)
     trainer = trainer_of(corpus, tmp_path)
     events = events_of(trainer)
     (setback,) = of_kind(events, SetBack)

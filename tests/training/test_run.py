@@ -48,7 +48,8 @@ def test_a_training_returns_its_last_event_and_leaves_its_model(folder, corpus):
     assert isinstance(events[0], Started)
     assert (trained.name, trained.reason) == ("tiny-gru", "done")
     model = load_model(trained.model)
-    assert model.config == trained.shape == trained.settings.shape(len(corpus.vocabulary))
+    assert model.config == trained.shape == trained.settings.shape(len(model.vocabulary))
+    assert model.vocabulary.tokens == corpus.vocabulary.tokens
     assert model.validation == trained.best
     assert {path.name for path in (folder / "models").iterdir()} == {
         "tiny-gru.safetensors",
