@@ -1,7 +1,5 @@
 """A tiny corpus and tiny models, built in milliseconds."""
 
-import json
-import random
 import tempfile
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from poetgen.corpus.prepare import build_corpus
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.networks.model import Model, weight_shapes
 from poetgen.training.batches import Batch
-from tests.synthetic import synthetic_poem, write_poems
+from tests.synthetic import TITLED, write_poems, write_titled
 
 HANZI = "日月山水风云花鸟春秋人天心夜雨江梦红海湖君来去归"
 MARKS = "，。？"
@@ -67,22 +65,9 @@ def tiny_model(
     return Model(config, vocabulary, tiny_weights(config, seed), script="simplified")
 
 
-# Few enough that pairs recur, and the names of all forms can be spelled.
-TITLED = "五七绝律言杂日红山夜湖海"
-
-
 def titled_corpus(num_poems: int = 60, seed: int = 0, characters: str = TITLED) -> Corpus:
     """Prepare poems with titles and authors, some of which are missing or cannot be spelled."""
-    rng = random.Random(seed)
-    poems = [
-        {
-            "title": rng.choice(["", "囍", "山夜", "红日", "湖海山", "日夜 其二"]),
-            "author": rng.choice(["", "囍山", "海日", "红", "夜湖"]),
-            "paragraphs": [synthetic_poem(rng, rng.choice([5, 7]), rng.choice([4, 8]), characters)],
-        }
-        for _ in range(num_poems)
-    ]
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "poems.json"
-        source.write_text(json.dumps(poems), encoding="utf-8")
+        write_titled(source, num_poems, seed, characters)
         return build_corpus([source], "titled", PrepareConfig()).corpus
