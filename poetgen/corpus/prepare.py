@@ -338,10 +338,14 @@ def _encode(
     if vocabulary is None:
         vocabulary = build_vocabulary(counts, min_count, settings.tokens)
     if not any(token in vocabulary for token in counts):
-        problem, advice = f"Nothing is seen {min_count} times", "Lower --min-count."
         if settings.vocabulary is not None:
-            problem, advice = f"{settings.vocabulary} knows nothing", "Give another --vocabulary."
-        raise SettingError(f"{problem} in the poems to learn from.", advice)
+            raise SettingError(
+                f"The poems to learn from have nothing of the vocabulary of {settings.vocabulary}.",
+                "Give another --vocabulary.",
+            )
+        raise SettingError(
+            f"Nothing is seen {min_count} times in the poems to learn from.", "Lower --min-count."
+        )
     splits = {split: encode_poems(kept[split], vocabulary) for split in SPLITS}
     dropped = dict(sorted(sieve.dropped_by_reason().items()))
     num_titled, num_authored, num_dated = np.sum(
