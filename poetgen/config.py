@@ -82,7 +82,7 @@ class PrepareConfig(Settings):
     )
     vocabulary: str | None = setting(
         None,
-        "Use the vocabulary of this prepared corpus or model and count none, as for train --init.",
+        "Take the vocabulary of this corpus or model (as for train --init) and count none.",
     )
 
 

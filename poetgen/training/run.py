@@ -142,12 +142,10 @@ def _begun(
     settings = with_shape_of(settings, model, given)
     begin = begin_from(model, corpus, settings)
     tokens = "characters" if model.vocabulary.kind == "char" else "words"
-    report(
-        Note(
-            f"Beginning with the model {settings.init}; {tokens} of {corpus.name} that it does "
-            f"not know and will learn: {begin.num_new:,}."
-        )
-    )
+    knows = f"It knows all {tokens} of {corpus.name}."
+    if begin.num_new:
+        knows = f"{tokens.capitalize()} of {corpus.name} that are new to it: {begin.num_new:,}."
+    report(Note(f"Beginning with the model {settings.init}. {knows}"))
     if model.choice is not None and begin.choice is None and has_choice(corpus):
         report(
             Note(

@@ -117,6 +117,7 @@ def test_a_corpus_in_another_vocabulary_has_the_same_poems(first, other):
 @pytest.mark.parametrize("engine", ["torch", "numpy"])
 def test_the_first_validation_is_that_of_the_model_itself(first, corpus, tmp_path, engine):
     trained, events = go_on(corpus, first, tmp_path, engine=engine)
+    assert of_kind(events, Note)[0].text.endswith("It knows all characters of titled.")
     model = load_model(first)
     (begun, *_) = of_kind(events, Validated)
     assert begun.step == 0
@@ -148,8 +149,10 @@ def test_the_shape_the_record_and_the_rate_are_those_of_the_beginning(first, oth
     assert max(event.learning_rate for event in of_kind(events, Progress)) <= 5e-4
     note = events[0]
     assert isinstance(note, Note)
-    assert f"{first}; characters of titled" in note.text
-    assert note.text.endswith("learn: 2.")
+    assert (
+        note.text
+        == f"Beginning with the model {first}. Characters of titled that are new to it: 2."
+    )
 
 
 @pytest.mark.parametrize("name", ["arch", "hidden_size", "tied"])
