@@ -36,4 +36,5 @@ def current_model(
         script=corpus.script,
         training=training,
         corpus=CorpusRef(corpus.name, corpus.fingerprint),
+        storage=config.storage,
     )
