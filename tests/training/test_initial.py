@@ -18,7 +18,7 @@ from poetgen.training.run import train
 from poetgen.training.run_files import RunFiles
 from tests.runs import TINY, assert_equal_weights, of_kind
 from tests.synthetic import TITLED
-from tests.tiny import tiny_model, titled_corpus
+from tests.tiny import tiny_model, tiny_weights, titled_corpus
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -72,8 +72,11 @@ def go_on(corpus, first, folder, should_stop=lambda: False, **changes):
 # What is taken over.
 
 
-def test_known_tokens_keep_their_weights_and_new_ones_are_unlikely(first, other):
+@pytest.mark.parametrize("tied", [True, False])
+def test_known_tokens_keep_their_weights_and_new_ones_are_unlikely(first, other, tied):
     model = load_model(first)
+    config = dataclasses.replace(model.config, tied=tied)
+    model = dataclasses.replace(model, config=config, weights=tiny_weights(config))
     begin = begin_from(model, other, TrainConfig())
     old, new = model.vocabulary, begin.corpus.vocabulary
     assert new.tokens == (
@@ -90,15 +93,14 @@ def test_known_tokens_keep_their_weights_and_new_ones_are_unlikely(first, other)
     weights = begin.weights(drawn)
     assert weights.keys() == model.weights.keys()
     places = [*range(NUM_SPECIAL), *new.encode(old.tokens), *map(new.field_id, FIELDS)]
-    by_token = {"embedding.weight", "output_bias"}
+    by_token = {"embedding.weight", "output_bias", *(() if tied else ("output.weight",))}
     for name, found in weights.items():
         known = found[places] if name in by_token else found
         np.testing.assert_array_equal(known, model.weights[name], err_msg=name)
     added = new.encode(NEW)
     for token in added:
-        np.testing.assert_array_equal(
-            weights["embedding.weight"][token], drawn["embedding.weight"][token]
-        )
+        for name in by_token - {"output_bias"}:
+            np.testing.assert_array_equal(weights[name][token], drawn[name][token])
         assert weights["output_bias"][token] == model.weights["output_bias"][NUM_SPECIAL:].min()
 
 
@@ -290,6 +292,15 @@ def test_an_interrupted_training_ends_with_the_same_bytes_though_the_model_is_go
     assert_equal_weights(found, expected)
 
 
+def test_a_training_goes_on_from_the_model_that_it_was_begun_with(first, other, tmp_path):
+    stopped, _ = go_on(other, first, tmp_path, stopping_after(1))
+    assert stopped.reason == "interrupted"
+    again = {"name": "next", "folder": tmp_path, "resume": True}
+    with pytest.raises(SettingError, match=r"begun with --init .*first.*, not with --init other"):
+        train(other, settings=TrainConfig(init="other"), **again)
+    assert train(other, settings=TrainConfig(init=str(first)), **again).reason == "done"
+
+
 def test_a_training_that_is_killed_before_its_first_validation_makes_up_for_it(
     first, other, tmp_path
 ):
@@ -339,6 +350,18 @@ def test_lines_of_both_corpora_are_known_as_copied(first, corpus, tmp_path):
     assert not all(copied(load_model(first), poems_of(few)))
     assert len(of_kind(events, Note)) == 1
     assert model.choice.novelty.lines.bits.size == load_model(first).choice.novelty.lines.bits.size
+
+
+def test_an_interrupted_training_does_not_forget_what_it_must_not_copy(first, corpus, tmp_path):
+    few = titled_corpus(9, seed=5)
+    settings = {"epochs": 9, "batch_tokens": 128, "learning_rate": 1e-4}
+    stopped, _ = go_on(few, first, tmp_path, stopping_after(1), **settings)
+    assert (stopped.reason, stopped.best is None) == ("interrupted", False)
+    # At once: the model can be used before it is trained to its end.
+    assert all(copied(load_model(stopped.model), [*poems_of(corpus), *poems_of(few)]))
+    resumed = train(few, name="next", folder=tmp_path, resume=True)
+    assert resumed.best.loss_per_token < stopped.best.loss_per_token
+    assert all(copied(load_model(resumed.model), [*poems_of(corpus), *poems_of(few)]))
 
 
 def test_too_many_poems_for_the_index_are_noted_and_get_their_own(first, tmp_path):
