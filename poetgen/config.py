@@ -80,6 +80,10 @@ class PrepareConfig(Settings):
     max_chars: int | None = setting(
         None, "Drop poems with more characters than this.", min=1, max=_MANY
     )
+    vocabulary: str | None = setting(
+        None,
+        "Take the vocabulary of this corpus or model (as for train --init) and count none.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from poetgen.errors import DamagedError, ModelError
 from poetgen.files import write_whole
+from poetgen.places import MODEL_KEY
 from poetgen.shortage import shortage_in
 
 Arrays = dict[str, NDArray[Any]]
@@ -39,6 +40,10 @@ class FileKind:
     key: str
     version: int
     noun: str
+
+
+# Here, because a corpus may take its vocabulary from one.
+MODEL_FILE = FileKind(key=MODEL_KEY, version=1, noun="model file")
 
 
 def all_finite(arrays: Arrays) -> bool:

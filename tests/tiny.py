@@ -11,7 +11,7 @@ from poetgen.corpus.prepare import build_corpus
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.networks.model import Model, weight_shapes
 from poetgen.training.batches import Batch
-from tests.synthetic import write_poems
+from tests.synthetic import TITLED, write_poems, write_titled
 
 HANZI = "日月山水风云花鸟春秋人天心夜雨江梦红海湖君来去归"
 MARKS = "，。？"
@@ -63,3 +63,11 @@ def tiny_model(
         num_layers=num_layers,
     )
     return Model(config, vocabulary, tiny_weights(config, seed), script="simplified")
+
+
+def titled_corpus(num_poems: int = 60, seed: int = 0, characters: str = TITLED) -> Corpus:
+    """Prepare poems with titles and authors, some of which are missing or cannot be spelled."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder) / "poems.json"
+        write_titled(source, num_poems, seed, characters)
+        return build_corpus([source], "titled", PrepareConfig()).corpus

@@ -43,7 +43,9 @@ def compare(
     budget: Annotated[
         int, typer.Option("--budget", min=1, max=10**12, help="Training tokens per contender.")
     ] = _QUICK_BUDGET,
-    settings: Annotated[TrainConfig, Without({"arch", "epochs", "max_tokens"})] = TrainConfig(),
+    settings: Annotated[
+        TrainConfig, Without({"arch", "epochs", "max_tokens", "init"})
+    ] = TrainConfig(),
     start: Annotated[
         str | None,
         typer.Option(

@@ -101,11 +101,12 @@ def show_prepared(
         show_forms(texts, console)
     _show_dropped(prepared, console, list_dropped)
     num_tokens = len(corpus.vocabulary.tokens)
-    rare = f" of {report.distinct_tokens:,}, each seen at least {corpus.min_count} times"
-    console.print(
-        f"Vocabulary: {num_tokens:,} tokens{rare * (num_tokens < report.distinct_tokens)}. "
-        f"Fingerprint {corpus.fingerprint}."
-    )
+    which = ""
+    if corpus.settings.vocabulary is not None:
+        which = f", those of {corpus.settings.vocabulary}"
+    elif num_tokens < report.distinct_tokens:
+        which = f" of {report.distinct_tokens:,}, each seen at least {corpus.min_count} times"
+    console.print(f"Vocabulary: {num_tokens:,} tokens{which}. Fingerprint {corpus.fingerprint}.")
     show_doubts(prepared, texts, console, list_dropped)
     if prepared.folder is None:
         console.print("Nothing was written. To write the corpus, leave --dry-run out.")

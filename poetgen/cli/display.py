@@ -27,6 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 from poetgen.corpus.tokens import join_tokens, spaced
+from poetgen.networks.model import Metrics
 from poetgen.terminal import visible
 from poetgen.training import events
 
@@ -188,12 +189,10 @@ class TrainingDisplay:
                     self._last_line = time.monotonic()
                     steps, threads = f"{event.step:,}/{event.total_steps:,}", event.num_threads
                     say("  ".join([f"step {steps}", *self._numbers, f"threads {threads}"]))
-            case events.Validated():
-                per_hanzi = event.metrics.perplexity_per_hanzi
+            case events.Validated(given=given):
                 say(
-                    f"step {event.step:,}: validation perplexity "
-                    f"{event.metrics.perplexity_per_token:.2f} per token"
-                    + (f", {per_hanzi:.1f} per hanzi" if per_hanzi is not None else "")
+                    f"step {event.step:,}: validation perplexity {_perplexities(event.metrics)}"
+                    + (f"; with title and author {_perplexities(given)}" if given else "")
                     + (" (best so far, kept)" if event.is_best else "")
                 )
             case events.SetBack():
@@ -220,6 +219,12 @@ class TrainingDisplay:
         else:
             progress.add_row(numbers)
         return Group(*([] if self._sample is None else _lines_of(self._sample)), progress)
+
+
+def _perplexities(metrics: Metrics) -> str:
+    per_hanzi = metrics.perplexity_per_hanzi
+    hanzi = "" if per_hanzi is None else f", {per_hanzi:.1f} per hanzi"
+    return f"{metrics.perplexity_per_token:.2f} per token{hanzi}"
 
 
 def _numbers(event: events.Progress) -> list[str]:

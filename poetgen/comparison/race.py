@@ -45,7 +45,8 @@ def compare(
         corpus: the name or the folder of a prepared corpus, or a loaded one.
         budget: training tokens for each contender.
         settings: what the contenders have in common; ``arch``, ``epochs`` and ``max_tokens``
-            are set by the race, and ``max_minutes`` is for each contender.
+            are set by the race, and ``max_minutes`` is for each contender. All of them begin
+            anew, without ``init``.
         start: how every poem starts; by default 日, if the corpus has it.
         folder: where the report and the models are kept; by default a new one in ./reports.
         force: write into a folder that exists.
@@ -55,13 +56,15 @@ def compare(
 
     Raises:
         InputError: a contender is unknown or named twice, or there is none.
-        SettingError: the budget is below 1.
+        SettingError: the budget is below 1, or ``settings.init`` is set.
         CorpusError, PromptError, ExistsError: the corpus, the start or the folder cannot be
             used.
     """
     archs = parse_contenders([contenders] if isinstance(contenders, str) else contenders)
     if budget < 1:
         raise SettingError(f"--budget {budget} is out of range.", "Give a value of at least 1.")
+    if settings.init is not None:
+        raise SettingError("The contenders of a race begin anew.", "Leave init out.")
     folder = _pick_folder(folder, "-".join(archs), force)
     if not isinstance(corpus, Corpus):
         corpus = load_corpus(corpus)

@@ -105,56 +105,61 @@ class Occasions:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Draw so many keywords (N,) for each poem; return places and lengths, (K, N)."""
         counts = np.diff(self.word_offsets)
-        places, lengths = [], []
-        for number in range(int(num_keywords.max(initial=0))):
+        shape = (int(num_keywords.max(initial=0)), len(counts))
+        places, lengths = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        for number in range(len(places)):
             chosen = self.word_offsets[:-1] + (rng.random(len(counts)) * counts).astype(np.int64)
             is_pair = rng.random(len(counts)) < _PAIR_SHARE
             present = (number < num_keywords) & (counts > 0)
-            begins = self.words[np.where(present, chosen, 0)] if len(self.words) else chosen
-            places.append(np.where(is_pair, begins, begins + 1))
-            lengths.append(np.where(present, np.where(is_pair, 2, 1), 0))
-        shape = (-1, len(counts))
-        return np.array(places, np.int64).reshape(shape), np.array(lengths, np.int64).reshape(shape)
+            places[number, present] = self.words[chosen[present]] + ~is_pair[present]
+            lengths[number, present] = 1 + is_pair[present]
+        return places, lengths
 
     def join(self, drawn: Drawn) -> Poems:
         """Return each poem after the fields that were drawn for it, as one sequence."""
-        numbers = np.arange(len(self.poems))
-        parts = [
-            self._join(drawn, part) for part in np.split(numbers, numbers[_PART_POEMS::_PART_POEMS])
-        ]
-        offsets = np.zeros(len(numbers) + 1, np.int64)
+        begins = range(0, len(self.poems) or 1, _PART_POEMS)
+        parts = [self._join(drawn, slice(begin, begin + _PART_POEMS)) for begin in begins]
+        offsets = np.zeros(len(self.poems) + 1, np.int64)
         np.cumsum(np.concatenate([lengths for _, lengths in parts]), out=offsets[1:])
         return Poems(np.concatenate([tokens for tokens, _ in parts]), offsets)
 
-    def _join(self, drawn: Drawn, part: NDArray[np.int64]) -> tuple[IntArray, NDArray[np.int64]]:
+    def _join(self, drawn: Drawn, part: slice) -> tuple[IntArray, NDArray[np.int64]]:
         """Return the tokens of a part of the sequences, end to end, and their lengths."""
-        poems, first, last = self.poems, part[0], part[-1] + 1
-        # One pool of tokens, and the segments of it that make up each sequence, in their order.
-        pool = [
-            poems.tokens[poems.offsets[first] : poems.offsets[last]],
-            np.array([self.keyword_id]),
-        ]
-        keyword = int(poems.offsets[last] - poems.offsets[first])
-        size = keyword + 1
-        segments: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
-        for name, kept in (("author", drawn.author), ("title", drawn.title), ("form", drawn.form)):
-            field: Poems = getattr(self, name)
-            offsets = field.offsets[first : last + 1] - field.offsets[first]
-            pool.append(field.tokens[field.offsets[first] : field.offsets[last]])
-            segments[name] = (size + offsets[:-1], np.where(kept[part], np.diff(offsets), 0))
-            size += int(offsets[-1])
-        rows = [segments["author"]]
+        # One pool of tokens, and the segments of it, a begin and a length for each poem, that
+        # make up a sequence.
+        pool = [np.array([self.keyword_id])]
+        size = 1
+
+        def put(poems: Poems) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+            """Put the poems of this part into the pool; return where each is, and its length."""
+            nonlocal size
+            offsets = poems.offsets[part.start : part.stop + 1]
+            pool.append(poems.tokens[offsets[0] : offsets[-1]])
+            begins = size + offsets[:-1] - offsets[0]
+            size += int(offsets[-1] - offsets[0])
+            return begins, np.diff(offsets)
+
+        # The poems come first, so that a place in their stream is found in the pool.
+        shift = size - self.poems.offsets[part.start]
+        poems = put(self.poems)
+        author, title, form = (
+            (begins, np.where(kept[part], lengths, 0))
+            for kept, (begins, lengths) in (
+                (drawn.author, put(self.author)),
+                (drawn.title, put(self.title)),
+                (drawn.form, put(self.form)),
+            )
+        )
+        keywords = []
         for places, lengths in zip(drawn.keywords[:, part], drawn.lengths[:, part], strict=True):
-            rows.append((np.full(len(part), keyword), np.minimum(lengths, 1)))
-            rows.append((places - poems.offsets[first], lengths))
-        offsets = poems.offsets[first : last + 1] - poems.offsets[first]
-        rows += [segments["title"], segments["form"], (offsets[:-1], np.diff(offsets))]
-        starts = np.stack([begins for begins, _ in rows], axis=1).ravel()
-        lengths = np.stack([sizes for _, sizes in rows], axis=1)
-        flat = lengths.ravel()
-        steps = np.arange(flat.sum()) - np.repeat(np.cumsum(flat) - flat, flat)
-        tokens = np.concatenate(pool).astype(poems.tokens.dtype)
-        return tokens[np.repeat(starts, flat) + steps], lengths.sum(axis=1)
+            keywords.append((np.zeros_like(lengths), np.minimum(lengths, 1)))
+            keywords.append((places + shift, lengths))
+        rows = [author, *keywords, title, form, poems]
+        begins, lengths = (np.stack(row, axis=1).ravel() for row in zip(*rows, strict=True))
+        steps = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        tokens = np.concatenate(pool).astype(self.poems.tokens.dtype)
+        sums = lengths.reshape(-1, len(rows)).sum(axis=1)
+        return tokens[np.repeat(begins, lengths) + steps], sums
 
 
 def occasions_of(poems: Poems, abouts: Abouts, vocabulary: Vocabulary) -> Occasions:

@@ -23,10 +23,11 @@ from poetgen.corpus.corpus import (
     unknown_share,
 )
 from poetgen.corpus.folder import ensure_free, save_corpus
+from poetgen.corpus.given_vocabulary import given_vocabulary
 from poetgen.corpus.overview import Sample, sample_places
 from poetgen.corpus.sieve import Dropped, KeptPoem, KeptPoems, Sieve, beginning_of
 from poetgen.corpus.split import SPLITS, Split
-from poetgen.corpus.vocabulary import build_vocabulary, count_tokens
+from poetgen.corpus.vocabulary import Vocabulary, build_vocabulary, count_tokens
 from poetgen.errors import InputError, SettingError, SourceError
 from poetgen.fetching.pinned import dynasties
 from poetgen.limits import ensure_few
@@ -98,7 +99,8 @@ def prepare(
     Raises:
         InputError: there is no source or no usable name.
         ExistsError: the folder exists and ``force`` is not set, or it is not a corpus.
-        SettingError: two settings contradict each other, or leave no vocabulary.
+        SettingError: two settings contradict each other, or leave no vocabulary; the one that
+            is asked for does not exist or does not fit.
         SourceError: a source cannot be fetched or read, there are too many poems, or too few
             are left to train and validate on.
     """
@@ -111,6 +113,7 @@ def prepare(
     if not dry_run:
         ensure_free(folder, force=force)
     Sieve(settings)
+    given_vocabulary(settings)
     paths: list[Path] = []
     for source in map(str, sources):
         if is_named(source):
@@ -148,11 +151,12 @@ def build_corpus(
 ) -> Prepared:
     """Build a corpus in memory, from files alone; otherwise like ``prepare``."""
     sieve = Sieve(settings, dropped)
+    vocabulary = given_vocabulary(settings)
     sources = _read(paths, sieve, skip_bad, num_samples, on_file)
     _ensure_held_out(sieve, sources)
     kept = sieve.kept()
     return Prepared(
-        corpus=_encode(name, sieve, kept, sources),
+        corpus=_encode(name, sieve, kept, sources, vocabulary),
         kept=kept,
         dropped=sieve.dropped,
         skipped=sources.skipped,
@@ -308,7 +312,13 @@ def _ensure_words(texts: Sequence[str]) -> None:
         )
 
 
-def _encode(name: str, sieve: Sieve, poems: Mapping[Split, KeptPoems], sources: _Sources) -> Corpus:
+def _encode(
+    name: str,
+    sieve: Sieve,
+    poems: Mapping[Split, KeptPoems],
+    sources: _Sources,
+    vocabulary: Vocabulary | None,
+) -> Corpus:
     settings, provenance = sieve.settings, sources.provenance
     kept = {split: poems[split].texts for split in SPLITS}
     abouts = {split: poems[split].abouts for split in SPLITS}
@@ -323,9 +333,16 @@ def _encode(name: str, sieve: Sieve, poems: Mapping[Split, KeptPoems], sources: 
     counts = count_tokens(kept["train"], settings.tokens)
     min_count = settings.min_count
     if min_count is None:
-        min_count = 3 if counts.total() >= _LARGE_CORPUS_TOKENS else 1
-    vocabulary = build_vocabulary(counts, min_count, settings.tokens)
-    if not vocabulary.tokens:
+        is_large = vocabulary is None and counts.total() >= _LARGE_CORPUS_TOKENS
+        min_count = 3 if is_large else 1
+    if vocabulary is None:
+        vocabulary = build_vocabulary(counts, min_count, settings.tokens)
+    if not any(token in vocabulary for token in counts):
+        if settings.vocabulary is not None:
+            raise SettingError(
+                f"The poems to learn from have nothing of the vocabulary of {settings.vocabulary}.",
+                "Give another --vocabulary.",
+            )
         raise SettingError(
             f"Nothing is seen {min_count} times in the poems to learn from.", "Lower --min-count."
         )

@@ -48,11 +48,12 @@ class CorpusRef:
 class Model:
     """A trained model, ready for either engine.
 
-    ``training`` is a record for people: settings, versions and progress, with the names they
-    had in the poetgen that trained the model. ``extra`` is what else the "corpus", the
-    "metrics" and the "validation" of its file say. ``choice`` is the index with which drafts
-    of Chinese verse are chosen; models of other texts, and older ones, have none. ``storage``
-    is the number format of the weights in its file.
+    ``validation`` measures the held-out poems alone, and ``validation_given`` the same ones after
+    their titles and authors. ``training`` is a record for people: settings, versions and
+    progress, with the names they had in the poetgen that trained the model. ``extra`` is what
+    else the "corpus", the "metrics" and the parts of these in its file say. ``choice`` is the
+    index with which drafts of Chinese verse are chosen; models of other texts, and older ones,
+    have none. ``storage`` is the number format of the weights in its file.
     """
 
     config: ModelConfig
@@ -62,6 +63,7 @@ class Model:
     training: Mapping[str, Any] = field(default_factory=dict)
     corpus: CorpusRef | None = None
     validation: Metrics | None = None
+    validation_given: Metrics | None = None
     extra: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     choice: Choice | None = None
     storage: Storage = "float16"

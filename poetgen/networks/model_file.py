@@ -30,12 +30,12 @@ from poetgen.networks.model import (
     Weights,
     weight_shapes,
 )
-from poetgen.places import MODEL_KEY, SNAPSHOT_SUFFIXES
+from poetgen.places import SNAPSHOT_SUFFIXES
 from poetgen.plain import names_of, read_plain
 from poetgen.tensor_file import (
+    MODEL_FILE,
     Arrays,
     Check,
-    FileKind,
     Layout,
     all_finite,
     load_tensor_file,
@@ -46,9 +46,11 @@ from poetgen.verse.choice import check_layout, choice_from
 
 T = TypeVar("T")
 
-KIND = FileKind(key=MODEL_KEY, version=1, noun="model file")
+KIND = MODEL_FILE
 _ADVICE = "Train a model (poetgen train), or name another one with --model."
 _CHOICE = "choice."
+# What is measured with title and author given, in a model file and in the metrics of a run.
+GIVEN = "validation_given_title_and_author"
 # What poetgen writes has four; json and repr, which show a header, are recursive.
 _MAX_LEVELS = 16
 # Numbers that are widened at once: so many stay in the CPU's cache.
@@ -91,8 +93,8 @@ def card_of(model: Model) -> dict[str, Any]:
     def about(part: str, known: CorpusRef | Metrics | None) -> dict[str, Any]:
         return {**({} if known is None else asdict(known)), **model.extra.get(part, {})}
 
-    validation = about("validation", model.validation)
-    metrics = {"validation": validation} if validation else {}
+    measured = {"validation": model.validation, GIVEN: model.validation_given}
+    metrics = {part: values for part, known in measured.items() if (values := about(part, known))}
     return {
         "script": model.script,
         "corpus": about("corpus", model.corpus),
@@ -196,7 +198,9 @@ def _read(header: dict[str, Any], arrays: Arrays) -> Model:
         raise ValueError("its header is not as poetgen writes it")
     corpus, other_corpus = _known(CorpusRef, header["corpus"])
     validation, other_validation = _known(Metrics, metrics.pop("validation", {}))
+    given, other_given = _known(Metrics, metrics.pop(GIVEN, {}))
     extra = {"corpus": other_corpus, "metrics": metrics, "validation": other_validation}
+    extra[GIVEN] = other_given
     return Model(
         config=read_plain(ModelConfig, header["model"]),
         vocabulary=Vocabulary(header["vocabulary"], header["tokens"], header.get("fields", [])),
@@ -205,6 +209,7 @@ def _read(header: dict[str, Any], arrays: Arrays) -> Model:
         training=training,
         corpus=corpus,
         validation=validation,
+        validation_given=given,
         extra={part: values for part, values in extra.items() if values},
         choice=choice_from(index) if index else None,
         storage=storage,

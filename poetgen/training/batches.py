@@ -252,9 +252,18 @@ def with_fields(corpus: Corpus, config: TrainConfig) -> Corpus:
     """Return a corpus whose vocabulary has fields, if its poems are to be learned with them."""
     report = corpus.report
     has_any = report.num_titled or report.num_authored
-    if not (config.fields and has_any and batching_kind(corpus, config) == "poems"):
+    if corpus.vocabulary.fields or not (has_any and _may_learn_fields(corpus, config)):
         return corpus
     return replace(corpus, vocabulary=corpus.vocabulary.with_fields())
+
+
+def learns_fields(corpus: Corpus, config: TrainConfig) -> bool:
+    """Return whether the poems of a corpus are learned with what its vocabulary has of fields."""
+    return bool(corpus.vocabulary.fields) and _may_learn_fields(corpus, config)
+
+
+def _may_learn_fields(corpus: Corpus, config: TrainConfig) -> bool:
+    return config.fields and batching_kind(corpus, config) == "poems"
 
 
 def pick_batching(corpus: Corpus, config: TrainConfig) -> Batching:
@@ -262,7 +271,7 @@ def pick_batching(corpus: Corpus, config: TrainConfig) -> Batching:
     poems, kind = corpus.splits["train"], batching_kind(corpus, config)
     if kind == "poems":
         occasions = None
-        if config.fields and corpus.vocabulary.fields:
+        if learns_fields(corpus, config):
             occasions = occasions_of(poems, corpus.about("train"), corpus.vocabulary)
         return PoemBatching(poems, config.batch_tokens, occasions)
     windows = RandomBatching if kind == "random" else SequentialBatching

@@ -13,8 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from poetgen.config import ModelConfig, TrainConfig
+from poetgen.config import ModelConfig, TokenKind, TrainConfig
 from poetgen.corpus.corpus import Corpus
+from poetgen.corpus.vocabulary import FIELDS, Vocabulary
 from poetgen.errors import DamagedError, ModelError, SettingError
 from poetgen.networks.model import Metrics, Model
 from poetgen.networks.model_file import load_model
@@ -50,6 +51,16 @@ class RunState:
     # The vocabulary, if it is not that of the corpus: a run with --init has the model's, too.
     tokens: list[str] | None = None
     token_fields: bool = False
+
+    def vocabulary(self, kind: TokenKind) -> Vocabulary | None:
+        """Return the vocabulary of the run, whose tokens are of this kind; None if the corpus's.
+
+        Raises:
+            ValueError: its tokens are not those of a vocabulary.
+        """
+        if self.tokens is None:
+            return None
+        return Vocabulary(self.tokens, kind, FIELDS if self.token_fields else ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +140,9 @@ def _check_numbers(arrays: Arrays, state: RunState) -> None:
     best_loss = math.inf if state.best is None else state.best.loss_per_token
     if state.counters.best_loss != best_loss:
         raise ValueError(f"best_loss cannot be {state.counters.best_loss}")
+    vocabulary = state.vocabulary("char")
+    if vocabulary is not None and len(vocabulary) != state.model.vocab_size:
+        raise ValueError("its vocabulary does not fit its model")
     if state.processes < 1:
         raise ValueError(f"processes cannot be {state.processes}")
 

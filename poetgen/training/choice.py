@@ -12,7 +12,7 @@ from poetgen.corpus.vocabulary import UNK
 from poetgen.errors import ModelError, SettingError
 from poetgen.networks.model_file import load_model, save_model
 from poetgen.places import SNAPSHOT_SUFFIXES, find_model
-from poetgen.verse.choice import build_choice
+from poetgen.verse.choice import Choice, build_choice
 
 
 def add_choice(
@@ -24,7 +24,8 @@ def add_choice(
     """Write the index of a corpus's training poems into a model file, which grows by its size.
 
     ``train`` does so at its end; this is for models that were trained by an older poetgen, or
-    whose training was interrupted. An index that is there is replaced.
+    whose training was interrupted. An index that is there is replaced; but lines of the poems of
+    the model that another one began with (``--init``) are still refused as copied.
 
     Args:
         model: the name or the file of a model.
@@ -62,9 +63,26 @@ def add_choice(
             f"The model was trained on {old.corpus.name} {old.corpus.fingerprint}, "
             f"not on {corpus.name} {corpus.fingerprint}."
         )
-    texts = decode_poems(corpus.splits["train"], corpus.vocabulary)
-    save_model(replace(old, choice=build_choice(texts)), path)
+    choice = build_choice(decode_poems(corpus.splits["train"], corpus.vocabulary))
+    if old.choice is not None and old.training.get("init") is not None:
+        known = widened(old.choice, corpus)
+        if known is None:
+            on_note(f"Lines of poems that {old.training['init']} was trained on may be copied now.")
+        else:
+            choice = replace(choice, novelty=known.novelty)
+    save_model(replace(old, choice=choice), path)
     return path
+
+
+def widened(choice: Choice, corpus: Corpus) -> Choice | None:
+    """Return an index that also refuses lines of a corpus's training poems as copied.
+
+    None if the corpus is not Chinese verse, or has too many poems for the size of the index.
+    """
+    if not has_choice(corpus):
+        return None
+    novelty = choice.novelty.extended(decode_poems(corpus.splits["train"], corpus.vocabulary))
+    return None if novelty is None else replace(choice, novelty=novelty)
 
 
 def has_choice(corpus: Corpus) -> bool:

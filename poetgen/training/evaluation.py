@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from poetgen.characters import STARTS
 from poetgen.config import SampleConfig
 from poetgen.corpus.corpus import Corpus, Poems
+from poetgen.corpus.occasions import occasions_of
 from poetgen.corpus.vocabulary import PAD, START, Vocabulary
 from poetgen.generation.decode import Request, Stepper, poem_rngs, write
 from poetgen.networks.model import Metrics
@@ -62,6 +63,34 @@ def evaluate(
         num_tokens=num_tokens,
         num_hanzi=num_hanzi,
     )
+
+
+class Validation:
+    """The held-out poems of a run: alone and, if fields are learned, after title and author."""
+
+    def __init__(self, corpus: Corpus, fields: bool) -> None:
+        """Hold the validation split; the vocabulary of a corpus to be learned so has fields."""
+        self._vocabulary = corpus.vocabulary
+        self._poems = corpus.splits["validation"]
+        self._given: Poems | None = None
+        if fields:
+            occasions = occasions_of(self._poems, corpus.about("validation"), self._vocabulary)
+            if len(occasions.title.tokens) or len(occasions.author.tokens):
+                self._given = occasions.given("author", "title")
+
+    @property
+    def num_targets(self) -> int:
+        """The number of tokens that a network predicts when it is measured on all."""
+        return self._poems.num_targets + (0 if self._given is None else self._given.num_targets)
+
+    def measure(
+        self, network: Measurable, best_loss: float, before_batch: Callable[[], object]
+    ) -> tuple[Metrics, Metrics | None]:
+        """Return the metrics on the poems alone and, if below ``best_loss``, on those given."""
+        alone = evaluate(network, self._poems, self._vocabulary, before_batch)
+        if self._given is None or not alone.loss_per_token < best_loss:
+            return alone, None
+        return alone, evaluate(network, self._given, self._vocabulary, before_batch)
 
 
 def _exp(loss: float) -> float:

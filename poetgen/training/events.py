@@ -56,11 +56,16 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Validated:
-    """Held-out poems were measured; ``is_best`` says that this model was saved."""
+    """Held-out poems were measured; ``is_best`` says that this model was saved.
+
+    ``given`` are the metrics of the same poems after their titles and authors; it is set for a
+    best model that learns with fields.
+    """
 
     step: int
     metrics: Metrics
     is_best: bool
+    given: Metrics | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ from poetgen.corpus.vocabulary import NUM_SPECIAL, Vocabulary
 from poetgen.errors import SettingError
 from poetgen.networks.model import Model, Weights
 from poetgen.settings import flag_of
+from poetgen.training.batches import with_fields
+from poetgen.training.choice import widened
+from poetgen.verse.choice import Choice
 
 # The weights of which every row belongs to a token.
 _BY_TOKEN = ("embedding.weight", "output.weight", "output_bias")
@@ -20,11 +23,15 @@ _BY_TOKEN = ("embedding.weight", "output.weight", "output_bias")
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """The corpus in the vocabulary of a model, and how many of its tokens the model lacks."""
+    """The corpus in the vocabulary of a model, and how many of its tokens the model lacks.
+
+    ``choice`` is the model's, with the poems of the corpus added, if it has room for them.
+    """
 
     corpus: Corpus
     model: Model
     num_new: int
+    choice: Choice | None
 
     def weights(self, drawn: Weights) -> Weights:
         """Return the weights to start from: the model's, and of new tokens those ``drawn``.
@@ -46,13 +53,16 @@ class Beginning:
         return weights
 
 
-def begin_from(model: Model, corpus: Corpus) -> Beginning:
+def begin_from(model: Model, corpus: Corpus, config: TrainConfig) -> Beginning:
     """Return a corpus in the tokens of a model and, after them, those that it does not know.
+
+    The vocabulary has fields if that of the model has, or if they are to be learned.
 
     Raises:
         SettingError: the two have other tokens or another script, or the model cannot learn
             new tokens.
     """
+    corpus = with_fields(corpus, config)
     old, new = model.vocabulary, corpus.vocabulary
     if (old.kind, model.script) != (new.kind, corpus.script):
         ours = f"{corpus.script} {new.kind}s"
@@ -67,7 +77,8 @@ def begin_from(model: Model, corpus: Corpus) -> Beginning:
             "Begin with a model that has an embedding.",
         )
     vocabulary = Vocabulary([*old.tokens, *added], new.kind, old.fields or new.fields)
-    return Beginning(in_vocabulary(corpus, vocabulary), model, len(added))
+    choice = None if model.choice is None else widened(model.choice, corpus)
+    return Beginning(in_vocabulary(corpus, vocabulary), model, len(added), choice)
 
 
 def in_vocabulary(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
@@ -86,6 +97,8 @@ def in_vocabulary(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
 def with_shape_of(config: TrainConfig, model: Model, given: Collection[str]) -> TrainConfig:
     """Return the settings with the shape of the model that they begin with.
 
+    A one-hot model learns fields only if it knows them already.
+
     Raises:
         SettingError: another shape is given.
     """
@@ -98,4 +111,5 @@ def with_shape_of(config: TrainConfig, model: Model, given: Collection[str]) -> 
                 f"The model {config.init} has {flag} {shape[field.name]}, not {wanted}.",
                 f"Leave {flag} out, or train a new model without --init.",
             )
-    return replace(config, **shape)
+    learns_fields = config.fields and not (model.config.one_hot and not model.vocabulary.fields)
+    return replace(config, **shape, fields=learns_fields)

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from poetgen.errors import SettingError
 from poetgen.files import write_whole
+from poetgen.networks.model_file import GIVEN
 from poetgen.training.events import Event, Progress, Sampled, Validated
 
 
@@ -62,6 +63,8 @@ class MetricsLog:
             "validation": asdict(validated.metrics),
             "is_best": validated.is_best,
         }
+        if validated.given is not None:
+            record[GIVEN] = asdict(validated.given)
         self._add(record, _clock(elapsed_seconds, num_threads))
 
     def _add(self, record: dict[str, Any], clock: dict[str, float]) -> None:
@@ -146,6 +149,10 @@ class TensorBoardLog:
             if metrics.perplexity_per_hanzi is not None:
                 hanzi = metrics.perplexity_per_hanzi
                 self._add("validation/perplexity_per_hanzi", hanzi, event.step)
+            if event.given is not None:
+                self._add(f"{GIVEN}/loss", event.given.loss_per_token, event.step)
+                per_token = event.given.perplexity_per_token
+                self._add(f"{GIVEN}/perplexity_per_token", per_token, event.step)
         elif isinstance(event, Sampled):
             self._writer.add_text("poems", "\n\n".join(event.poems), event.step)
 

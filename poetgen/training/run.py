@@ -11,7 +11,6 @@ from pathlib import Path
 from poetgen.config import TrainConfig
 from poetgen.corpus.corpus import Corpus
 from poetgen.corpus.folder import load_corpus
-from poetgen.corpus.vocabulary import FIELDS, Vocabulary
 from poetgen.errors import ExistsError, ModelError, SettingError
 from poetgen.generation.settings import exclude
 from poetgen.networks.model_file import load_model
@@ -20,7 +19,7 @@ from poetgen.settings import flag_of
 from poetgen.training.checkpoint import Checkpoint, delete_checkpoints, use_latest
 from poetgen.training.choice import add_choice, has_choice
 from poetgen.training.events import Event, Note, OnEvent, Trained
-from poetgen.training.initial import with_shape_of
+from poetgen.training.initial import begin_from, in_vocabulary, with_shape_of
 from poetgen.training.logs import TensorBoardLog
 from poetgen.training.processes import Processes, joined
 from poetgen.training.run_files import CHECKPOINT_SUFFIX, LOCK_SUFFIX, SUFFIXES, RunFiles
@@ -45,6 +44,9 @@ def train(
 ) -> Trained:
     """Train a model; the best one so far is always in ``folder/NAME.safetensors``.
 
+    With ``settings.init`` it begins with the weights and the vocabulary of that model; characters
+    of the corpus that the model does not know are added.
+
     At the end a model of Chinese verse gets what the choice among its drafts needs
     (``add_choice``).
 
@@ -57,8 +59,9 @@ def train(
         settings: how to train.
         folder: where the model and the files of the run are kept.
         resume: continue an interrupted run with its own settings.
-        given: with ``resume``, the names of the settings that ``settings`` insists on; by
-            default those that differ from the defaults. Most may not change.
+        given: the names of the settings that ``settings`` insists on; by default those that
+            differ from the defaults. A run that is resumed keeps most of its own, and one with
+            ``settings.init`` the shape of that model: another one is an error.
         force: replace a model or a run of this name.
         tensorboard: also write ``folder/NAME.tensorboard``.
         on_event: called with each event, the result last.
@@ -67,13 +70,17 @@ def train(
     Raises:
         CorpusError: there is no such corpus, or it is damaged.
         ExistsError: something of this name exists, or is written at this moment.
-        ModelError: there is nothing to resume, or its files do not belong together.
+        ModelError: there is nothing to resume, or its files do not belong together; there is no
+            model to begin with, or it is damaged.
         SettingError, DeviceError: the settings contradict each other, the corpus, the
-            device or the run that is resumed.
+            device, the run that is resumed or the model to begin with.
         DivergedError: the loss is NaN or infinite, and smaller rates do not help.
     """
     if resume and force:
         raise exclude("--resume", "--force")
+    first = None if resume or settings.init is None else find_model(settings.init)
+    if given is None:
+        given = _changed(settings)
     if isinstance(corpus, str):
         corpus = find_corpus(corpus)
     # A folder may be given as ".", whose name is found only in its full path.
@@ -90,16 +97,9 @@ def train(
             # Only now: to load a corpus or torch takes longer than these checks.
             data = corpus if isinstance(corpus, Corpus) else load_corpus(corpus)
             if resume:
-                if given is None:
-                    given = _changed(settings)
                 trainer = _resumed(data, settings, given, files, processes, report)
             else:
-                begin = None
-                if settings.init is not None:
-                    begin = load_model(find_model(settings.init, _note_to(report)))
-                    shaped = _changed(settings) if given is None else given
-                    settings = with_shape_of(settings, begin, shaped)
-                trainer = Trainer(data, settings, files, processes, begin)
+                trainer = _begun(data, settings, given, first, files, processes, report)
             if tensorboard and processes.is_first:
                 log = TensorBoardLog(files.tensorboard, trainer.counters.step)
                 stack.callback(log.close)
@@ -114,10 +114,6 @@ def train(
             return trained
 
 
-def _note_to(report: OnEvent) -> Callable[[str], object]:
-    return lambda text: report(Note(text))
-
-
 def _ignore(event: Event) -> None:
     """Report nothing."""
 
@@ -128,6 +124,36 @@ def _both(one: OnEvent, other: OnEvent) -> OnEvent:
         other(event)
 
     return report
+
+
+def _begun(
+    corpus: Corpus,
+    settings: TrainConfig,
+    given: Collection[str],
+    first: Path | None,
+    files: RunFiles,
+    processes: Processes,
+    report: OnEvent,
+) -> Trainer:
+    """Return the trainer of a new run, which begins with the model ``first`` if there is one."""
+    if first is None:
+        return Trainer(corpus, settings, files, processes)
+    model = load_model(first)
+    settings = with_shape_of(settings, model, given)
+    begin = begin_from(model, corpus, settings)
+    tokens = "characters" if model.vocabulary.kind == "char" else "words"
+    knows = f"It knows all {tokens} of {corpus.name}."
+    if begin.num_new:
+        knows = f"{tokens.capitalize()} of {corpus.name} that are new to it: {begin.num_new:,}."
+    report(Note(f"Beginning with the model {settings.init}. {knows}"))
+    if model.choice is not None and begin.choice is None and has_choice(corpus):
+        report(
+            Note(
+                f"{corpus.name} has too many poems for the index of {settings.init}: of copied "
+                f"lines, only those of {corpus.name} will be recognised."
+            )
+        )
+    return Trainer(begin.corpus, settings, files, processes, begin)
 
 
 def _resumed(
@@ -143,11 +169,9 @@ def _resumed(
     def restore(checkpoint: Checkpoint) -> tuple[Trainer, list[str]]:
         state = checkpoint.state
         merged = _merge(state.training, settings, given)
-        begin = None
-        if state.tokens is not None:
-            fields = FIELDS if state.token_fields else ()
-            begin = Vocabulary(state.tokens, corpus.vocabulary.kind, fields)
-        trainer = Trainer(corpus, merged, files, processes, begin)
+        vocabulary = state.vocabulary(corpus.vocabulary.kind)
+        data = corpus if vocabulary is None else in_vocabulary(corpus, vocabulary)
+        trainer = Trainer(data, merged, files, processes)
         return trainer, trainer.resume(checkpoint)
 
     (trainer, remarks), remark = use_latest(files, restore, processes)

@@ -6,18 +6,18 @@ import math
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import SupportsFloat
 
 from poetgen.config import TrainConfig
 from poetgen.corpus.corpus import Corpus
-from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import DivergedError
-from poetgen.networks.model import CorpusRef, Metrics, Model, num_parameters
-from poetgen.networks.model_file import save_model
+from poetgen.networks.model import Metrics, num_parameters
+from poetgen.networks.model_file import load_model, save_model
 from poetgen.shortage import give_memory_back
 from poetgen.tensor_file import all_finite
-from poetgen.training.batches import batching_kind, with_fields
+from poetgen.training import events
+from poetgen.training.batches import learns_fields, with_fields
 from poetgen.training.checkpoint import (
     Checkpoint,
     RunState,
@@ -28,20 +28,11 @@ from poetgen.training.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
+from poetgen.training.current_model import current_model
 from poetgen.training.engine import make_engine
-from poetgen.training.evaluation import evaluate, guess_line, sample_interval, sample_poems
-from poetgen.training.events import (
-    Note,
-    OnEvent,
-    Progress,
-    Reason,
-    Sampled,
-    SetBack,
-    Started,
-    Trained,
-    Validated,
-)
-from poetgen.training.initial import begin_from, in_vocabulary
+from poetgen.training.evaluation import Validation, guess_line, sample_interval, sample_poems
+from poetgen.training.events import OnEvent, Progress, Reason, SetBack, Trained
+from poetgen.training.initial import Beginning
 from poetgen.training.layout import check_layout
 from poetgen.training.logs import MetricsLog
 from poetgen.training.processes import ALONE, Processes
@@ -68,11 +59,11 @@ class Trainer:
         config: TrainConfig,
         files: RunFiles,
         processes: Processes = ALONE,
-        begin: Model | Vocabulary | None = None,
+        begin: Beginning | None = None,
     ) -> None:
         """Prepare a run; nothing is written yet.
 
-        It goes on from the model ``begin``, or, if it is resumed, has the vocabulary ``begin``.
+        With ``begin``, whose corpus it then is, it begins with the weights of a model.
 
         Of several ``processes`` each has its trainer. They take the same steps, and what
         they do depends on nothing that only one of them knows; the first one writes.
@@ -81,22 +72,23 @@ class Trainer:
             DeviceError: the device asked for is not there, or not for this engine.
             SettingError: the settings contradict each other or the corpus.
         """
-        corpus = with_fields(corpus, config)
-        beginning = begin_from(begin, corpus) if isinstance(begin, Model) else None
-        if beginning is not None:
-            corpus = beginning.corpus
-        elif isinstance(begin, Vocabulary):
-            corpus = in_vocabulary(corpus, begin)
-        self.corpus = corpus
-        self._begun = beginning
+        self.corpus = corpus = with_fields(corpus, config)
         self.files = files
         self._processes = processes
         self.model_config = config.shape(len(corpus.vocabulary))
         self.engine = make_engine(config, self.model_config, processes)
-        if beginning is not None:
-            self.engine.start_from(beginning.weights(self.engine.weights()))
+        # What the model knows of the poems of the one that it began with.
+        self._choice = None
+        if begin is not None:
+            self.engine.start_from(begin.weights(self.engine.weights()))
+            self._choice = begin.choice
         # With the engine that really computes: a resumed run keeps it.
-        self.config = config = replace(config, engine=self.engine.name)
+        self.config = config = replace(
+            config,
+            engine=self.engine.name,
+            fields=learns_fields(corpus, config),
+            learning_rate=config.peak_rate,
+        )
         self.best: Metrics | None = None
         # Identifies the run, also among others with the same settings.
         self._run: str | None = secrets.token_hex(8)
@@ -104,7 +96,8 @@ class Trainer:
         self._checkpointed_at = -math.inf
         self._sampled_step = -1
         self.order = DataOrder(corpus, config)
-        self.timer = Timer(config, corpus.splits["validation"].num_targets)
+        self._validation = Validation(corpus, config.fields)
+        self.timer = Timer(config, self._validation.num_targets)
 
     @property
     def counters(self) -> Counters:
@@ -132,7 +125,7 @@ class Trainer:
         self._log.begin(self._run, self.counters.step)
         self._checkpoint()
         on_event(
-            Started(
+            events.Started(
                 self.files.name,
                 self.engine.device,
                 self.engine.precision,
@@ -143,13 +136,7 @@ class Trainer:
                 self.engine.remark,
             )
         )
-        if self._begun is not None:
-            kind = "characters" if self.corpus.vocabulary.kind == "char" else "words"
-            on_event(
-                Note(
-                    f"It goes on from {self.config.init}, which lacks {self._begun.num_new} {kind}."
-                )
-            )
+        if self.config.init is not None and self.counters.validated_step < 0:
             # Before anything is learned: what follows may be worse.
             on_event(self._validate())
         last_sample = -math.inf
@@ -163,7 +150,7 @@ class Trainer:
             if reason is not None or self.counters.step % every == 0:
                 measured = self._validate()
                 on_event(measured)
-                if reason is not None and isinstance(measured, Validated):
+                if reason is not None and isinstance(measured, events.Validated):
                     # Even if it was faster than expected, and there is time left.
                     break
             elif self.timer.is_due(self._checkpointed_at, self.config.checkpoint_seconds):
@@ -193,6 +180,8 @@ class Trainer:
             self.best, self.counters.best_loss = None, math.inf
             # It counts for nothing now, even if it was the last one.
             self.counters.validated_step = -1
+        elif state.training.init is not None and self.best is not None:
+            self._choice = load_model(self.files.model).choice
         return found.remarks
 
     def _reason_to_end(self, should_stop: Callable[[], bool]) -> Reason | None:
@@ -279,13 +268,13 @@ class Trainer:
             self.engine.forget()
         return loss
 
-    def _validate(self) -> Validated | SetBack:
+    def _validate(self) -> events.Validated | SetBack:
         """Measure the model and save it if it is the best; go back if the loss is not finite."""
         counters = self.counters
         started = time.monotonic()
-        metrics = self._processes.from_first(self._measure)
+        metrics, given = self._processes.from_first(self._measure)
         self.timer.record_validation(time.monotonic() - started)
-        if not math.isfinite(metrics.loss_per_token):
+        if not all(math.isfinite(each.loss_per_token) for each in (metrics, given) if each):
             return self._step_back()
         is_best = metrics.loss_per_token < counters.best_loss
         counters.elapsed_seconds = self.timer.elapsed_seconds()
@@ -294,15 +283,15 @@ class Trainer:
         if is_best:
             counters.best_loss = metrics.loss_per_token
             self.best = metrics
-            self._save_model()
-        validated = Validated(counters.step, metrics, is_best)
+            self._save_model(given)
+        validated = events.Validated(counters.step, metrics, is_best, given)
         self._log.add_validation(validated, counters.elapsed_seconds, self.engine.threads.number)
         self._checkpoint()
         return validated
 
-    def _measure(self) -> Metrics:
-        poems = self.corpus.splits["validation"]
-        return evaluate(self.engine, poems, self.corpus.vocabulary, self.engine.threads.follow)
+    def _measure(self) -> tuple[Metrics, Metrics | None]:
+        follow = self.engine.threads.follow
+        return self._validation.measure(self.engine, self.counters.best_loss, follow)
 
     def _step_back(self) -> SetBack:
         """Go back to the last checkpoint, whose every number is finite, with a smaller rate.
@@ -335,7 +324,7 @@ class Trainer:
         network, corpus = self.engine.network(), self.corpus
         line, guess = guess_line(network, corpus, step)
         poems = sample_poems(network, corpus, self.config.seed)
-        on_event(Sampled(step, poems, line, guess, corpus.vocabulary.kind))
+        on_event(events.Sampled(step, poems, line, guess, corpus.vocabulary.kind))
 
     def _end(self, reason: Reason, on_event: OnEvent) -> Trained:
         """Save what has to be kept, and return the result."""
@@ -371,29 +360,11 @@ class Trainer:
             smooth_loss=counters.smooth_loss,
         )
 
-    def _save_model(self) -> None:
+    def _save_model(self, given: Metrics | None = None) -> None:
         if not self._processes.is_first:
             return
-        engine, corpus = self.engine, self.corpus
-        training = {
-            **asdict(self.config),
-            "batching": batching_kind(corpus, self.config),
-            "run": self._run,
-            "step": self.counters.step,
-            "elapsed_seconds": round(self.counters.elapsed_seconds, 1),
-            "device": engine.device,
-            "precision": engine.precision,
-            **engine.versions,
-        }
-        model = Model(
-            config=self.model_config,
-            vocabulary=corpus.vocabulary,
-            weights=engine.weights(),
-            script=corpus.script,
-            training=training,
-            corpus=CorpusRef(corpus.name, corpus.fingerprint),
-            validation=self.best,
-        )
+        now = current_model(self.engine, self.corpus, self.config, self.counters, self._run)
+        model = replace(now, validation=self.best, validation_given=given, choice=self._choice)
         save_model(model, self.files.model)
 
     def _checkpoint(self) -> None:

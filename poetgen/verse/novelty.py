@@ -25,6 +25,8 @@ GRAM = 4
 
 # Of each filter: bits for each piece, and the hashes that suit them. Model files depend on these.
 _LINES, _PAIRS, _GRAMS = (6.5, 4), (6.5, 4), (7.5, 5)
+# No filter that poems are added to finds more than this share of what is not in it.
+_MOST_FALSE_ALARMS = 0.1
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 
@@ -64,6 +66,13 @@ class Bloom:
         set_bits = (self.bits[places >> 3] >> (places & 7).astype(np.uint8)) & 1
         return np.asarray(set_bits.all(axis=0))
 
+    def holding(self, hashes: NDArray[np.uint64]) -> Bloom:
+        """Return a set of the same size that also has ``hashes``."""
+        flags = np.unpackbits(self.bits, bitorder="little")
+        if len(hashes):
+            flags[_places(hashes, len(flags), self.num_hashes)] = 1
+        return Bloom(np.packbits(flags, bitorder="little"), self.num_hashes)
+
     @property
     def false_alarm_rate(self) -> float:
         """The share, 0 to 1, of pieces that are not in the set and are found nevertheless."""
@@ -75,10 +84,7 @@ class Bloom:
 def _bloom(hashes: NDArray[np.uint64], bits_each: float, num_hashes: int) -> Bloom:
     hashes = distinct(hashes)
     num_bytes = int(np.ceil(bits_each * len(hashes) / 8))
-    flags = np.zeros(8 * num_bytes, np.bool_)
-    if len(hashes):
-        flags[_places(hashes, len(flags), num_hashes)] = True
-    return Bloom(np.packbits(flags, bitorder="little"), num_hashes)
+    return Bloom(np.zeros(num_bytes, np.uint8), num_hashes).holding(hashes)
 
 
 def _places(hashes: NDArray[np.uint64], num_bits: int, num_hashes: int) -> NDArray[np.int64]:
@@ -95,6 +101,21 @@ class NoveltyIndex:
     lines: Bloom
     grams: Bloom
     pairs: Bloom
+
+    def extended(self, texts: Sequence[str]) -> NoveltyIndex | None:
+        """Return the index with more poems in it, or None if they are too many for its size.
+
+        A filter keeps its size, so the more is added the more often it finds what is new.
+        """
+        if not all(len(bloom.bits) for bloom in (self.lines, self.grams, self.pairs)):
+            return None
+        lines, grams, pairs = _pieces(split(texts))
+        wider = NoveltyIndex(
+            self.lines.holding(lines), self.grams.holding(grams), self.pairs.holding(pairs)
+        )
+        blooms = (wider.lines, wider.grams, wider.pairs)
+        is_full = any(bloom.false_alarm_rate > _MOST_FALSE_ALARMS for bloom in blooms)
+        return None if is_full else wider
 
     def check(self, texts: Sequence[str]) -> list[Novelty]:
         """Return what each poem shares with the training poems; many are checked at once."""
@@ -154,11 +175,17 @@ class NoveltyIndex:
 
 def build_novelty(lines: Lines) -> NoveltyIndex:
     """Return the index of the lines of the training poems."""
+    whole, grams, pairs = _pieces(lines)
+    return NoveltyIndex(_bloom(whole, *_LINES), _bloom(grams, *_GRAMS), _bloom(pairs, *_PAIRS))
+
+
+def _pieces(lines: Lines) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.uint64]]:
+    """Return the hashes of whole lines, of 4-grams and of pairs."""
     whole = [hashes for hashes, _ in whole_lines(lines, SHORTEST_LINE)]
-    return NoveltyIndex(
-        lines=_bloom(np.concatenate([np.zeros(0, np.uint64), *whole]), *_LINES),
-        grams=_bloom(ngrams(lines, GRAM)[0], *_GRAMS),
-        pairs=_bloom(ngrams(lines, 2)[0], *_PAIRS),
+    return (
+        np.concatenate([np.zeros(0, np.uint64), *whole]),
+        ngrams(lines, GRAM)[0],
+        ngrams(lines, 2)[0],
     )
 
 

@@ -115,3 +115,15 @@ def test_the_list_of_kept_poems_replaces_nothing(poems):
 def test_prepare_without_a_source_says_what_to_give(tmp_path):
     done = poetgen("prepare", "--name", "few", cwd=tmp_path)
     assert_two_line_error(done, "nothing to prepare", "a file, a folder or a name")
+
+
+def test_the_vocabulary_of_another_corpus_is_named(poems):
+    assert poetgen("prepare", "poems.txt", "--name", "large", cwd=poems).returncode == 0
+    write_poems(poems / "few.txt", 5, seed=2)
+    prepare = ("prepare", "few.txt", "--vocabulary", "large")
+    done = poetgen(*prepare, cwd=poems)
+    assert done.returncode == 0, done.stderr
+    size = len(load_corpus(poems / "corpora" / "large").vocabulary.tokens)
+    assert f"Vocabulary: {size} tokens, those of large." in done.stderr
+    done = poetgen(*prepare, "--min-count", "2", "--force", cwd=poems)
+    assert_two_line_error(done, "--vocabulary", "--min-count")

@@ -47,7 +47,7 @@ def race(corpus, tmp_path_factory):
 
     def watched(model, inputs, wanted, places=None, state=None):
         # A small model tries bfloat16 before; it knows other tokens.
-        if model.config.vocab_size == len(corpus.vocabulary):
+        if model.config.vocab_size == len(corpus.vocabulary.with_fields()):
             batches[model.config.arch].append((inputs.tolist(), wanted.tolist()))
         return summed_loss(model, inputs, wanted, places, state)
 
@@ -79,6 +79,8 @@ def test_one_contender_may_be_a_word_and_a_budget_is_at_least_one_token(corpus, 
         compare("transformer", corpus=corpus, folder=tmp_path / "r")
     with pytest.raises(SettingError, match="--budget 0"):
         compare("gru", corpus=corpus, budget=0, folder=tmp_path / "r")
+    with pytest.raises(SettingError, match="begin anew"):
+        compare("gru", corpus=corpus, settings=TrainConfig(init="tang"), folder=tmp_path / "r")
     assert not list(tmp_path.iterdir())
 
 

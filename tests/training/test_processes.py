@@ -12,7 +12,7 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from poetgen.corpus.vocabulary import PAD
+from poetgen.corpus.vocabulary import FIELDS, PAD
 from poetgen.errors import DeviceError, PoetgenError, SettingError
 from poetgen.networks import devices
 from poetgen.networks.model_file import load_model
@@ -22,7 +22,7 @@ from poetgen.training.processes import ALONE, joined
 from poetgen.training.run_files import RunFiles
 from tests.command import ENVIRONMENT, assert_two_line_error, begin, poetgen, wait_until
 from tests.runs import assert_equal_weights, events_of, trainer_of
-from tests.synthetic import write_poems
+from tests.synthetic import write_poems, write_titled
 from tests.tiny import tiny_corpus
 
 # Without dropout, which every process draws for itself.
@@ -106,6 +106,28 @@ def test_two_processes_learn_what_one_learns_and_go_on_where_they_stopped(workpl
     models = [load_model(workplace / f"models/{name}.safetensors") for name in (alone, together)]
     for name, weights in models[0].weights.items():
         np.testing.assert_allclose(models[1].weights[name], weights, atol=2e-3, err_msg=name)
+
+
+def test_two_processes_learn_fields_as_one_does(workplace):
+    write_titled(workplace / "titled.json", 60, seed=1)
+    assert poetgen("prepare", "titled.json", "--name", "titled", cwd=workplace).returncode == 0
+    train = ["train", "titled", *TRAIN[2:], "--epochs", "1"]
+    done = poetgen(*train, "--name", "fields-alone", cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    assert "; with title and author " in done.stderr
+    ranks(*train, "--name", "fields-together", cwd=workplace)
+    expected, found = (losses_of(workplace, f"fields-{name}") for name in ("alone", "together"))
+    assert [loss for _, loss in found] == pytest.approx([loss for _, loss in expected], rel=1e-4)
+    alone, together = (
+        load_model(workplace / f"models/fields-{name}.safetensors")
+        for name in ("alone", "together")
+    )
+    assert together.vocabulary.fields == alone.vocabulary.fields == FIELDS
+    given = together.validation_given.loss_per_token
+    assert given == pytest.approx(alone.validation_given.loss_per_token, rel=1e-4)
+    # A model that two processes go on from is read by each of them.
+    said = ranks(*train, "--name", "next", "--init", "fields-alone", cwd=workplace)[0].stderr
+    assert said.count("Beginning with the model fields-alone") == 1
 
 
 def test_an_interrupted_run_of_two_goes_on_as_two_and_not_as_one(workplace):

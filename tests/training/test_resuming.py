@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 import torch
 
+from poetgen.corpus.vocabulary import FIELDS
 from poetgen.errors import DamagedError, DivergedError, ExistsError, InputError, ModelError
 from poetgen.files import unfinished, write_whole
 from poetgen.networks.model_file import load_model, save_model
 from poetgen.tensor_file import FileKind, load_tensor_file, save_tensor_file
-from poetgen.training import trainer as trainer_module
+from poetgen.training import evaluation as evaluation_module
 from poetgen.training.checkpoint import (
     KIND,
     load_checkpoint,
@@ -28,7 +29,7 @@ from poetgen.training.events import Progress, SetBack, Validated
 from poetgen.training.progress import DataOrder
 from poetgen.training.run_files import RunFiles
 from tests.runs import TINY, assert_equal_weights, events_of, kill_after, of_kind, trainer_of
-from tests.tiny import tiny_corpus
+from tests.tiny import tiny_corpus, titled_corpus
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -98,6 +99,23 @@ def test_a_resumed_run_ends_as_an_uninterrupted_one(corpus, tmp_path, arch, engi
     assert metrics_of(parts.files) == metrics_of(whole.files)
 
 
+@pytest.mark.parametrize("engine", ["torch", "numpy"])
+def test_a_resumed_run_with_fields_ends_as_an_uninterrupted_one(tmp_path, engine):
+    corpus = titled_corpus(60, seed=1)
+    settings = {"engine": engine, "dropout": 0.3, "epochs": 2, "batch_tokens": 256}
+    whole = run_in_parts(corpus, tmp_path / "whole", [], **settings)
+    # In the first epoch and, with fields that are drawn anew, in the second one.
+    per_epoch = whole.order.steps_per_epoch
+    parts = run_in_parts(corpus, tmp_path / "parts", [per_epoch - 2, per_epoch + 3], **settings)
+    assert parts.config.fields
+    assert parts.counters.step == whole.counters.step
+    assert_equal_weights(parts.engine.weights(), whole.engine.weights())
+    files = [load_model(trainer.files.model) for trainer in (parts, whole)]
+    assert files[0].validation_given == files[1].validation_given is not None
+    assert files[0].vocabulary.fields == files[1].vocabulary.fields == FIELDS
+    assert metrics_of(parts.files) == metrics_of(whole.files)
+
+
 def test_the_metrics_are_what_the_events_told(corpus, tmp_path):
     trainer = trainer_of(corpus, tmp_path)
     events = events_of(trainer)
@@ -160,19 +178,22 @@ def test_the_settings_of_an_interrupted_run_are_in_its_checkpoint(interrupted):
     assert load_checkpoint(interrupted.files.checkpoint).state.training == interrupted.config
 
 
-def test_a_run_from_before_a_setting_was_there_goes_on_with_its_default(interrupted, corpus):
+def test_a_run_from_before_a_setting_was_there_goes_on_with_its_default(corpus, tmp_path):
+    interrupted = trainer_of(corpus, tmp_path, batch_tokens=64, fields=False)
+    events_of(interrupted, lambda: interrupted.counters.step >= 3)
     # What the checkpoints of the first poetgen hold of settings.
     model = ("arch", "vocab_size", "embedding_dim", "hidden_size", "num_layers")
     later = ("engine", "tied", "one_hot", "output", "softmax_temperature", "gumbel_tau",
              "optimizer", "schedule", "grad_clip_value", "patience",
-             "checkpoint_seconds")  # fmt: skip
+             "checkpoint_seconds", "init", "fields")  # fmt: skip
     counted = ("step", "epoch", "next_batch", "num_tokens", "num_padded", "elapsed_seconds",
                "train_seconds", "best_loss")  # fmt: skip
     arrays, values = load_tensor_file(interrupted.files.checkpoint, KIND, "")
     values["model"] = {name: values["model"][name] for name in model}
     values["training"] = {n: v for n, v in values["training"].items() if n not in later}
     values["counters"] = {name: values["counters"][name] for name in counted}
-    del values["corpus_name"], values["processes"], values["run"]
+    for name in ("corpus_name", "processes", "run", "tokens", "token_fields"):
+        del values[name]
     save_tensor_file(interrupted.files.checkpoint, KIND, arrays, values)
     # The model and the metrics of that time did not name their run either.
     model = load_model(interrupted.files.model)
@@ -180,7 +201,7 @@ def test_a_run_from_before_a_setting_was_there_goes_on_with_its_default(interrup
     records = metrics_of(interrupted.files)
     interrupted.files.metrics.write_text("".join(f"{json.dumps(r)}\n" for r in records), "utf-8")
     assert load_checkpoint(interrupted.files.checkpoint).state.training == interrupted.config
-    trainer = go_on(interrupted, corpus)
+    trainer = go_on(interrupted, corpus, fields=False)
     assert trainer.counters.step == interrupted.counters.step
     assert events_of(trainer)[-1].reason == "done"
 
@@ -593,7 +614,7 @@ def test_a_run_whose_time_is_up_ends_though_its_last_validation_was_quick(corpus
 
 
 def test_a_validation_that_is_no_number_is_a_set_back(corpus, tmp_path, monkeypatch):
-    measure, calls = trainer_module.evaluate, []
+    measure, calls = evaluation_module.evaluate, []
 
     def fail_at_the_end(*arguments):
         calls.append(trainer.counters.step)
@@ -601,7 +622,7 @@ def test_a_validation_that_is_no_number_is_a_set_back(corpus, tmp_path, monkeypa
         bad = calls.count(trainer.total_steps) == 1 and calls[-1] == trainer.total_steps
         return dataclasses.replace(metrics, loss_per_token=math.nan) if bad else metrics
 
-    monkeypatch.setattr(trainer_module, "evaluate", fail_at_the_end)
+    monkeypatch.setattr(evaluation_module, "evaluate", fail_at_the_end)
     trainer = trainer_of(corpus, tmp_path)
     events = events_of(trainer)
     (setback,) = of_kind(events, SetBack)

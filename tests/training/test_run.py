@@ -48,7 +48,8 @@ def test_a_training_returns_its_last_event_and_leaves_its_model(folder, corpus):
     assert isinstance(events[0], Started)
     assert (trained.name, trained.reason) == ("tiny-gru", "done")
     model = load_model(trained.model)
-    assert model.config == trained.shape == trained.settings.shape(len(corpus.vocabulary))
+    assert model.config == trained.shape == trained.settings.shape(len(model.vocabulary))
+    assert model.vocabulary.tokens == corpus.vocabulary.tokens
     assert model.validation == trained.best
     assert {path.name for path in (folder / "models").iterdir()} == {
         "tiny-gru.safetensors",
@@ -134,3 +135,12 @@ def test_what_a_resumed_run_has_lost_is_noted(folder, corpus):
     (note,) = of_kind(events, Note)
     assert "m.metrics.jsonl is missing" in note.text
     assert of_kind(events, Validated)
+
+
+@pytest.mark.parametrize("storage", ["float16", "int8"])
+def test_a_model_is_stored_in_the_format_that_is_asked_for(folder, corpus, storage):
+    settings = dataclasses.replace(TINY, epochs=1, storage=storage)
+    model = load_model(train(corpus, settings=settings).model)
+    assert model.storage == model.training["storage"] == storage
+    # The index that is added at the end changes nothing of it.
+    assert model.choice is not None

@@ -19,12 +19,12 @@ from poetgen.comparison.race import compare
 from poetgen.config import ModelConfig, PrepareConfig, TrainConfig
 from poetgen.corpus.corpus import encode_poems
 from poetgen.corpus.prepare import build_corpus
-from poetgen.corpus.vocabulary import END, PAD, UNK, Vocabulary
+from poetgen.corpus.vocabulary import END, PAD, START, UNK, Vocabulary
 from poetgen.errors import DeviceError
 from poetgen.networks.model import CorpusRef, num_parameters
 from poetgen.networks.model_file import load_model
 from poetgen.networks.torch_model import LanguageModel, TorchStepper, weights_of
-from poetgen.training import trainer as trainer_module
+from poetgen.training import evaluation as evaluation_module
 from poetgen.training.evaluation import evaluate, guess_line, sample_poems
 from poetgen.training.events import Progress, Sampled, Started, Trained, Validated
 from poetgen.training.progress import learning_rate_at
@@ -178,12 +178,12 @@ def test_the_model_file_is_the_model_of_the_best_validation(told):
 def test_a_later_and_worse_model_does_not_replace_the_best(corpus, tmp_path, monkeypatch):
     # How a run unlearns depends on rounding; what its validations say is given here.
     losses = itertools.chain([3.0, 2.0, 2.5, 2.0], itertools.repeat(9.0))
-    measure = trainer_module.evaluate
+    measure = evaluation_module.evaluate
 
     def scripted(*arguments):
         return dataclasses.replace(measure(*arguments), loss_per_token=next(losses))
 
-    monkeypatch.setattr(trainer_module, "evaluate", scripted)
+    monkeypatch.setattr(evaluation_module, "evaluate", scripted)
     trainer = trainer_of(corpus, tmp_path, epochs=2)
     kept, validated = {}, []
 
@@ -227,8 +227,10 @@ def test_every_training_poem_is_read_once_an_epoch(corpus, tmp_path):
 
     def watch(embedding, inputs):
         if embedding.training:
-            # A poem shorter than its neighbours is followed by its end and by padding.
-            seen.extend(tuple(i for i in row if i not in (END, PAD)) for row in inputs[0].tolist())
+            # A poem may follow keywords; one shorter than its neighbours is followed by its end
+            # and by padding.
+            rows = [row[row.index(START) :] for row in inputs[0].tolist()]
+            seen.extend(tuple(i for i in row if i not in (END, PAD)) for row in rows)
 
     trainer.engine.model.embedding.register_forward_pre_hook(watch)
     events_of(trainer)

@@ -125,3 +125,26 @@ def test_a_filter_takes_less_than_a_byte_a_piece(count):
     assert len(index.lines.bits) <= 6.5 * len(lines) / 8 + 1
     assert len(index.pairs.bits) <= 6.5 * len(pieces(lines, 2)) / 8 + 1
     assert len(index.grams.bits) <= 7.5 * len(pieces(lines, GRAM)) / 8 + 1
+
+
+def test_an_index_with_more_poems_finds_those_of_both():
+    few = chance_poems(60, seed=3)
+    wider = INDEX.extended(few)
+    for poem, novelty in zip([*POEMS, *few], wider.check([*POEMS, *few]), strict=True):
+        assert novelty.copied_lines == tuple(lines_in(poem))
+        assert novelty.unseen_pairs == 0
+    for name in ("lines", "grams", "pairs"):
+        before, after = getattr(INDEX, name), getattr(wider, name)
+        assert len(after.bits) == len(before.bits)
+        assert before.false_alarm_rate <= after.false_alarm_rate < 0.1
+    assert sum(bool(novelty.copied_lines) for novelty in INDEX.check(few)) < 30
+    # Once more, nothing is new.
+    again = wider.extended([*few, *POEMS])
+    np.testing.assert_array_equal(again.lines.bits, wider.lines.bits)
+    np.testing.assert_array_equal(again.grams.bits, wider.grams.bits)
+    np.testing.assert_array_equal(again.pairs.bits, wider.pairs.bits)
+
+
+def test_an_index_takes_no_more_poems_than_it_can_tell_apart():
+    assert INDEX.extended(chance_poems(1_500, seed=3)) is None
+    assert build_choice([]).novelty.extended(POEMS[:1]) is None
