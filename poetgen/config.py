@@ -192,6 +192,12 @@ class TrainConfig(ShapeConfig):
     grad_clip_value: float | None = setting(
         None, "Clip every number of the gradient to this size.", min=0
     )
+    average_steps: int | None = setting(
+        None,
+        "Measure and save a moving average of the weights over about so many steps.",
+        min=1,
+        max=_MANY,
+    )
     patience: int | None = setting(
         None,
         "End the run after this many validations in a row without a new best.",

@@ -20,6 +20,7 @@ from poetgen.networks.initialisation import draw_weights
 from poetgen.networks.model import Weights, weight_shapes
 from poetgen.networks.numpy_model import NumpyModel, States
 from poetgen.tensor_file import Arrays
+from poetgen.training.averaging import share_at
 from poetgen.training.batches import Batch
 from poetgen.training.layout import Layout
 from poetgen.training.optimizers import FlatOptimizer, clip
@@ -64,6 +65,7 @@ class NumpyEngine:
         self._flat = _flatten(model_config, draw_weights(model_config, rng))
         self._weights = _views(model_config, self._flat)
         self._optimizer = FlatOptimizer(config.optimizer, self._flat, config.weight_decay)
+        self._average = None if config.average_steps is None else self._flat.copy()
         self._state: States | None = None
         self.threads = Threads(config.threads, at_first(_num_blas_threads), _set_blas_threads)
 
@@ -79,7 +81,7 @@ class NumpyEngine:
         inputs, targets = batch.read()
         masks = draw_masks(self._model_config, inputs.T.shape, config.dropout, rng)
         loss, gradients, state = loss_and_gradients(
-            self.network(), inputs, targets, PAD, self._state, masks
+            NumpyModel(self._model_config, self._weights), inputs, targets, PAD, self._state, masks
         )
         gradient = _flatten(self._model_config, gradients)
         if not (math.isfinite(loss) and np.isfinite(gradient).all()):
@@ -87,6 +89,10 @@ class NumpyEngine:
         self._state = state
         clip(gradient, config.grad_clip, config.grad_clip_value)
         self._optimizer.step(self._flat, gradient, rate)
+        if self._average is not None and config.average_steps is not None:
+            share = share_at(self._optimizer.num_steps, config.average_steps)
+            if share:
+                self._average += share * (self._flat - self._average)
         return loss
 
     def forget(self) -> None:
@@ -100,16 +106,21 @@ class NumpyEngine:
         return self.network().losses(inputs, targets, pad)
 
     def network(self) -> NumpyModel:
-        """Return the model as it is now."""
-        return NumpyModel(self._model_config, self._weights)
+        """Return the model, or the average, as it is now."""
+        weights = self._weights
+        if self._average is not None:
+            weights = _views(self._model_config, self._average)
+        return NumpyModel(self._model_config, weights)
 
     def weights(self) -> Weights:
-        """Return a copy of the weights, by name, as float32."""
-        return {name: w.copy() for name, w in self._weights.items()}
+        """Return a copy of the weights, or of their average, by name, as float32."""
+        return {name: w.copy() for name, w in self.network().weights.items()}
 
     def start_from(self, weights: Weights) -> None:
         """Replace the weights that were drawn by these."""
         self._flat[:] = _flatten(self._model_config, weights)
+        if self._average is not None:
+            self._average[:] = self._flat
 
     def snapshot(self) -> Arrays:
         """Return a copy of weights, optimizer and carried state."""
@@ -117,6 +128,8 @@ class NumpyEngine:
             "weights": self._flat.copy(),
             "optimizer.num_steps": np.array([self._optimizer.num_steps]),
         }
+        if self._average is not None:
+            arrays["average"] = self._average.copy()
         for slot, values in self._optimizer.slots.items():
             arrays[f"optimizer.{slot}"] = values.copy()
         for layer, parts in enumerate(self._state or []):
@@ -129,6 +142,8 @@ class NumpyEngine:
         flat = ("float32", self._flat.shape)
         layout = {f"optimizer.{slot}": flat for slot in self._optimizer.slots}
         layout |= {"weights": flat, "optimizer.num_steps": ("int64", (1,))}
+        if self._average is not None:
+            layout["average"] = flat
         if carried is not None:
             config = self._model_config
             rows = ("float32", (len(carried.starts), config.hidden_size))
@@ -146,6 +161,8 @@ class NumpyEngine:
         if arrays["optimizer.num_steps"][0] < 0:
             raise ValueError("the number of steps is below zero")
         self._flat[:] = arrays["weights"]
+        if self._average is not None:
+            self._average[:] = arrays["average"]
         self._optimizer.num_steps = int(arrays["optimizer.num_steps"][0])
         for slot, values in self._optimizer.slots.items():
             values[:] = arrays[f"optimizer.{slot}"]

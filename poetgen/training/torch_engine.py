@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -22,11 +23,15 @@ from poetgen.networks.numpy_model import NumpyModel
 from poetgen.networks.torch_model import LanguageModel, TorchStepper, weights_of
 from poetgen.networks.torch_recurrence import TorchState
 from poetgen.tensor_file import Arrays
+from poetgen.training.averaging import share_at
 from poetgen.training.batches import Batch, part_of
 from poetgen.training.layout import RANDOM, Layout
 from poetgen.training.optimizers import ALPHA, BETAS
 from poetgen.training.processes import ALONE, Processes
 from poetgen.training.threads import Threads, at_first
+
+# In a snapshot, the steps that the average has followed.
+_NUM_LEARNED = "steps.average"
 
 
 class _Learner(torch.nn.Module):
@@ -86,6 +91,8 @@ class TorchEngine:
             # The same weights, but other dropout masks.
             torch.manual_seed(config.seed + processes.rank)
         self.optimizer = make_optimizer(config, self.model, self.device)
+        self._average = None if config.average_steps is None else copy.deepcopy(self.model)
+        self._num_learned = 0
         self._num_parts = processes.size * config.accumulate
         first = processes.rank * config.accumulate
         self._parts = range(first, first + config.accumulate)
@@ -112,7 +119,23 @@ class TorchEngine:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
+        self._follow_average()
         return loss
+
+    @torch.no_grad()
+    def _follow_average(self) -> None:
+        self._num_learned += 1
+        if self._average is None or self._config.average_steps is None:
+            return
+        share = share_at(self._num_learned, self._config.average_steps)
+        if share:
+            averages, weights = self._average.parameters(), self.model.parameters()
+            torch._foreach_lerp_(list(averages), list(weights), share)
+
+    @property
+    def _current(self) -> LanguageModel:
+        """The model that is measured and saved."""
+        return self.model if self._average is None else self._average
 
     def _learn(self, number: int, part: Batch, num_targets: int) -> torch.Tensor:
         """Add a part's gradients; return its share of the mean loss."""
@@ -172,30 +195,37 @@ class TorchEngine:
         Products are in the precision of training, for speed.
         """
         with self._autocast():
-            return TorchStepper(self.model).losses(inputs, targets, pad)
+            return TorchStepper(self._current).losses(inputs, targets, pad)
 
     def network(self) -> Stepper[Any]:
         """Return the model as it is now, for generation."""
         if self.device == "cpu":
             # Token by token, numpy is many times faster.
             return NumpyModel(self.model.config, self.weights())
-        return TorchStepper(self.model)
+        return TorchStepper(self._current)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device, self._dtype, enabled=self._dtype != torch.float32)
 
     def weights(self) -> Weights:
-        """Return a copy of the weights, by name, as float32."""
-        return weights_of(self.model)
+        """Return a copy of the weights, or of their average, by name, as float32."""
+        return weights_of(self._current)
 
     def start_from(self, weights: Weights) -> None:
         """Replace the weights that were drawn by these."""
         tensors = {name: torch.from_numpy(array.copy()) for name, array in weights.items()}
-        self.model.load_state_dict(tensors)
+        for model in self._models():
+            model.load_state_dict(tensors)
+
+    def _models(self) -> list[LanguageModel]:
+        return [self.model] if self._average is None else [self.model, self._average]
 
     def snapshot(self) -> Arrays:
         """Return a copy of weights, optimizer, carried state and all random states."""
-        arrays: Arrays = {f"model.{name}": w for name, w in self.weights().items()}
+        arrays: Arrays = {f"model.{name}": w for name, w in weights_of(self.model).items()}
+        if self._average is not None:
+            arrays |= {f"average.{name}": w for name, w in weights_of(self._average).items()}
+            arrays[_NUM_LEARNED] = np.array([self._num_learned])
         for index, slots in self.optimizer.state_dict()["state"].items():
             for slot, value in slots.items():
                 if value is not None:
@@ -220,6 +250,9 @@ class TorchEngine:
     def layout(self, has_learned: bool, carried: Batch | None) -> Layout:
         """Return the layout of a snapshot of the present number of processes and parts."""
         layout = {f"model.{name}": _spec(weight) for name, weight in self.model.named_parameters()}
+        if self._average is not None:
+            layout |= {f"average.{name}": _spec(w) for name, w in self._average.named_parameters()}
+            layout[_NUM_LEARNED] = "int64", (1,)
         slots = _slots_of(self._config, self.device) if has_learned else {}
         for index, weight in enumerate(self.model.parameters()):
             for slot, spec in slots.items():
@@ -239,9 +272,10 @@ class TorchEngine:
         """Go back to a snapshot, which has the layout of this engine and model.
 
         Raises:
-            ValueError: its random state is invalid.
+            ValueError: its random state or a number of steps is invalid.
         """
         weights: dict[str, torch.Tensor] = {}
+        averages: dict[str, torch.Tensor] = {}
         slots: dict[int, dict[str, torch.Tensor]] = {}
         states: dict[int, list[torch.Tensor]] = {}
         for name, array in sorted(arrays.items()):
@@ -249,12 +283,19 @@ class TorchEngine:
             tensor = torch.from_numpy(np.array(array))
             if kind == "model":
                 weights[rest] = tensor
+            elif kind == "average":
+                averages[rest] = tensor
             elif kind == "optimizer":
                 index, _, slot = rest.partition(".")
                 slots.setdefault(int(index), {})[slot] = tensor
             elif kind == "state":
                 states.setdefault(int(rest.partition(".")[0]), []).append(tensor.to(self.device))
         self.model.load_state_dict(weights)
+        if self._average is not None:
+            self._average.load_state_dict(averages)
+            self._num_learned = int(arrays[_NUM_LEARNED][0])
+            if self._num_learned < 0:
+                raise ValueError("the number of steps is below zero")
         self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": slots})
         self._restore_random(arrays)
         self._states = {part: tuple(state) for part, state in states.items() if part in self._parts}

@@ -163,9 +163,12 @@ def test_lower_precision_changes_little(kind):
     assert losses[1] != losses[0]
 
 
+@pytest.mark.parametrize("average_steps", [None, 5])
 @pytest.mark.parametrize("engine", ["torch", "numpy"])
-def test_a_snapshot_is_a_copy_and_restoring_it_repeats_the_steps(engine):
-    config = dataclasses.replace(TINY, engine=engine, dropout=0.4, num_layers=2)
+def test_a_snapshot_is_a_copy_and_restoring_it_repeats_the_steps(engine, average_steps):
+    config = dataclasses.replace(
+        TINY, engine=engine, dropout=0.4, num_layers=2, average_steps=average_steps
+    )
     machine = make_engine(config, config.shape(17))
     some = list(batches(6, 17, np.random.default_rng(0)))
     for batch in some[:3]:

@@ -79,8 +79,9 @@ def metrics_of(files):
         ({"epochs": 1, "batch_tokens": 64}, [11]),
         ({"epochs": 2, "batch_tokens": 256}, [7, 9]),
         ({"epochs": 1, "batching": "sequential", "seq_len": 16, "batch_size": 4}, [10]),
+        ({"epochs": 1, "batch_tokens": 64, "average_steps": 30}, [10]),
     ],
-    ids=["between", "validation", "epoch", "state"],
+    ids=["between", "validation", "epoch", "state", "average"],
 )
 @pytest.mark.parametrize("engine", ["torch", "numpy"])
 @pytest.mark.parametrize("arch", ["rnn", "gru", "lstm"])
