@@ -45,8 +45,11 @@ _NUMERAL = "[一二三四五六七八九十百廿卅〇]"
 _PART = re.compile(f"(?: 其?|其){_NUMERAL}+$")
 _COUNT = re.compile(f"{_NUMERAL}+[首章篇]$")
 _HEADING = re.compile(".*(?:[首章篇辞歌曲调] |·)")
-# What editors write where a title is lost, or where there is one line only.
-_LOST = frozenset({"句", "诗", "断句", "残句", "逸句", "佚句", "失题", "阙题", "缺题", "佚题"})
+# What editors write where a title is lost or there is one line only, and names of a kind of poem.
+_NO_OCCASION = re.compile(
+    "句|[断残逸佚]句|[失阙缺佚]题|存目|又|诗|[五六七]言诗?|[五七]?绝句?|[五七]?律诗?|"
+    f"(?:诗偈|偈颂?|颂古?)(?:{_NUMERAL}|[零则首])*"
+)
 _MARKS = re.compile("[《》〈〉“”‘’ ]")
 
 
@@ -205,7 +208,7 @@ def plain_title(title: str) -> str:
         return title if len(title) <= MAX_FOREIGN_TITLE else ""
     title = _COUNT.sub("", _PART.sub("", title))
     title = _MARKS.sub("", _HEADING.sub("", title))
-    return title if len(title) <= MAX_TITLE and title not in _LOST else ""
+    return title if len(title) <= MAX_TITLE and not _NO_OCCASION.fullmatch(title) else ""
 
 
 def _encoded(texts: Sequence[str], vocabulary: Vocabulary, mark: int) -> Poems:
