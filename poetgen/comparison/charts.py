@@ -52,8 +52,8 @@ def style() -> str:
 
     def colours(which: int) -> str:
         return "".join(
-            f".chart .c{place} .line,.chart .c{place} .leader{{stroke:{pair[which]}}}"
-            f".chart .c{place} .band,.chart .c{place} text{{fill:{pair[which]}}}\n"
+            f".chart .c{place} :is(.line,.leader){{stroke:{pair[which]}}}"
+            f".chart .c{place} :is(.band,.dot,text){{fill:{pair[which]}}}\n"
             for place, pair in enumerate(COLOURS)
         )
 
@@ -149,6 +149,8 @@ class _Frame:
         yield "</g>"
 
     def _line(self, line: Line, kind: str) -> str:
+        if len(line.x) == 1:
+            return f'<circle class="dot" cx="{self.x(line.x[0])}" cy="{self.y(line.y[0])}" r="3"/>'
         return f'<polyline class="{kind}" points="{" ".join(self._points(line.x, line.y))}"/>'
 
     def _points(self, x: Sequence[float], y: Sequence[float]) -> list[str]:
@@ -285,6 +287,7 @@ def _plot(plot: Any, curve: Curve) -> None:
             color=colour,
             linewidth=1.6 if is_mean else 1,
             linestyle=":" if is_lost else "-",
+            marker="o" if len(line.x) == 1 else "",
             label=None if place else name,
         )
         if is_lost:

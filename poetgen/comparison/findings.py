@@ -83,6 +83,17 @@ def conditions(verdict: Verdict) -> list[str]:
     return sentences
 
 
+def setups(verdict: Verdict) -> list[str]:
+    """Return for each contender the settings that are not the defaults of training."""
+    return [
+        f"{contender.name} has "
+        + ", ".join(f"{name} = {value}" for name, value in contender.settings.items())
+        + "; all other settings are the defaults of poetgen train."
+        for contender in verdict.contenders
+        if contender.settings
+    ]
+
+
 def reading_curves(verdict: Verdict) -> list[str]:
     """Return how to read the learning curves."""
     curves = curves_of(verdict, "tokens")
@@ -108,8 +119,8 @@ def meanings(verdict: Verdict) -> list[str]:
     if any(figures.perplexity_per_hanzi is not None for figures in every):
         sentences.append("Perplexity per hanzi counts Chinese characters alone.")
     sentences.append(
-        "Bits per character count all characters of the text, line breaks and marks included, and "
-        "so compare models with different tokens."
+        "Bits per character count all characters of the text, line breaks and marks included; they "
+        "compare models with different tokens."
     )
     if any(figures.unknown_share for figures in every):
         sentences.append(

@@ -14,6 +14,7 @@ from poetgen.comparison.findings import (
     findings,
     meanings,
     reading_curves,
+    setups,
     title_of,
 )
 from poetgen.comparison.results import Verdict
@@ -22,6 +23,8 @@ from poetgen.terminal import visible
 from poetgen.verse.layout import couplets
 
 _WIDE, _NARROW = 600, 360
+# A table may be wider than the page; with a keyboard it can be scrolled, too.
+_SCROLL = '<div class="scroll" role="region" aria-label="table" tabindex="0">'
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
@@ -68,7 +71,7 @@ def _found(verdict: Verdict) -> Iterator[str]:
 
 def _figures(verdict: Verdict) -> Iterator[str]:
     heads = "".join(f"<th scope=col>{name}</th>" for name in _names(verdict))
-    yield '<div class="scroll" tabindex="0"><table class="figures">'
+    yield f'{_SCROLL}<table class="figures">'
     yield f"<thead><tr><td></td>{heads}</tr></thead>"
     for section in sections(verdict):
         span = 1 + len(verdict.contenders)
@@ -116,16 +119,20 @@ def _runs(verdict: Verdict) -> Iterator[str]:
     heads, rows = run_rows(verdict)
     if rows:
         yield "<h2>Runs</h2>"
-        yield '<div class="scroll" tabindex="0"><table class="runs"><thead><tr>'
+        yield f'{_SCROLL}<table class="runs"><thead><tr>'
         yield "".join(f"<th scope=col>{_text(head)}</th>" for head in heads)
         yield "</tr></thead><tbody>"
-        yield from (f"<tr><th scope=row>{_text(row[0])}</th>{_cells(row[1:])}</tr>" for row in rows)
+        for name, *cells in rows:
+            yield f"<tr><th scope=row>{_breakable(name)}</th>{_cells(cells)}</tr>"
         yield "</tbody></table></div>"
 
 
 def _about(verdict: Verdict) -> Iterator[str]:
     yield "<h2>How it was measured</h2><ul>"
-    yield from (f"<li>{_text(one)}</li>" for one in (*conditions(verdict), *meanings(verdict)))
+    yield from (
+        f"<li>{_text(one)}</li>"
+        for one in (*conditions(verdict), *setups(verdict), *meanings(verdict))
+    )
     yield f"</ul><p>The command:</p><pre><code>{_text(verdict.command)}</code></pre>"
 
 
@@ -181,6 +188,8 @@ thead th{font-weight:600;color:var(--ink);white-space:normal;vertical-align:bott
 th:first-child,td:first-child{padding-left:0;position:sticky;left:0;background:var(--paper)}
 .section th{padding-top:1.1rem;font-weight:600;color:var(--ink)}
 .section span{position:sticky;left:0}
+.runs :is(th,td){padding-right:.55rem;padding-left:.55rem}
+.runs :is(th,td):first-child{padding-left:0;white-space:normal;max-width:14rem}
 .runs thead th{text-align:right}.runs thead th:first-child{text-align:left}
 .swatch{display:inline-block;width:.65em;height:.65em;border-radius:50%;margin-right:.45em}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));gap:1rem}

@@ -12,6 +12,7 @@ from poetgen.comparison.findings import (
     findings,
     meanings,
     reading_curves,
+    setups,
     title_of,
 )
 from poetgen.comparison.page import page
@@ -57,7 +58,7 @@ def markdown(verdict: Verdict) -> str:
     if runs:
         rows = [[_plain(cell) for cell in row] for row in runs]
         lines += ["", "## Runs", "", *_table(heads, rows)]
-    about = [*conditions(verdict), *meanings(verdict)]
+    about = [*conditions(verdict), *setups(verdict), *meanings(verdict)]
     lines += ["", "## How it was measured", "", *(f"- {_plain(sentence)}" for sentence in about)]
     lines += ["", "The command:", "", f"    {visible(verdict.command)}"]
     return "\n".join(lines) + "\n"

@@ -106,6 +106,17 @@ def test_a_run_without_figures_is_dotted(tmp_path):
     assert [line.get("class") for line in lines].count("line lost") == 1
 
 
+def test_a_run_with_one_validation_is_a_dot(tmp_path):
+    verdict = english(tmp_path)
+    run = verdict.contenders[0].runs[0]
+    one = replace(verdict.contenders[0], runs=[replace(run, curve=run.curve[:1])])
+    found = chart(replace(verdict, contenders=[one]), "tokens")
+    assert len(elements(found.svg(), "circle")) == 1
+    assert not elements(found.svg(), "polyline")
+    drawn = draw_text(replace(verdict, contenders=[one]), "tokens", 80, signs=True)
+    assert [piece for row in drawn for piece, place in row if place == 0].count(SIGNS[0]) == 1
+
+
 def test_every_curve_has_its_name_inside_the_picture(tmp_path):
     for verdict in (chinese(tmp_path), english(tmp_path)):
         for width in (600, 360):
@@ -132,7 +143,7 @@ def test_a_picture_needs_nothing_else_and_knows_the_dark(tmp_path):
     assert "prefers-color-scheme:dark" in svg
     assert svg.count('role="img"') == 2
     for number, pair in enumerate(COLOURS):
-        assert f".c{number} " in style()
+        assert f".c{number} :is(" in style()
         assert all(colour in style() for colour in pair)
 
 
