@@ -40,11 +40,13 @@ def draw_text(
     # The first contender on top.
     for curve in reversed(curves):
         canvas.draw(curve, across, up)
-    wanted = [(1 - up.place(curve.end[1])) * (height - 1) for curve in curves]
+    wanted = [_row_of(up, curve.end[1], height) for curve in curves]
     beside = dict.fromkeys(range(height), ("", 0))
     for curve, name, row in zip(curves, names, spread(wanted, 1, 0, height - 1), strict=True):
-        beside[round(row)] = (name, curve.place)
-    labels = {round((1 - up.place(value)) * (height - 1)): text for value, text in up.ticks()}
+        # Halves are rounded up, with a margin for the error of sums: round() would not keep rows
+        # apart that are one apart.
+        beside[int(row + 0.5 + 1e-6)] = (name, curve.place)
+    labels = {_row_of(up, value, height): text for value, text in up.ticks()}
     rows: list[list[Piece]] = [[(up.title, None)]]
     for row in range(height):
         tick = f"{labels.get(row, ''):>{_LEFT - 2}} │"
@@ -64,15 +66,15 @@ class _Canvas:
         self._places: dict[tuple[int, int], Curve] = {}
 
     def draw(self, curve: Curve, across: Axis, up: Axis) -> None:
-        wide, high = 2 * self._width - 1, 4 * self._height - 1
+        wide = 2 * self._width - 1
         if curve.level is not None:
-            y = round((1 - up.place(curve.level)) * high)
+            y = _dot_of(up, curve.level, self._height)
             # A dashed line.
             for x in range(0, wide, 4 if self._signs else 3):
                 self._set(x, y, curve)
         for line in curve.lines:
             dots = [
-                (across.place(x) * wide, (1 - up.place(y)) * high)
+                (across.place(x) * wide, _dot_of(up, y, self._height))
                 for x, y in zip(line.x, line.y, strict=True)
             ]
             for x, y in _between(dots):
@@ -92,6 +94,15 @@ class _Canvas:
                 yield _sign(curve), curve.place
             else:
                 yield chr(_BRAILLE + self._dots[column, row]), curve.place
+
+
+def _dot_of(up: Axis, value: float, height: int) -> int:
+    """Return which of the dots of ``height`` rows, from the top, stands at a value."""
+    return round((1 - up.place(value)) * (4 * height - 1))
+
+
+def _row_of(up: Axis, value: float, height: int) -> int:
+    return _dot_of(up, value, height) // 4
 
 
 def _between(dots: Sequence[tuple[float, float]]) -> Iterator[tuple[int, int]]:

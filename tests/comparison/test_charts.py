@@ -214,3 +214,19 @@ def test_a_falling_curve_falls_in_the_terminal(tmp_path):
             column += len(piece)
     first, last = min(heights), max(heights)
     assert heights[first] + 8 < heights[last]
+
+
+def test_a_level_is_on_the_row_of_its_name(tmp_path):
+    rows = draw_text(chinese(tmp_path), "tokens", 100)
+    (row,) = [row for row in rows if ("tang", 3) in row]
+    assert len([piece for piece, place in row if place == 3]) > 20
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_every_name_has_a_row_of_its_own_however_close_the_curves(tmp_path, width):
+    verdict = chinese(tmp_path)
+    for count in range(2, 12):
+        same = [replace(verdict.contenders[place % 2], name=f"n{place}") for place in range(count)]
+        rows = draw_text(replace(verdict, contenders=same), "tokens", width, height=14)
+        names = [row[-1][0] for row in rows if row[-1][0].startswith("n")]
+        assert sorted(names) == sorted(contender.name for contender in same)
