@@ -15,8 +15,8 @@ _FONTS = (
 )
 
 
-def need_matplotlib() -> None:
-    """Ensure that matplotlib is installed.
+def need_matplotlib(instead: str = "") -> None:
+    """Ensure that matplotlib is installed; ``instead`` says what can be done without it.
 
     Raises:
         SettingError: it is not.
@@ -24,7 +24,7 @@ def need_matplotlib() -> None:
     if find_spec("matplotlib") is None:
         raise SettingError(
             "--plot needs matplotlib, which is not installed.",
-            "Install it: pip install 'poetgen[plot]'",
+            f"Install it: pip install 'poetgen[plot]'{instead}",
         )
 
 

@@ -215,6 +215,16 @@ def picture(verdict: Verdict) -> str:
     )
 
 
+def check_plot(path: Path) -> None:
+    """Ensure, before any work, that what draws a plot with the name ``path`` is installed.
+
+    Raises:
+        SettingError: it is a .png, and matplotlib is not installed.
+    """
+    if path.suffix == ".png":
+        need_matplotlib(", or give a .svg file, which needs nothing.")
+
+
 def save_plot(verdict: Verdict, path: Path) -> list[str]:
     """Draw the learning curves into a .png or .svg file, and return warnings for the user.
 
@@ -223,8 +233,7 @@ def save_plot(verdict: Verdict, path: Path) -> list[str]:
     Raises:
         SettingError: a .png is asked for, and matplotlib is not installed.
     """
-    if path.suffix == ".png":
-        need_matplotlib()
+    check_plot(path)
     drawn = picture(verdict)
     if not drawn:
         return ["There are no learning curves to draw: nothing was trained and validated."]

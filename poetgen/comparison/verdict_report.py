@@ -32,9 +32,11 @@ def save_verdict(verdict: Verdict) -> None:
     Every file is written whole; report.json is the first.
     """
     write_text(verdict.folder / "report.json", json_text(verdict.as_dict()) + "\n")
-    curves = picture(verdict)
-    if curves:
-        write_text(verdict.folder / "curves.svg", curves)
+    curves = verdict.folder / "curves.svg"
+    if drawn := picture(verdict):
+        write_text(curves, drawn)
+    else:
+        curves.unlink(missing_ok=True)
     write_text(verdict.folder / "report.md", markdown(verdict))
     write_text(verdict.folder / "report.html", page(verdict))
 

@@ -68,5 +68,5 @@ def _brevity(length: int, lengths: Sequence[int]) -> float:
     """
     own = bisect_left(lengths, length)
     beside = [*lengths[max(0, own - 1) : own], *lengths[own + 1 : own + 2]]
-    closest = min(beside, key=lambda other: (abs(other - length), other))
+    closest = min(beside, key=lambda other: abs(other - length))
     return min(0.0, 1 - closest / length)

@@ -110,6 +110,13 @@ def test_what_was_found_stands_last(tmp_path):
     assert lines[-1].startswith("Not tested")
 
 
+def test_a_race_that_failed_shows_why_and_no_curves_and_poems(tmp_path, capsys):
+    verdict = chinese(tmp_path)
+    failed = replace(verdict, contenders=[verdict.contenders[2]], differences=[])
+    assert in_pipe(failed, capsys)[-1].startswith("rnn, seeds 1, 2 and 3: failed. No space left")
+    assert "perplexity per token" not in "".join(on_terminal(failed, 80))
+
+
 def test_controls_in_a_poem_do_nothing(tmp_path, capsys):
     verdict = chinese(tmp_path)
     strange = replace(verdict.contenders[0], poems=["a\x1b[2Jb"], name="gru\u202e")

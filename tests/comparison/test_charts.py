@@ -176,8 +176,9 @@ def test_a_name_in_dollars_is_not_a_formula(tmp_path):
 
 def test_png_without_matplotlib_is_refused_and_svg_is_not(tmp_path, monkeypatch):
     monkeypatch.setattr("poetgen.plotting.find_spec", lambda name: None)
-    with pytest.raises(SettingError, match="matplotlib"):
+    with pytest.raises(SettingError, match="matplotlib") as caught:
         save_plot(chinese(tmp_path), tmp_path / "a.png")
+    assert ".svg" in caught.value.advice
     assert save_plot(chinese(tmp_path), tmp_path / "a.svg") == []
 
 

@@ -48,6 +48,10 @@ def test_the_panel_is_of_single_free_drafts_and_held_to_the_index_of_the_model()
     assert panel_of(poet(choice=None), 20, 3, CHOICE) == found
 
 
+def test_a_model_that_knows_titles_writes_the_panel_without_them():
+    assert panel_of(poet(fields=True), 5, 3)["num_poems"] == 5
+
+
 def test_other_languages_and_models_without_an_index_have_no_panel():
     assert panel_of(poet(choice=None), 5, 1) is None
     assert panel_of(poet(tokens="abc ."), 5, 1) is None
