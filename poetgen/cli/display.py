@@ -87,6 +87,11 @@ def print_table(console: Console, columns: Columns, rows: Iterable[Sequence[str]
         table.add_column(heading, justify=side, overflow="fold")
     for row in rows:
         table.add_row(*row)
+    print_stripped(console, table)
+
+
+def print_stripped(console: Console, table: Table) -> None:
+    """Print a table without the spaces that end its lines, except on a terminal."""
     if console.is_terminal:
         console.print(table)
         return

@@ -96,7 +96,8 @@ def inspect(
 
         print_what_is_here(as_json=as_json)
         return
-    from poetgen.inspection.plot import need_matplotlib, save_plot
+    from poetgen.inspection.plot import save_plot
+    from poetgen.plotting import need_matplotlib
 
     if plot is not None:
         if text is None:

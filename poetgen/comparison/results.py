@@ -116,7 +116,8 @@ class Difference:
 class Verdict:
     """A whole comparison; contenders in the order in which they were named.
 
-    ``on`` is the text on which all were measured. ``command`` repeats it.
+    ``on`` is the text on which all were measured, ``on_validation`` whether that is the text of
+    the runs' curves. ``command`` repeats it.
     """
 
     corpus: str
@@ -130,6 +131,7 @@ class Verdict:
     starts: Sequence[str]
     command: str
     folder: Path
+    on_validation: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; means over the runs stand beside each contender's name."""

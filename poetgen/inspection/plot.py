@@ -4,38 +4,18 @@ from __future__ import annotations
 
 import io
 import warnings
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from poetgen.errors import SettingError
 from poetgen.files import write_whole
+from poetgen.plotting import fonts_for, need_matplotlib, notes_of
 from poetgen.terminal import visible
 
 if TYPE_CHECKING:
     from poetgen.inspection.report import Report
 
-# Fonts with Chinese characters, by the systems that bring them.
-_FONTS = (
-    *("Noto Sans CJK SC", "Noto Sans SC", "Source Han Sans SC", "WenQuanYi Zen Hei"),
-    *("WenQuanYi Micro Hei", "PingFang SC", "Heiti SC", "Microsoft YaHei", "SimHei"),
-    *("Droid Sans Fallback", "AR PL UMing CN", "Unifont"),
-)
 # At 150 dots an inch; matplotlib draws no picture of more than 65,535.
 _MAX_INCHES = 200.0
-
-
-def need_matplotlib() -> None:
-    """Ensure that matplotlib is installed.
-
-    Raises:
-        SettingError: it is not.
-    """
-    if find_spec("matplotlib") is None:
-        raise SettingError(
-            "--plot needs matplotlib, which is not installed.",
-            "Install it: pip install 'poetgen[plot]'",
-        )
 
 
 def save_plot(report: Report, path: Path) -> list[str]:
@@ -49,17 +29,8 @@ def save_plot(report: Report, path: Path) -> list[str]:
         warnings.simplefilter("always")
         picture = _draw(report, path.suffix[1:])
     write_whole(path, lambda temporary: temporary.write_bytes(picture))
-    return _notes([str(warning.message) for warning in caught], path.suffix == ".svg")
-
-
-def _notes(messages: list[str], text_stays_text: bool) -> list[str]:
-    """Return matplotlib's warnings, with one for all characters that its fonts do not have."""
-    boxes = [message for message in messages if "missing from font" in message]
-    notes = list(dict.fromkeys(message for message in messages if message not in boxes))
-    # In an SVG the reader's own fonts draw the text.
-    if boxes and not text_stays_text:
-        notes.append("No font was found for some characters; the picture shows boxes for them.")
-    return notes
+    messages = [str(warning.message) for warning in caught]
+    return notes_of(messages, text_stays_text=path.suffix == ".svg")
 
 
 def width_inches(num_tokens: int) -> float:
@@ -73,7 +44,7 @@ def _draw(report: Report, format: str) -> bytes:
 
     places = range(len(report.tokens))
     picture = io.BytesIO()
-    with rc_context({"svg.fonttype": "none", "font.family": _fonts("".join(report.tokens))}):
+    with rc_context({"svg.fonttype": "none", "font.family": fonts_for("".join(report.tokens))}):
         fig = Figure((width_inches(len(places)), 7), layout="constrained")
         bits, shares, units = fig.subplots(3, 1, sharex=True)
         bits.bar(places, report.surprise_bits, color="tab:gray")
@@ -94,12 +65,3 @@ def _draw(report: Report, format: str) -> bytes:
         units.set_xticks(list(places), signs, parse_math=False)
         fig.savefig(picture, format=format, dpi=150)
     return picture.getvalue()
-
-
-def _fonts(text: str) -> list[str]:
-    from matplotlib import font_manager
-
-    if text.isascii():
-        return ["sans-serif"]
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    return [*[font for font in _FONTS if font in installed][:1], "sans-serif"]

@@ -333,7 +333,7 @@ def test_settings_that_had_no_effect_are_left_out(changes, without):
 
 
 def test_a_plot_without_matplotlib_is_refused_before_anything_is_printed(here, monkeypatch, capsys):
-    monkeypatch.setattr("poetgen.inspection.plot.find_spec", lambda name: None)
+    monkeypatch.setattr("poetgen.plotting.find_spec", lambda name: None)
     with pytest.raises(SettingError, match="matplotlib"):
         inspect(model=str(here / "models/tiny.safetensors"), text=TEXT, plot=here / "a.png")
     assert capsys.readouterr().out == ""

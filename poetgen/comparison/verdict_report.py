@@ -1,0 +1,89 @@
+"""The report of a verdict: report.json, report.md, report.html and curves.svg in its folder."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from poetgen.comparison.charts import picture
+from poetgen.comparison.findings import (
+    conditions,
+    early_ends,
+    findings,
+    meanings,
+    reading_curves,
+    setups,
+    title_of,
+)
+from poetgen.comparison.page import page
+from poetgen.comparison.results import Verdict
+from poetgen.comparison.rows import run_rows, sections
+from poetgen.files import write_text
+from poetgen.terminal import json_text, visible
+from poetgen.verse.layout import couplets
+
+# What Markdown, or HTML inside it, would read as more than a character.
+_MARKDOWN = re.compile(r"([\\`*{}\[\]#|~$]|\b_|_\b)")
+
+
+def save_verdict(verdict: Verdict) -> None:
+    """Write the report into the folder of the verdict, in place of an earlier one.
+
+    Every file is written whole; report.json is the first.
+    """
+    write_text(verdict.folder / "report.json", json_text(verdict.as_dict()) + "\n")
+    curves = verdict.folder / "curves.svg"
+    if drawn := picture(verdict):
+        write_text(curves, drawn)
+    else:
+        curves.unlink(missing_ok=True)
+    write_text(verdict.folder / "report.md", markdown(verdict))
+    write_text(verdict.folder / "report.html", page(verdict))
+
+
+def markdown(verdict: Verdict) -> str:
+    """Return the report as Markdown; its picture is curves.svg beside it."""
+    names = [_plain(contender.name) for contender in verdict.contenders]
+    lines = [f"# {_plain(title_of(verdict))}", ""]
+    lines += [f"- {_plain(sentence)}" for sentence in (*findings(verdict), *early_ends(verdict))]
+    lines += ["", *_table(["", *names], _figures(verdict))]
+    if picture(verdict):
+        lines += ["", "## Learning curves", "", "![Perplexity per token](curves.svg)", ""]
+        lines += [" ".join(reading_curves(verdict))]
+    writers = [place for place, one in enumerate(verdict.contenders) if one.poems]
+    if writers:
+        poems = [[_poem(poem) for poem in verdict.contenders[i].poems] for i in writers]
+        rows = [list(row) for row in zip(*poems, strict=False)]
+        lines += ["", "## Poems from the same starts and seeds", ""]
+        lines += _table([names[i] for i in writers], rows, right=False)
+    heads, runs = run_rows(verdict)
+    if runs:
+        rows = [[_plain(cell) for cell in row] for row in runs]
+        lines += ["", "## Runs", "", *_table(heads, rows)]
+    about = [*conditions(verdict), *setups(verdict), *meanings(verdict)]
+    lines += ["", "## How it was measured", "", *(f"- {_plain(sentence)}" for sentence in about)]
+    lines += ["", "The command:", "", f"    {visible(verdict.command)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _figures(verdict: Verdict) -> list[list[str]]:
+    rows = []
+    for section in sections(verdict):
+        rows.append([f"**{section.title}**", *[""] * len(verdict.contenders)])
+        rows += [[row.label, *row.cells] for row in section.rows]
+    return rows
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: bool = True) -> list[str]:
+    rule = ["---", *["---:" if right else "---"] * (len(heads) - 1)]
+    return [f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows)]
+
+
+def _poem(text: str) -> str:
+    return "<br>".join(map(_plain, couplets(text)))
+
+
+def _plain(text: str) -> str:
+    """Return text that Markdown shows as it is."""
+    safe = visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _MARKDOWN.sub(r"\\\1", safe).replace("\n", " ")
