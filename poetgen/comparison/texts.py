@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from poetgen.config import PrepareConfig, Script
+from poetgen.config import Format, PrepareConfig, Script
 from poetgen.corpus.cleaning import letters_only
 from poetgen.corpus.corpus import Corpus, decode_poems
 from poetgen.corpus.duplicates import SeenPoems
@@ -91,7 +91,10 @@ class Texts:
 
 
 def read_texts(
-    on: str | Path | Corpus, split: Split = "validation", learned: Sequence[Corpus] = ()
+    on: str | Path | Corpus,
+    split: Split = "validation",
+    learned: Sequence[Corpus] = (),
+    format: Format = "auto",
 ) -> Texts:
     """Read texts on which models are measured.
 
@@ -101,6 +104,7 @@ def read_texts(
         split: the poems of a corpus that are taken.
         learned: corpora that models have learned from. Poems of a file that are in their
             training splits, or nearly so, are left out; those of a corpus never are.
+        format: how a file is written; auto looks at the content.
 
     Raises:
         SourceError: a file cannot be read, or no poem is left.
@@ -109,7 +113,7 @@ def read_texts(
     if isinstance(on, Corpus):
         texts = _split_of(on, split)
     elif str(on) == "-" or (Path(on).exists() and not (Path(on) / "corpus.json").is_file()):
-        texts = _read_files(Path(on), learned)
+        texts = _read_files(Path(on), learned, format)
     else:
         texts = _split_of(load_corpus(on), split)
     if texts.num_poems == 0:
@@ -144,7 +148,7 @@ def _split_of(corpus: Corpus, split: Split) -> Texts:
     return Texts(name, [Part([*map(RawPoem, texts)], corpus.is_prose)], is_clean=True)
 
 
-def _read_files(path: Path, learned: Sequence[Corpus]) -> Texts:
+def _read_files(path: Path, learned: Sequence[Corpus], format: Format) -> Texts:
     name = "standard input" if str(path) == "-" else str(path)
     # Only to know which are kept: what they become depends on the model.
     sieve = Sieve(PrepareConfig(script="keep"))
@@ -154,7 +158,7 @@ def _read_files(path: Path, learned: Sequence[Corpus]) -> Texts:
     ignored = []
     num_read = 0
     for input in find_inputs([path]):
-        document = read_document(input)
+        document = read_document(input, format)
         if document.ignored_as is not None:
             ignored.append(document)
             continue

@@ -216,6 +216,13 @@ def test_equal_paragraphs_of_prose_are_left_out_and_similar_ones_stay(tmp_path):
     assert read_texts(path, learned=[corpus]).num_poems == len(parts)
 
 
+def test_a_format_can_be_named(tmp_path):
+    path = tmp_path / "lines.txt"
+    path.write_text("No.\n\nYes, sir.\n\nNo.\n", encoding="utf-8")
+    assert read_texts(path).num_poems == 2
+    assert read_texts(path, format="prose").num_poems == 3
+
+
 def test_a_corpus_of_words_keeps_its_tokens(tmp_path):
     path = tmp_path / "prose.txt"
     parts = [f"One day and day {'x' * n}, one more day." for n in range(1, 30)]
