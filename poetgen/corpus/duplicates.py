@@ -42,21 +42,27 @@ class SeenPoems:
 
     def add(self, identity: str) -> Sameness | None:
         """Add a poem and return None, or return how it is the same as one that was added."""
-        if identity in self._exact:
-            return "duplicate"
-        if self._near:
-            keys = _piece_keys(identity)
-            limit = allowed_differences(len(identity))
-            candidates = {other for key in keys for other in self._sharing.get(key, ())}
-            if any(
-                len(other) == len(identity) and num_differences(identity, other) <= limit
-                for other in candidates
-            ):
-                return "near-duplicate"
+        keys = _piece_keys(identity) if self._near else []
+        if (sameness := self._find(identity, keys)) is None:
             for key in keys:
                 self._sharing.setdefault(key, []).append(identity)
-        self._exact.add(identity)
-        return None
+            self._exact.add(identity)
+        return sameness
+
+    def find(self, identity: str) -> Sameness | None:
+        """Return how a poem is the same as one that was added, or None."""
+        return self._find(identity, _piece_keys(identity) if self._near else [])
+
+    def _find(self, identity: str, keys: list[int]) -> Sameness | None:
+        if identity in self._exact:
+            return "duplicate"
+        limit = allowed_differences(len(identity))
+        candidates = {other for key in keys for other in self._sharing.get(key, ())}
+        is_near = any(
+            len(other) == len(identity) and num_differences(identity, other) <= limit
+            for other in candidates
+        )
+        return "near-duplicate" if is_near else None
 
 
 def _piece_keys(identity: str) -> list[int]:

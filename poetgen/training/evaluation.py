@@ -58,8 +58,8 @@ def evaluate(
         num_hanzi += int(hanzi.sum())
     return Metrics(
         loss_per_token=loss / num_tokens,
-        perplexity_per_token=_exp(loss / num_tokens),
-        perplexity_per_hanzi=_exp(hanzi_loss / num_hanzi) if num_hanzi else None,
+        perplexity_per_token=perplexity_of(loss / num_tokens),
+        perplexity_per_hanzi=perplexity_of(hanzi_loss / num_hanzi) if num_hanzi else None,
         num_tokens=num_tokens,
         num_hanzi=num_hanzi,
     )
@@ -93,7 +93,8 @@ class Validation:
         return alone, evaluate(network, self._given, self._vocabulary, before_batch)
 
 
-def _exp(loss: float) -> float:
+def perplexity_of(loss: float) -> float:
+    """Return the perplexity of a mean loss in nats."""
     return math.exp(loss) if loss < 700 else math.inf
 
 

@@ -47,3 +47,14 @@ def test_one_place_in_ten_may_differ():
     assert seen.add("月" + poem[1:14] + "日" + poem[15:]) == "near-duplicate"
     assert seen.add("月日山" + poem[3:]) is None
     assert seen.add(poem[:-1]) is None
+
+
+@given(POEMS, POEMS)
+def test_to_look_for_a_poem_adds_nothing(poems, others):
+    seen, again = SeenPoems(near=True), SeenPoems(near=True)
+    for poem in poems:
+        seen.add(poem)
+        again.add(poem)
+    found = [seen.find(other) for other in others]
+    assert found == [seen.find(other) for other in others]
+    assert all(again.add(other) == one for other, one in zip(others[:1], found[:1], strict=True))
