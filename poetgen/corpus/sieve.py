@@ -218,9 +218,11 @@ class Sieve:
         words = self.settings.tokens == "word"
         modern = not (words or prose) and are_modern(poem.text for poem in poems)
         for poem in poems:
+            # First: what is wrong with the poems of others is of no interest.
+            if not self._has_author(poem):
+                self.dropped.append(Dropped("other author", poem))
+                continue
             text, reason = clean(poem.text, words=words, prose=prose, modern=modern)
-            if text is not None and not self._has_author(poem):
-                reason = "other author"
             if reason is not None:
                 self.dropped.append(Dropped(reason, poem))
             elif text is not None:
