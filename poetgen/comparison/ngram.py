@@ -143,6 +143,10 @@ class NGram:
         """Return the states of some poems, in the order given."""
         return state[rows]
 
+    def join(self, states: Sequence[Contexts]) -> Contexts:
+        """Return the states of several batches as those of one."""
+        return np.concatenate(states)
+
     def _read(self, token_ids: IntArray, state: Contexts) -> Contexts:
         new = np.zeros_like(state)
         for length, level in enumerate(self._levels[:-1], start=1):

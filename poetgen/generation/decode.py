@@ -36,6 +36,13 @@ class Stepper(Protocol[State]):
         """Return the states of these rows, in the order given."""
 
 
+class Network(Stepper[State], Protocol[State]):
+    """A network that can also put the states of several batches together."""
+
+    def join(self, states: Sequence[State]) -> State:
+        """Return the states of several batches as those of one."""
+
+
 class Request(NamedTuple):
     """What to write: the token ids of the start, the settings, an exemption, and rules.
 

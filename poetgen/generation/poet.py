@@ -15,6 +15,7 @@ from poetgen.corpus.vocabulary import END
 from poetgen.errors import DeviceError, SettingError
 from poetgen.generation.decode import (
     Draft,
+    Network,
     Request,
     Stepper,
     iter_written,
@@ -51,7 +52,7 @@ class Poet:
 
     name: str
     model: Model
-    network: Stepper[Any]
+    network: Network[Any]
 
     def request(
         self,
@@ -172,14 +173,13 @@ class Poet:
         """Return the network after it has read an occasion."""
         if occasion is None:
             return self.network
-        from poetgen.generation.thinking import OpenedNetwork
+        if occasion.guidance == 1 or occasion.token_ids == occasion.form_alone().token_ids:
+            from poetgen.generation.thinking import OpenedNetwork
 
-        opened, plain = OpenedNetwork(self.network, occasion), occasion.form_alone()
-        if occasion.guidance == 1 or occasion.token_ids == plain.token_ids:
-            return opened
+            return OpenedNetwork(self.network, occasion)
         from poetgen.generation.guidance import GuidedNetwork
 
-        return GuidedNetwork(opened, OpenedNetwork(self.network, plain), occasion.guidance)
+        return GuidedNetwork(self.network, occasion)
 
     def _think(self, said: Occasion, rngs: Sequence[np.random.Generator]) -> list[Occasion]:
         from poetgen.generation.thinking import think_titles

@@ -19,15 +19,19 @@ from poetgen.generation.sampling import sample
 _THINKING = SampleConfig(temperature=0.9, top_p=0.9)
 
 
+def read_fields(network: Stepper[State], occasion: Occasion) -> State:
+    """Return the state, of one poem, after what an occasion says."""
+    first, token_ids = network.start(1), occasion.token_ids
+    return network.prime(np.array(token_ids), first)[1] if token_ids else first
+
+
 class OpenedNetwork(Generic[State]):
     """A network that has read an occasion: a network again, whose first state is another."""
 
     def __init__(self, network: Stepper[State], occasion: Occasion) -> None:
         """Read the occasion once."""
         self.network = network
-        first = network.start(1)
-        token_ids = occasion.token_ids
-        self._first = network.prime(np.array(token_ids), first)[1] if token_ids else first
+        self._first = read_fields(network, occasion)
 
     def start(self, batch_size: int) -> State:
         """Return the state before the start token."""

@@ -88,6 +88,13 @@ class NumpyModel:
         """Return the states of some poems, in the order given."""
         return [tuple(part[rows] for part in layer) for layer in state]
 
+    def join(self, states: Sequence[States]) -> States:
+        """Return the states of several batches as those of one."""
+        return [
+            tuple(map(np.concatenate, zip(*parts, strict=True)))
+            for parts in zip(*states, strict=True)
+        ]
+
     @np.errstate(all="ignore")
     def losses(self, inputs: IntArray, targets: IntArray, pad: int) -> NDArray[np.float64]:
         """Return the loss in nats of every target (B, T) that is not ``pad``, row by row (N,)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -187,6 +187,10 @@ class TorchStepper:
         """Return the states of some poems, in the order given."""
         index = torch.from_numpy(rows).to(self.device)
         return tuple(part[:, index] for part in state)
+
+    def join(self, states: Sequence[TorchState]) -> TorchState:
+        """Return the states of several batches as those of one."""
+        return tuple(torch.cat(parts, dim=1) for parts in zip(*states, strict=True))
 
     def losses(
         self, inputs: NDArray[np.int64], targets: NDArray[np.int64], pad: int

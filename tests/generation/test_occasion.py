@@ -234,8 +234,9 @@ def network_after(**said: tuple[int, ...]) -> OpenedNetwork:
 
 @given(st.floats(0, 5), st.lists(st.integers(4, 20), max_size=4))
 def test_guidance_moves_log_probabilities_in_proportion(guidance, prompt):
-    given_one, plain = network_after(title=(7, 8)), network_after()
-    guided = GuidedNetwork(given_one, plain, guidance)
+    occasion = Occasion(VOCABULARY, title=(7, 8), form=(5,), guidance=guidance)
+    given_one, plain = network_after(title=(7, 8), form=(5,)), network_after(form=(5,))
+    guided = GuidedNetwork(POET.network, occasion)
     found, state = guided.prime(np.array([START, *prompt]), guided.start(1))
     found = np.concatenate([found, guided.step(np.array([9]), state)[0]])
     expected = []
@@ -263,7 +264,7 @@ def test_guidance_of_one_writes_as_the_model_has_learned():
 
 
 def test_states_of_guided_poems_are_selected_together():
-    guided = GuidedNetwork(network_after(title=(7,)), network_after(), 2.0)
+    guided = GuidedNetwork(POET.network, Occasion(VOCABULARY, title=(7,), guidance=2.0))
     _, state = guided.prime(np.array([START]), guided.start(3))
     _, state = guided.step(np.array([5, 6, 7]), state)
     again, _ = guided.step(np.array([9, 9]), guided.select(state, np.array([2, 0])))

@@ -234,3 +234,13 @@ def test_padding_gives_no_gradient(arch):
         gradients.append([weights.grad.clone().numpy() for weights in model.parameters()])
     for without, with_padding in zip(*gradients, strict=True):
         assert_same(with_padding, without)
+
+
+@architectures
+def test_states_of_several_batches_are_joined_in_their_order(arch):
+    for network in steppers(arch, 2).values():
+        one = network.prime(np.array([1, 5]), network.start(2))[1]
+        other = network.prime(np.array([1, 6, 7]), network.start(1))[1]
+        logits, _ = network.step(np.array([8, 9, 8]), network.join([one, other]))
+        apart = [network.step(np.array([8, 9]), one)[0], network.step(np.array([8]), other)[0]]
+        np.testing.assert_allclose(logits, np.concatenate(apart), rtol=1e-4, atol=1e-5)
