@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from types import NoneType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -10,6 +11,8 @@ T = TypeVar("T")
 
 # A larger count would not fit into an array.
 _LARGEST = 2**63
+# What JSON makes of containers.
+_CONTAINERS: dict[Any, Any] = {Sequence: list, Mapping: dict}
 
 
 def names_of(kind: type) -> set[str]:
@@ -42,7 +45,9 @@ def _read(hint: Any, name: str, value: object) -> object:
         return value
     if isinstance(hint, type) and is_dataclass(hint):
         return read_plain(hint, value)
-    if (container := get_origin(hint)) in (list, dict):
+    container = get_origin(hint)
+    container = _CONTAINERS.get(container, container)
+    if container in (list, dict):
         if not isinstance(value, container):
             raise ValueError(f"{name} cannot be {value!r:.50}")
         *keys, item = get_args(hint)

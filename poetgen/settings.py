@@ -31,6 +31,15 @@ def flag_of(name: str, flag: str | None) -> str:
     return flag or "--" + name.replace("_", "-")
 
 
+def changed(settings: Settings) -> set[str]:
+    """Return the names of the settings that differ from the defaults."""
+    return {
+        field.name
+        for field in fields(settings)  # type: ignore[arg-type]
+        if getattr(settings, field.name) != field.default
+    }
+
+
 class Settings:
     """Base of all settings: refuses values of another type or outside the declared range."""
 

@@ -38,6 +38,13 @@ def ensure_picture(path: Path) -> None:
         raise SettingError(f"{path} is not a .png or .svg file.", "Give a name that ends so.")
 
 
+def given_settings(context: typer.Context, kind: type[Settings]) -> set[str]:
+    """Return the names of the settings that stand on the command line."""
+    names = {field.name for field in fields(kind)}  # type: ignore[arg-type]
+    sources = {name: context.get_parameter_source(name) for name in names}
+    return {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+
+
 class Without(frozenset[str]):
     """Of an annotated settings class, the fields that get no flag and keep their defaults."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ import typer
 
 from poetgen.cli.completion import complete_corpus, complete_model
 from poetgen.cli.corpora import find_or_offer
-from poetgen.cli.options import Force, Quiet
+from poetgen.cli.options import Force, Quiet, given_settings
 from poetgen.cli.signals import GONE, Stop, stop_on_signal
 from poetgen.config import TrainConfig
 from poetgen.errors import SettingError
@@ -85,7 +84,7 @@ def train(
             name=name,
             settings=settings,
             resume=resume,
-            given=_given(context),
+            given=given_settings(context, TrainConfig),
             force=force,
             tensorboard=tensorboard,
             on_event=_or_stop(display.show, stop),
@@ -109,13 +108,6 @@ def _add_index(model: str, corpus: str, *, quiet: bool, alone: bool) -> None:
     folder = find_or_offer(corpus, console, "poetgen train NAME")
     path = add_choice(model, folder, on_note=console.print)
     console.print(f"Wrote the index of {folder.name} into {path}.")
-
-
-def _given(context: typer.Context) -> set[str]:
-    """Return the names of the settings that stand on the command line."""
-    names = {field.name for field in dataclasses.fields(TrainConfig)}
-    sources = {name: context.get_parameter_source(name) for name in names}
-    return {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
 
 
 def _or_stop(show: Callable[[Event], None], stop: Stop) -> Callable[[Event], None]:

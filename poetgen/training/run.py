@@ -15,7 +15,7 @@ from poetgen.errors import ExistsError, ModelError, SettingError
 from poetgen.generation.settings import exclude
 from poetgen.networks.model_file import load_model
 from poetgen.places import check_name, find_corpus, find_model, free_name, plain_name
-from poetgen.settings import flag_of
+from poetgen.settings import changed, flag_of
 from poetgen.training.checkpoint import Checkpoint, delete_checkpoints, use_latest
 from poetgen.training.choice import add_choice, has_choice
 from poetgen.training.events import Event, Note, OnEvent, Trained
@@ -80,7 +80,7 @@ def train(
         raise exclude("--resume", "--force")
     first = None if resume or settings.init is None else find_model(settings.init)
     if given is None:
-        given = _changed(settings)
+        given = changed(settings)
     if isinstance(corpus, str):
         corpus = find_corpus(corpus)
     # A folder may be given as ".", whose name is found only in its full path.
@@ -216,15 +216,6 @@ def _pick_name(folder: Path, name: str | None, base: str, resume: bool) -> str:
         return free_name(folder, base, (*SUFFIXES, LOCK_SUFFIX))
     found = [path for path in folder.glob(f"{base}*{CHECKPOINT_SUFFIX}") if path.is_file()]
     return max(found, key=lambda path: path.stat().st_mtime_ns).stem if found else base
-
-
-def _changed(settings: TrainConfig) -> set[str]:
-    """Return the names of the settings that differ from the defaults."""
-    return {
-        field.name
-        for field in dataclasses.fields(settings)
-        if getattr(settings, field.name) != field.default
-    }
 
 
 def _merge(stored: TrainConfig, settings: TrainConfig, given: Collection[str]) -> TrainConfig:
