@@ -32,12 +32,14 @@ class Started:
     total_steps: int
     resumed_at_step: int
     remark: str = ""
+    num_threads: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """Some steps later: means since the last such event.
 
+    ``num_tokens`` and ``train_seconds`` are sums over all steps of the run so far.
     ``smooth_loss`` is that of the classic character RNN: the loss of a window, smoothed over
     all steps; it is set when one strip of text is read in sequence.
     """
@@ -52,12 +54,15 @@ class Progress:
     elapsed_seconds: float
     fraction_done: float
     smooth_loss: float | None = None
+    num_tokens: int = 0
+    train_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Validated:
     """Held-out poems were measured; ``is_best`` says that this model was saved.
 
+    ``num_tokens`` were trained on until then.
     ``given`` are the metrics of the same poems after their titles and authors; it is set for a
     best model that learns with fields.
     """
@@ -66,6 +71,7 @@ class Validated:
     metrics: Metrics
     is_best: bool
     given: Metrics | None = None
+    num_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +120,7 @@ class Trained:
     padding_share: float
     best: Metrics | None
     smooth_loss: float | None = None
+    num_tokens: int = 0
 
 
 Event = Note | Started | Progress | Validated | SetBack | Sampled | Trained

@@ -60,6 +60,7 @@ class MetricsLog:
         """Record a validation."""
         record = {
             "step": validated.step,
+            "tokens": validated.num_tokens,
             "validation": asdict(validated.metrics),
             "is_best": validated.is_best,
         }
@@ -93,6 +94,12 @@ def scan_metrics(path: Path) -> tuple[set[str | None], int]:
     lines, num_damaged = _read(path)
     runs = [line.record.get("run") for line in lines]
     return {run if isinstance(run, str) else None for run in runs}, num_damaged
+
+
+def read_validations(path: Path) -> list[dict[str, Any]]:
+    """Return the records of all validations in a ``metrics.jsonl``; none if it is not there."""
+    lines = _read(path)[0] if path.exists() else []
+    return [line.record for line in lines if "validation" in line.record]
 
 
 def _read(path: Path) -> tuple[list[_Line], int]:

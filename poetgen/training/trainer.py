@@ -134,6 +134,7 @@ class Trainer:
                 self.total_steps,
                 self.counters.step,
                 self.engine.remark,
+                self.engine.threads.number,
             )
         )
         if self.config.init is not None and self.counters.validated_step < 0:
@@ -252,6 +253,8 @@ class Trainer:
             elapsed_seconds=counters.elapsed_seconds,
             fraction_done=min(1.0, self.timer.fraction_done(self.order)),
             smooth_loss=counters.smooth_loss,
+            num_tokens=counters.num_tokens,
+            train_seconds=counters.train_seconds,
         )
         counters.add(numbers)
         # The mean of every ten steps, however they were reported.
@@ -284,7 +287,7 @@ class Trainer:
             counters.best_loss = metrics.loss_per_token
             self.best = metrics
             self._save_model(given)
-        validated = events.Validated(counters.step, metrics, is_best, given)
+        validated = events.Validated(counters.step, metrics, is_best, given, counters.num_tokens)
         self._log.add_validation(validated, counters.elapsed_seconds, self.engine.threads.number)
         self._checkpoint()
         return validated
@@ -358,6 +361,7 @@ class Trainer:
             padding_share=counters.num_padded / max(1, counters.num_tokens + counters.num_padded),
             best=self.best,
             smooth_loss=counters.smooth_loss,
+            num_tokens=counters.num_tokens,
         )
 
     def _save_model(self, given: Metrics | None = None) -> None:
