@@ -5,7 +5,7 @@ The library, of which the commands are made::
     prepare       files or the name of a corpus -> a corpus folder
     train         a corpus -> a model file
     generate      a model -> poems
-    compare       architectures on one corpus -> results
+    compare       architectures, models, n-grams -> a verdict
     scan          a poem -> its form, and where it breaks the rules
     load_corpus, load_poet
     add_choice    a model and its corpus -> what the choice among drafts needs
@@ -18,8 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # "as" is what makes a name public for type checkers
     from poetgen.comparison.race import compare as compare
-    from poetgen.comparison.report import Comparison as Comparison
-    from poetgen.comparison.report import Result as Result
+    from poetgen.comparison.results import Comparison as Comparison
+    from poetgen.comparison.results import Contender as Contender
+    from poetgen.comparison.results import Difference as Difference
+    from poetgen.comparison.results import Figures as Figures
+    from poetgen.comparison.results import Run as Run
+    from poetgen.comparison.results import Verdict as Verdict
     from poetgen.config import ModelConfig as ModelConfig
     from poetgen.config import OccasionConfig as OccasionConfig
     from poetgen.config import PrepareConfig as PrepareConfig
@@ -67,7 +71,9 @@ __version__ = "0.1.0"
 
 _NAMES = {
     "poetgen.comparison.race": ("compare",),
-    "poetgen.comparison.report": ("Comparison", "Result"),
+    "poetgen.comparison.results": (
+        *("Comparison", "Contender", "Difference", "Figures", "Run", "Verdict"),
+    ),
     "poetgen.config": (
         *("ModelConfig", "OccasionConfig", "PrepareConfig", "SampleConfig", "SearchConfig"),
         *("TrainConfig", "VerseConfig"),

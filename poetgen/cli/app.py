@@ -13,7 +13,7 @@ from poetgen import __version__
 from poetgen.cli.commands import FLAGS_OFF, Commands
 from poetgen.errors import MemoryShortageError, PoetgenError
 from poetgen.shortage import ensure_memory, shortage_in
-from poetgen.terminal import visible
+from poetgen.terminal import json_text, visible
 
 # 128 + SIGPIPE, as of a program that writes into a closed pipe.
 _BROKEN_PIPE = 141
@@ -66,7 +66,11 @@ def main() -> None:
         code = app([_as_utf8(argument) for argument in sys.argv[1:]], standalone_mode=False) or 0
         sys.stdout.flush()
     except BaseException as error:  # a panic of Rust is not an Exception
-        code = report(error, "".join(sys.argv[1:2]))
+        command = "".join(sys.argv[1:2])
+        code = report(error, command)
+        if command == "compare" and "--json" in sys.argv and code != _BROKEN_PIPE:
+            # Wrong use; what is wrong later, the command itself reports so.
+            print(json_text({"contenders": [], **failure(error, command)}))
     try:
         sys.stdout.flush()
     except OSError:
@@ -109,6 +113,12 @@ def report(error: BaseException, command: str) -> int:
     return code
 
 
+def failure(error: BaseException, command: str) -> dict[str, object]:
+    """Return an error as plain values for JSON."""
+    problem, advice, code = explain(error, command)
+    return {"error": {"problem": problem, "advice": advice}, "exit_code": code}
+
+
 def explain(error: BaseException, command: str) -> tuple[str, str, int]:
     """Return what is wrong, what to do about it, and the exit code; ``command`` is what ran."""
     if isinstance(error, KeyboardInterrupt | typer.Abort):
@@ -128,7 +138,8 @@ def explain(error: BaseException, command: str) -> tuple[str, str, int]:
         why = error.strerror or f"not everything was written ({error})"
         where = f" ({error.filename})" if error.filename else ""
         go_on = "run the command again"
-        go_on += ", with --resume if it had saved a checkpoint." if command == "train" else "."
+        can_resume = command in ("train", "compare")
+        go_on += ", with --resume if it had saved a checkpoint." if can_resume else "."
         advice = f"Check the free space and the permissions, then {go_on}"
         return f"The system says: {why}{where}.", advice, 1
     if isinstance(error, ImportError):

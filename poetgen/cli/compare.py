@@ -1,35 +1,52 @@
-"""``poetgen compare``: which architecture learns the same poems better."""
+"""``poetgen compare``: which contender predicts the same poems best, and whether that is clear."""
 
 from __future__ import annotations
 
+import os
 import shlex
+import sys
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from poetgen.cli.completion import complete_architecture, complete_corpus
+from poetgen.cli.app import explain, failure, report
+from poetgen.cli.completion import complete_contender, complete_corpus
 from poetgen.cli.corpora import find_or_offer
-from poetgen.cli.options import Force, Quiet, Without
+from poetgen.cli.options import (
+    Force,
+    Quiet,
+    Without,
+    ensure_new,
+    ensure_picture,
+    given_settings,
+)
 from poetgen.cli.signals import stop_on_signal
 from poetgen.cli.train import DEFAULT_CORPUS
+from poetgen.comparison.results import Equal
 from poetgen.config import TrainConfig
 from poetgen.terminal import json_text
 
 if TYPE_CHECKING:
-    from poetgen.cli.display import Columns
-    from poetgen.comparison.report import Comparison
+    from rich.console import Console
 
-_QUICK_BUDGET, _LONG_BUDGET = 1_000_000, 20_000_000
+    from poetgen.comparison.results import Verdict
+    from poetgen.training.events import Event
+
+_LONG_BUDGET = 20_000_000
+_SET_BY_RACE = {"arch", "epochs", "max_tokens", "max_minutes", "init"}
 
 
 def compare(
+    context: typer.Context,
     contenders: Annotated[
         list[str],
         typer.Argument(
             metavar="CONTENDER",
-            help="Architectures: rnn, gru, lstm.",
-            autocompletion=complete_architecture,
+            help="At least two: architectures (rnn, gru, lstm), also with settings "
+            "(lstm:hidden_size=512,num_layers=2), names or files of models, and n-grams (ngram:5).",
+            autocompletion=complete_contender,
         ),
     ],
     corpus: Annotated[
@@ -40,19 +57,66 @@ def compare(
             autocompletion=complete_corpus,
         ),
     ] = DEFAULT_CORPUS,
+    on: Annotated[
+        str | None,
+        typer.Option(
+            "--on",
+            metavar="FILE|CORPUS",
+            show_default="the validation split of --corpus",
+            help="A text, or the name of a corpus, on which all contenders are measured.",
+        ),
+    ] = None,
     budget: Annotated[
-        int, typer.Option("--budget", min=1, max=10**12, help="Training tokens per contender.")
-    ] = _QUICK_BUDGET,
-    settings: Annotated[
-        TrainConfig, Without({"arch", "epochs", "max_tokens", "init"})
-    ] = TrainConfig(),
+        int | None,
+        typer.Option(
+            "--budget",
+            min=1,
+            max=10**12,
+            show_default="1000000",
+            help="Training tokens of each run.",
+        ),
+    ] = None,
+    equal: Annotated[
+        Equal | None,
+        typer.Option(
+            "--equal",
+            show_default="tokens, and about equal parameters where no contender has its own size",
+            help="What is made equal: parameters (and tokens), tokens, time (a share of "
+            "--max-minutes), or flops (of training; the costliest contender has the budget).",
+        ),
+    ] = None,
+    max_minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--max-minutes",
+            min=0,
+            help="Train no longer than this in the whole race; may be a fraction.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int,
+        typer.Option(
+            "--seeds",
+            min=1,
+            max=1000,
+            help="Train every contender so often, with seeds from --seed on; three or more show "
+            "whether a difference is clear.",
+        ),
+    ] = 1,
+    settings: Annotated[TrainConfig, Without(_SET_BY_RACE)] = TrainConfig(),
     start: Annotated[
         str | None,
         typer.Option(
-            "--start", show_default="日, where the corpus has it", help="How every poem begins."
+            "--start", show_default="three that all contenders know", help="How every poem begins."
         ),
     ] = None,
-    report: Annotated[
+    plot: Annotated[
+        Path | None,
+        typer.Option(
+            "--plot", metavar="FILE", help="Draw the learning curves, as .svg or .png (matplotlib)."
+        ),
+    ] = None,
+    report_folder: Annotated[
         Path | None,
         typer.Option(
             "--report",
@@ -61,63 +125,157 @@ def compare(
             help="Folder for the report and the models.",
         ),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Continue a race where it stopped, with the same contenders and settings; "
+            "--seeds may be more.",
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Give one JSON object.")] = False,
     force: Force = False,
     quiet: Quiet = False,
 ) -> None:
-    """Train each contender with the same data, seed, budget and size, and show how it did.
+    """Compare architectures, trained with equal budgets, models and n-grams on the same poems.
 
     Example:  [bold]poetgen compare lstm gru[/bold]
 
     The default budget takes a few minutes on two cores. For a serious race:
-    [bold]poetgen compare lstm gru rnn --budget 20000000[/bold]
+    [bold]poetgen compare lstm gru rnn ngram:5 --budget 20000000 --seeds 3[/bold]
+
+    Without any training:  [bold]poetgen compare tang ngram:5 --on poems.txt[/bold]
     """
     from poetgen.cli.display import TrainingDisplay, make_console
+    from poetgen.comparison.contenders import parse_contenders
+    from poetgen.comparison.parts import save_plot
     from poetgen.comparison.race import compare as run_race
-    from poetgen.comparison.race import parse_contenders
 
-    archs = parse_contenders(contenders)
     console = make_console(quiet)
-    folder = find_or_offer(corpus, console, "--corpus NAME")
-    with stop_on_signal(console.print) as stop, TrainingDisplay(console) as display:
-        comparison = run_race(
-            archs,
-            corpus=folder,
-            budget=budget,
-            settings=settings,
-            start=start,
-            folder=report,
-            force=force,
-            on_event=lambda contender, event: display.show(event),
-            should_stop=stop.wanted,
-        )
-    if comparison.results:
-        if as_json:
-            print(json_text(comparison.as_dict()))
-        else:
-            _print_results(comparison)
-        console.print(f"The report and the models are in {comparison.folder}.")
+    seen = _Seen(make_console())
+    try:
+        if plot is not None:
+            ensure_picture(plot)
+            ensure_new(plot, force or resume)
+        given = given_settings(context, TrainConfig) - {"seed"}
+        entrants = parse_contenders(contenders, settings, given)
+        needs_corpus = on is None or any(one.kind != "saved" for one in entrants)
+        folder = find_or_offer(corpus, console, "--corpus NAME") if needs_corpus else Path(corpus)
+        with stop_on_signal(console.print) as stop, TrainingDisplay(console) as display:
+
+            def show(contender: str, event: Event) -> None:
+                display.show(event)
+
+            verdict = run_race(
+                contenders,
+                corpus=folder,
+                on=on,
+                budget=budget,
+                equal=equal,
+                max_minutes=max_minutes,
+                seeds=seeds,
+                settings=settings,
+                given=given,
+                start=start,
+                folder=report_folder,
+                resume=resume,
+                force=force,
+                command=shlex.join(_command()),
+                on_event=show,
+                on_failure=seen.on_failure,
+                on_verdict=seen.on_verdict,
+                should_stop=stop.wanted,
+            )
+        if plot is not None:
+            save_plot(verdict, plot)
+            console.print(f"The learning curves are in {plot}.")
+    except BaseException as error:
+        if not as_json:
+            raise
+        # One object, whatever happens.
+        code = report(error, "compare")
+        print(json_text({**seen.values(), **failure(error, "compare")}))
+        raise typer.Exit(code) from error
+    failed = any(run.status in ("failed", "diverged") for run in verdict.all_runs)
+    code = stop.exit_code if stop.wanted() else int(failed or seen.num_failures > 0)
+    if as_json:
+        print(json_text({**seen.values(), "exit_code": code}))
+    else:
+        _print_results(verdict)
+    console.print(f"The report and the models are in {verdict.folder}.")
     if stop.wanted():
-        console.print(f"Stopped; a race is not resumed. What it left is in {comparison.folder}.")
-        raise typer.Exit(stop.exit_code)
-    if budget == _QUICK_BUDGET:
-        on = f" --corpus {shlex.quote(corpus)}" * (corpus != DEFAULT_CORPUS)
-        console.print(
-            "This was the quick race. The long one: "
-            f"poetgen compare {' '.join(archs)}{on} --budget {_LONG_BUDGET}"
-        )
+        console.print(f"Stopped. To continue: {shlex.join([*_command(), '--resume'])}")
+    elif budget is None and verdict.equal not in (None, "time"):
+        longer = shlex.join([*_command(), "--budget", str(_LONG_BUDGET)])
+        console.print(f"This was the quick race. The long one: {longer}")
+    if code:
+        raise typer.Exit(code)
 
 
-def _print_results(comparison: Comparison) -> None:
-    from poetgen.cli.display import make_answer_console, print_table
-    from poetgen.comparison.report import columns
+class _Seen:
+    """The latest verdict, and the failures, which are shown at once."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._verdict: Verdict | None = None
+        self.num_failures = 0
+
+    def on_verdict(self, verdict: Verdict) -> None:
+        self._verdict = verdict
+
+    def on_failure(self, contender: str, error: Exception) -> None:
+        self.num_failures += 1
+        problem, advice, _ = explain(error, "compare")
+        self._console.print(f"Error: {contender}: {problem}\n{advice}")
+        if os.environ.get("POETGEN_DEBUG", "") not in ("", "0"):
+            traceback.print_exception(error)
+
+    def values(self) -> dict[str, object]:
+        """Return what is known so far as plain values for JSON."""
+        found = {"contenders": []} if self._verdict is None else self._verdict.as_dict()
+        return {**found, "error": None}
+
+
+def _command() -> list[str]:
+    """Return the command that was typed, as it begins the same comparison anew."""
+    return ["poetgen", *(word for word in sys.argv[1:] if word not in ("--resume", "--force"))]
+
+
+def _print_results(verdict: Verdict) -> None:
+    # TODO(join): replaced by cli/verdict.py.
+    from poetgen.cli.display import Columns, make_answer_console, print_table
+    from poetgen.comparison.results import mean_of
     from poetgen.verse.layout import couplets
 
-    results, answer = comparison.results, make_answer_console()
-    rows = [columns(result) for result in results]
-    sides: Columns = {head: "left" if head == "contender" else "right" for head in rows[0]}
+    rows, answer = [], make_answer_console()
+    for contender in verdict.contenders:
+        row = {
+            "contender": contender.name,
+            "parameters": f"{contender.num_parameters:,}",
+            "tokens": f"{sum(run.tokens for run in contender.runs):,}",
+            "train s": f"{sum(run.train_seconds for run in contender.runs):.1f}",
+            "total s": f"{sum(run.total_seconds for run in contender.runs):.1f}",
+            "tokens/s": f"{contender.tokens_per_second or 0:,.0f}",
+        }
+        for heading, name in (
+            ("perplexity/token", "perplexity_per_token"),
+            ("perplexity/hanzi", "perplexity_per_hanzi"),
+        ):
+            mean = mean_of(contender.figures, name)
+            row[heading] = "–" if mean is None else f"{mean:.2f}"
+        reasons = [run.reason for run in contender.runs if run.reason]
+        row["remark"] = "; ".join(dict.fromkeys(reasons))
+        rows.append(row)
+    if all(row["perplexity/hanzi"] == "–" for row in rows):
+        for row in rows:
+            del row["perplexity/hanzi"]
+    sides: Columns = {
+        head: "left" if head in ("contender", "remark") else "right" for head in rows[0]
+    }
     print_table(answer, sides, [list(row.values()) for row in rows])
-    for result in results:
-        answer.print(f"\n{result.name}:")
-        for line in couplets(result.poem):
-            answer.print(f"  {line}")
+    for contender in verdict.contenders:
+        if contender.poems:
+            answer.print(f"\n{contender.name}:")
+        for poem in contender.poems[:1]:
+            for line in couplets(poem):
+                answer.print(f"  {line}")

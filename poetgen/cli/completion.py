@@ -25,9 +25,9 @@ def complete_model(incomplete: str) -> list[str]:
     return _starting(incomplete, _names(models_here))
 
 
-def complete_architecture(incomplete: str) -> list[str]:
-    """Return the architectures."""
-    return _starting(incomplete, ARCHS)
+def complete_contender(incomplete: str) -> list[str]:
+    """Return what can be compared: architectures, models, and n-grams."""
+    return _starting(incomplete, [*ARCHS, *_names(models_here), "ngram:5"])
 
 
 def complete_source(incomplete: str) -> list[str]:

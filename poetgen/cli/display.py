@@ -176,6 +176,7 @@ class TrainingDisplay:
             case events.Note():
                 say(event.text)
             case events.Started():
+                self._screen.stop()  # of a run before that has failed
                 self._begin()
                 if self._is_live:
                     self._screen.start()

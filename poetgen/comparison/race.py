@@ -1,150 +1,232 @@
-"""``compare``: several architectures on the same data, with the same seed, budget and size."""
+"""``compare``: contenders trained with equal budgets, or saved, and judged on the same text."""
 
 from __future__ import annotations
 
-import functools
-import math
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from poetgen.characters import STARTS
-from poetgen.comparison.report import Comparison, Result, save_report
-from poetgen.config import ARCHS, Arch, SampleConfig, TrainConfig
+from poetgen.comparison.budgets import describe, equalise, plan_budget
+from poetgen.comparison.contenders import Entrant, check_languages, parse_contenders
+from poetgen.comparison.parts import read_texts, starts_for
+from poetgen.comparison.results import Equal, Verdict
+from poetgen.comparison.running import check_run
+from poetgen.comparison.runs import Runs
+from poetgen.comparison.state import RaceState, has_race, load_state
+from poetgen.config import TrainConfig
 from poetgen.corpus.corpus import Corpus
 from poetgen.corpus.folder import load_corpus
+from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import ExistsError, InputError, SettingError
-from poetgen.generation.poet import generate
 from poetgen.generation.prompt import encode_prompt
-from poetgen.networks.model import num_parameters
-from poetgen.places import free_name
-from poetgen.training.checkpoint import delete_checkpoints
-from poetgen.training.events import Event, Trained
-from poetgen.training.run import train
+from poetgen.generation.settings import exclude
+from poetgen.networks.model_file import load_model
+from poetgen.places import free_name, plain_name
+from poetgen.settings import changed
+from poetgen.training.events import Event
 from poetgen.training.run_files import RunFiles
 
-_SAMPLING = SampleConfig(temperature=0.8, max_chars=100)
+DEFAULT_TOKENS = 1_000_000
+# A folder is named after the contenders, up to so many characters.
+_LONGEST_NAME = 60
+_LOCK = "race"
 
 
 def compare(
     contenders: str | Sequence[str],
     *,
     corpus: str | Path | Corpus = "tang",
-    budget: int = 1_000_000,
+    on: str | Path | Corpus | None = None,
+    budget: int | None = None,
+    equal: Equal | None = None,
+    max_minutes: float | None = None,
+    seeds: int = 1,
     settings: TrainConfig = TrainConfig(),
+    given: Collection[str] | None = None,
     start: str | None = None,
     folder: str | Path | None = None,
+    resume: bool = False,
     force: bool = False,
+    command: str = "",
     on_event: Callable[[str, Event], object] = lambda contender, event: None,
+    on_failure: Callable[[str, Exception], object] = lambda contender, error: None,
+    on_verdict: Callable[[Verdict], object] = lambda verdict: None,
     should_stop: Callable[[], bool] = lambda: False,
-) -> Comparison:
-    """Train each contender on the same batches in the same order, and compare them.
+) -> Verdict:
+    """Compare contenders: train those that are architectures, and judge all on the same text.
+
+    Contenders that are trained get the same batches in the same order and a budget made equal.
+    Whatever has finished is in the report at once, and stays there if a later contender fails.
 
     Args:
-        contenders: names of architectures.
+        contenders: architectures (``lstm``, ``lstm:hidden_size=512,num_layers=2``), names or
+            files of models, and n-grams (``ngram:5``); at least two.
         corpus: the name or the folder of a prepared corpus, or a loaded one.
-        budget: training tokens for each contender.
-        settings: what the contenders have in common; ``arch``, ``epochs`` and ``max_tokens``
-            are set by the race, and ``max_minutes`` is for each contender. All of them begin
-            anew, without ``init``.
-        start: how every poem starts; by default 日, if the corpus has it.
+        on: a text or a corpus on which all are judged; by default the validation split of
+            ``corpus``.
+        budget: training tokens of each run; by default a million.
+        equal: what is made equal. By default tokens and, as far as no contender gives a size of
+            its own, about equal parameters; ``parameters`` insists on both. ``flops`` gives the
+            costliest contender the budget, and ``time`` gives every run a share of
+            ``max_minutes``.
+        max_minutes: of training, for the whole race.
+        seeds: so often every contender is trained; the first seed is that of ``settings``.
+        settings: what the contenders have in common; ``arch``, ``epochs``, ``max_tokens`` and
+            ``max_minutes`` are set by the race.
+        given: names of the settings that must apply; by default those that differ from the
+            defaults.
+        start: how every poem starts; by default some of the usual starts that all know.
         folder: where the report and the models are kept; by default a new one in ./reports.
+        resume: continue a race where it stopped; finished runs are kept, and the others end as
+            if they had not been interrupted.
         force: write into a folder that exists.
+        command: what repeats the comparison, for the report.
         on_event: called with the name of a contender and each event of its training.
-        should_stop: asked every few steps; True ends the race. The interrupted contender
-            has no result, because it did not have the budget of the others.
+        on_failure: called with the name of a contender and the error that ended its run.
+        on_verdict: called with the verdict so far whenever something has finished.
+        should_stop: asked every few steps; True saves the run and ends the race.
+
+    Returns:
+        The verdict, in which a contender that has failed stands with its reason.
 
     Raises:
-        InputError: a contender is unknown or named twice, or there is none.
-        SettingError: the budget is below 1, or ``settings.init`` is set.
-        CorpusError, PromptError, ExistsError: the corpus, the start or the folder cannot be
-            used.
+        InputError: a contender is unknown or named twice, there are fewer than two, they are not
+            of one language, or there is no race to resume.
+        SettingError: settings or budgets are out of range or contradict each other, or are not
+            those of the race that is resumed.
+        CorpusError, ModelError, PromptError, DeviceError, ExistsError: the corpus, a model, the
+            start, the device or the folder cannot be used.
     """
-    archs = parse_contenders([contenders] if isinstance(contenders, str) else contenders)
-    if budget < 1:
-        raise SettingError(f"--budget {budget} is out of range.", "Give a value of at least 1.")
+    if resume and force:
+        raise exclude("--resume", "--force")
+    names = [contenders] if isinstance(contenders, str) else list(contenders)
+    entrants = parse_contenders(names, settings, changed(settings) if given is None else given)
+    limits = plan_budget(equal, budget, max_minutes, DEFAULT_TOKENS)
     if settings.init is not None:
         raise SettingError("The contenders of a race begin anew.", "Leave init out.")
-    folder = _pick_folder(folder, "-".join(archs), force)
-    if not isinstance(corpus, Corpus):
-        corpus = load_corpus(corpus)
-    if start is None:
-        start = STARTS[0] if STARTS[0] in corpus.vocabulary else ""
-    encode_prompt(start, corpus.vocabulary)  # before the work, not after it
-    results: list[Result] = []
-    for arch in archs:
-        trained = train(
-            corpus,
-            name=arch,
-            settings=contender_settings(arch, settings, budget, corpus),
-            folder=folder,
-            force=True,
-            on_event=functools.partial(on_event, arch),
-            should_stop=should_stop,
+    if seeds < 1:
+        raise SettingError(f"--seeds {seeds} is out of range.", "Give a value of at least 1.")
+    trains = any(entrant.kind == "trained" for entrant in entrants)
+    if not trains and (equal or budget or max_minutes or seeds > 1):
+        raise SettingError(
+            "No contender is trained, so there is no budget.",
+            "Leave --budget, --equal, --max-minutes and --seeds out.",
         )
-        delete_checkpoints(RunFiles(folder, arch))  # a race is not resumed
-        if trained.reason == "interrupted" or trained.best is None:
-            break
-        results.append(_result(trained, start))
-    comparison = Comparison(corpus.name, corpus.fingerprint, budget, settings, results, folder)
-    if results:
-        save_report(comparison)
-    return comparison
+    folder = _pick_folder(folder, [entrant.name for entrant in entrants], resume, force)
+    before = load_state(folder) if resume else None
+    data: Corpus | None = None
+    if on is None or any(entrant.kind != "saved" for entrant in entrants):
+        data = corpus if isinstance(corpus, Corpus) else load_corpus(corpus)
+    starts = _check_vocabularies(entrants, data, on, start)
+    said = ""
+    if data is not None and trains:
+        entrants, limits = equalise(entrants, data, limits, insist=equal == "parameters")
+        said = describe(limits, entrants, data, seeds)
+        for entrant in entrants:
+            if entrant.settings is not None:
+                check_run(data, entrant.settings)
+    on = data if on is None else on
+    assert on is not None
+    texts = read_texts(on)
+    all_seeds = [settings.seed + number for number in range(seeds)] if trains else []
+    state = RaceState("" if data is None else data.fingerprint, texts.name, [])
+    if before is not None:
+        state = _resumed(before, state, folder)
+        for entrant in entrants:
+            if entrant.settings is not None:
+                for seed in all_seeds:
+                    state.check(entrant.name, replace(entrant.settings, seed=seed))
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(RunFiles(folder, _LOCK).held())
+        except ExistsError as error:
+            raise ExistsError(
+                f"Another race writes to {folder} at this moment.",
+                "Wait for it, stop it, or give another --report.",
+            ) from error
+        runs = Runs(
+            entrants=entrants,
+            corpus=data,
+            texts=texts,
+            budget=limits,
+            seeds=all_seeds,
+            blank=Verdict(
+                corpus="" if data is None else data.name,
+                fingerprint=state.corpus,
+                on=texts.name,
+                equal=limits.equal if trains else None,
+                budget=said,
+                seeds=all_seeds,
+                contenders=[],
+                differences=[],
+                starts=starts,
+                command=command,
+                folder=folder,
+                on_validation=on is data,
+            ),
+            state=state,
+            resume=resume,
+            on_event=on_event,
+            on_failure=on_failure,
+            on_verdict=on_verdict,
+        )
+        return runs.run(should_stop)
 
 
-def parse_contenders(names: Sequence[str]) -> list[Arch]:
-    """Return the architectures of these names.
-
-    Raises:
-        InputError: a name is unknown or given twice, or there is none.
-    """
-    found: list[Arch] = []
-    for name in names:
-        arch = next((arch for arch in ARCHS if arch == name.lower()), None)
-        if arch is None:
-            raise InputError(
-                f"There is no architecture {name}.", f"Choose among: {', '.join(ARCHS)}."
-            )
-        if arch in found:
-            raise InputError(f"{arch} is named twice.", "Name each contender once.")
-        found.append(arch)
-    if not found:
-        raise InputError("There is nothing to compare.", f"Choose among: {', '.join(ARCHS)}.")
-    return found
-
-
-def contender_settings(
-    arch: Arch, settings: TrainConfig, budget: int, corpus: Corpus
-) -> TrainConfig:
-    """Return a contender's training settings: the same for all but for the cell."""
-    epochs = math.ceil(budget / max(1, corpus.splits["train"].num_targets))
-    return replace(settings, arch=arch, epochs=epochs, max_tokens=budget)
-
-
-def _pick_folder(wanted: str | Path | None, name: str, force: bool) -> Path:
+def _pick_folder(
+    wanted: str | Path | None, names: Sequence[str], resume: bool, force: bool
+) -> Path:
+    base = plain_name("-".join(Path(name).stem for name in names))[:_LONGEST_NAME].rstrip("-.")
+    reports = Path("reports")
+    if resume:
+        if wanted is not None:
+            return Path(wanted)
+        numbered = re.compile(re.escape(base) + r"(-\d+)?")
+        here = [path for path in reports.glob("*") if numbered.fullmatch(path.name)]
+        begun = [path for path in here if has_race(path)]
+        return max(begun, key=lambda path: path.stat().st_mtime_ns, default=reports / base)
     if wanted is None:
-        return Path("reports") / free_name(Path("reports"), name, ("",))
+        return reports / free_name(reports, base, ("",))
     if Path(wanted).exists() and not force:
-        raise ExistsError(f"{wanted} is already there.", "Give --force to write into it.")
+        go_on = "--resume to continue that race, or " if has_race(Path(wanted)) else ""
+        raise ExistsError(f"{wanted} is already there.", f"Give {go_on}--force to write into it.")
     return Path(wanted)
 
 
-def _result(trained: Trained, start: str) -> Result:
-    assert trained.best is not None
-    seed = trained.settings.seed
-    (poem,) = generate(model=trained.model, start=start, sampling=_SAMPLING, seed=seed)
-    return Result(
-        name=trained.name,
-        arch=trained.settings.arch,
-        num_parameters=num_parameters(trained.shape),
-        train_seconds=trained.train_seconds,
-        total_seconds=trained.elapsed_seconds,
-        tokens_per_second=trained.tokens_per_second,
-        num_steps=trained.step,
-        device=trained.device,
-        val_loss=trained.best.loss_per_token,
-        perplexity_per_token=trained.best.perplexity_per_token,
-        perplexity_per_hanzi=trained.best.perplexity_per_hanzi,
-        poem=poem.text,
-        model=trained.model.name,
-    )
+def _check_vocabularies(
+    entrants: Sequence[Entrant],
+    corpus: Corpus | None,
+    on: str | Path | Corpus | None,
+    start: str | None,
+) -> list[str]:
+    """Return how the poems start, after a check that all contenders are of one language."""
+    vocabularies: dict[str, Vocabulary] = {}
+    scripts: dict[str, str] = {}
+    if corpus is not None:
+        vocabularies[f"the corpus {corpus.name}"] = corpus.vocabulary
+        scripts[f"the corpus {corpus.name}"] = corpus.script
+    for entrant in entrants:
+        if entrant.path is not None:
+            model = load_model(entrant.path)
+            vocabularies[entrant.name] = model.vocabulary
+            scripts[entrant.name] = model.script
+    # A text of its own is read in the script of each model.
+    check_languages(vocabularies, scripts if on is None else {})
+    if start is None:
+        return starts_for(vocabularies.values())
+    for vocabulary in vocabularies.values():
+        encode_prompt(start, vocabulary)
+    return [start]
+
+
+def _resumed(before: RaceState, now: RaceState, folder: Path) -> RaceState:
+    """Return the state of the race that is resumed, with figures on the text asked for now."""
+    if before.corpus != now.corpus:
+        raise InputError(
+            f"The race in {folder} was begun on another corpus: its fingerprint was "
+            f"{before.corpus or 'none'} and is {now.corpus or 'none'}.",
+            "Give the corpus that it was begun with, or begin another race with --report DIR.",
+        )
+    return before if before.on == now.on else RaceState(now.corpus, now.on, before.unjudged())

@@ -133,6 +133,11 @@ class Verdict:
     folder: Path
     on_validation: bool = False
 
+    @property
+    def all_runs(self) -> list[Run]:
+        """The runs of all contenders."""
+        return [run for contender in self.contenders for run in contender.runs]
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; means over the runs stand beside each contender's name."""
         values = asdict(self)
@@ -141,6 +146,10 @@ class Verdict:
             for name in ("perplexity_per_token", "perplexity_per_hanzi", "bits_per_char"):
                 shown[name] = mean_of(contender.figures, name)
         return values
+
+
+# The name that the library has had for it.
+Comparison = Verdict
 
 
 def mean_of(figures: Sequence[Figures], name: str) -> float | None:

@@ -140,7 +140,7 @@ def test_a_card_has_no_settings_without_effect(tmp_path):
         (["generate", "--model", "tnag"], "Did you mean tang?"),
         (["inspect", "mien"], "Did you mean mine?"),
         (["prepare", "sogn"], "Did you mean song?"),
-        (["compare", "lstm", "--corpus", "tnag"], "Did you mean tang?"),
+        (["compare", "lstm", "gru", "--corpus", "tnag"], "Did you mean tang?"),
     ],
 )
 def test_a_mistyped_name_is_guessed(here, words, guess):
@@ -150,7 +150,7 @@ def test_a_mistyped_name_is_guessed(here, words, guess):
 
 @pytest.mark.parametrize("corpus", [[], ["--corpus", "nothing-like-it"]])
 def test_compare_lists_what_is_prepared_and_how_to_choose_it(here, corpus):
-    done = poetgen("compare", "lstm", *corpus, cwd=here, **at_home(here))
+    done = poetgen("compare", "lstm", "gru", *corpus, cwd=here, **at_home(here))
     assert_two_line_error(done, "few", "--corpus NAME")
     assert "Did you mean" not in done.stderr
 

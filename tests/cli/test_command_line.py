@@ -1,7 +1,6 @@
 """The command line through real processes: answers, errors, exit codes, streams."""
 
 import json
-import math
 import os
 import shutil
 import signal
@@ -147,27 +146,6 @@ def test_output_is_utf_8_whatever_the_locale_says(tmp_path, locale):
     assert done.stdout.startswith(start)
 
 
-def test_compare_shows_a_table_and_leaves_a_report(workplace):
-    done = poetgen(
-        *["compare", "lstm", "rnn", "--corpus", "few", "--budget", "3000", "--start", "山"],
-        *["--batch-tokens", "256", *TINY],
-        cwd=workplace,
-    )
-    assert done.returncode == 0, done.stderr
-    for word in ("contender", "parameters", "tokens/s", "perplexity/token", "lstm:", "rnn:"):
-        assert word in done.stdout
-    results = json.loads((workplace / "reports/lstm-rnn/results.json").read_text("utf-8"))
-    assert [one["name"] for one in results["contenders"]] == ["lstm", "rnn"]
-    assert all(one["perplexity_per_hanzi"] > 1 for one in results["contenders"])
-    as_json = poetgen(
-        *["compare", "gru", "--corpus", "few", "--budget", "500", "--json", *TINY],
-        cwd=workplace,
-    )
-    (only,) = json.loads(as_json.stdout)["contenders"]
-    assert only["poem"].startswith("日")
-    assert only["perplexity_per_token"] == pytest.approx(math.exp(only["val_loss"]))
-
-
 @pytest.mark.parametrize("number", [1, 60])
 def test_a_reader_that_leaves_early_makes_no_noise(workplace, number):
     # It has left before anything is written: how much fits into a pipe does not matter.
@@ -211,8 +189,6 @@ def test_wrong_use_gives_two_lines(workplace):
     os.utime(workplace / "models/half.safetensors", (0, 0))
     for arguments, word in [
         (["train", "few", "--arch", "transformer"], "lstm"),
-        (["compare", "lstm", "transformer"], "gru"),
-        (["compare", "lstm", "lstm"], "twice"),
         (["train", "nowhere"], "poetgen prepare"),
         (["generate", "--model", "nothing"], "poetgen train"),
         (["generate", "--model", "half"], "half.safetensors"),
@@ -285,7 +261,6 @@ def test_what_cannot_be_resumed_is_told_apart(workplace):
 def test_odd_words_give_plain_errors(workplace):
     for arguments, words in (
         (["generate", "--temp", "inf"], ["--temp", "out of range"]),
-        (["compare", "lstm", "--corpus", "few", "--start", "龘"], ["does not know"]),
         (["prepare", "poems.txt", "--name", " "], ["as a name"]),
     ):
         assert_two_line_error(poetgen(*arguments, cwd=workplace), *words)

@@ -300,8 +300,8 @@ def test_a_race_may_be_reported_anywhere(workplace, monkeypatch, capfd):
     monkeypatch.chdir(workplace)
     Path("corpora/few").rename("my [c]")
     options = ["--batch-tokens", "128", "--hidden-size", "9", "--embedding-dim", "5"]
-    race = ["compare", "gru", "--corpus", "./my [c]", "--report", ODD, *options]
-    assert run_main(monkeypatch, *race, "--max-minutes", "0.001", "--device", "cpu") == 0
+    race = ["compare", "gru", "lstm", "--corpus", "./my [c]", "--report", ODD, *options]
+    assert run_main(monkeypatch, *race, "--max-minutes", "0.01", "--device", "cpu") == 0
     said = capfd.readouterr().err
     assert f"The report and the models are in {ODD}." in said
     assert "--corpus './my [c]'" in said

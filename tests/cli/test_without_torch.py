@@ -62,7 +62,7 @@ REFUSED = {
     "mps": ([*TRAIN, "--device", "mps", "--engine", "torch"], {}, "--device mps"),
     "engine": ([*TRAIN, "--engine", "torch"], {}, "--engine torch"),
     "write": (["generate", "--model", "m", "--device", "cuda"], {}, "--device cuda"),
-    "race": (["compare", "gru", "--corpus", "few", "--device", "cuda"], {}, "--device cuda"),
+    "race": (["compare", "gru", "rnn", "--corpus", "few", "--device", "cuda"], {}, "--device cuda"),
     "ranks": (TRAIN, TWO, "2 processes"),
     "tensorboard": ([*TRAIN, "--name", "t", "--tensorboard"], {}, "poetgen[tensorboard]"),
 }

@@ -1,0 +1,154 @@
+"""One training of a contender, with what it really had, however it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from poetgen.comparison.results import Point, Run, Status
+from poetgen.config import TrainConfig
+from poetgen.corpus.corpus import Corpus
+from poetgen.errors import DivergedError, PoetgenError
+from poetgen.networks.model_file import load_model, save_model
+from poetgen.shortage import shortage_in
+from poetgen.training.checkpoint import delete_checkpoints
+from poetgen.training.engine import make_engine
+from poetgen.training.events import Event, OnEvent, Progress, Started, Trained
+from poetgen.training.logs import read_validations
+from poetgen.training.progress import DataOrder
+from poetgen.training.run import train
+from poetgen.training.run_files import RunFiles
+
+# A model of a race is a function of corpus, settings and budget: what differs from one time to
+# the next is in the report.
+_CLOCK = ("run", "elapsed_seconds", "max_minutes")
+
+_FEW_TOKENS = 8
+
+OnFailure = Callable[[Exception], object]
+
+
+class Watch:
+    """What a run really had so far, from its events."""
+
+    def __init__(self, seed: int, on_event: OnEvent) -> None:
+        """Pass all events on."""
+        self._on_event = on_event
+        self._run = Run(seed, "interrupted", "not finished")
+
+    def __call__(self, event: Event) -> None:
+        """Take note of one event."""
+        if isinstance(event, Started):
+            self._run = replace(
+                self._run,
+                device=event.device,
+                precision=event.precision,
+                threads=event.num_threads,
+                steps=event.resumed_at_step,
+            )
+        elif isinstance(event, Progress):
+            self._run = replace(
+                self._run,
+                steps=event.step,
+                tokens=event.num_tokens,
+                threads=event.num_threads,
+                train_seconds=event.train_seconds,
+                total_seconds=event.elapsed_seconds,
+            )
+        elif isinstance(event, Trained):
+            self._run = replace(
+                self._run,
+                steps=event.step,
+                tokens=event.num_tokens,
+                train_seconds=event.train_seconds,
+                total_seconds=event.elapsed_seconds,
+            )
+        self._on_event(event)
+
+    def run(self, status: Status, reason: str, files: RunFiles) -> Run:
+        """Return the run as it ended."""
+        curve = [
+            Point(
+                record["tokens"],
+                record["clock"]["elapsed_seconds"],
+                record["validation"]["perplexity_per_token"],
+            )
+            for record in read_validations(files.metrics)
+        ]
+        model = files.model.name if files.model.exists() else ""
+        return replace(self._run, status=status, reason=reason, curve=curve, model=model)
+
+
+def train_run(
+    corpus: Corpus,
+    files: RunFiles,
+    settings: TrainConfig,
+    *,
+    resume: bool,
+    on_event: OnEvent,
+    on_failure: OnFailure,
+    should_stop: Callable[[], bool],
+) -> Run:
+    """Train one contender once; a run that fails or diverges says so, and raises nothing.
+
+    With ``resume`` a run that has a checkpoint goes on from it. A checkpoint is left only by a
+    run that was interrupted or has failed.
+    """
+    watch = Watch(settings.seed, on_event)
+    goes_on = resume and (files.checkpoint.exists() or files.previous.exists())
+    try:
+        trained = train(
+            corpus,
+            name=files.name,
+            settings=settings,
+            folder=files.folder,
+            resume=goes_on,
+            given={"max_minutes"} if goes_on else None,
+            force=not goes_on,
+            on_event=watch,
+            should_stop=should_stop,
+        )
+        if trained.reason != "interrupted":
+            delete_checkpoints(files)
+            _leave_clock_out(files.model)
+    except DivergedError as error:
+        on_failure(error)
+        delete_checkpoints(files)
+        return watch.run("diverged", error.problem, files)
+    except Exception as error:
+        on_failure(error)
+        return watch.run("failed", reason_of(error), files)
+    reason = {"interrupted": "interrupted", "time": "time is up"}.get(trained.reason, "")
+    return watch.run(trained.reason, reason, files)
+
+
+def check_run(corpus: Corpus, settings: TrainConfig) -> None:
+    """Check what can be known before a training.
+
+    Raises:
+        DeviceError: the device is missing, or not supported by the engine.
+        SettingError: the settings contradict each other, or the corpus is too small for them.
+    """
+    settings.shape(len(corpus.vocabulary))
+    small = replace(settings, hidden_size=2, embedding_dim=2, num_layers=1)
+    make_engine(small, small.shape(_FEW_TOKENS))
+    # Titles and authors do not change how many batches there are at least.
+    DataOrder(corpus, replace(settings, fields=False))
+
+
+def reason_of(error: Exception) -> str:
+    """Return why something has failed, in a sentence."""
+    known = error if isinstance(error, PoetgenError) else shortage_in(error)
+    if known is not None:
+        return known.problem
+    if isinstance(error, OSError) and error.strerror:
+        where = f" ({error.filename})" if error.filename else ""
+        return f"The system says: {error.strerror}{where}."
+    return f"{type(error).__name__}: {error}"
+
+
+def _leave_clock_out(path: Path) -> None:
+    model = load_model(path)
+    record = {name: value for name, value in model.training.items() if name not in _CLOCK}
+    save_model(replace(model, training=record), path)

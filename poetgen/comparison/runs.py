@@ -1,0 +1,218 @@
+"""The runs of a comparison, one after the other, each of them saved at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from poetgen.comparison.budgets import Budget
+from poetgen.comparison.contenders import Entrant
+from poetgen.comparison.differences import differences_between
+from poetgen.comparison.parts import (
+    Texts,
+    cold_seconds,
+    judge,
+    measure_poems,
+    save_verdict,
+    train_ngram,
+)
+from poetgen.comparison.results import Contender, Run, Verdict
+from poetgen.comparison.running import reason_of, train_run
+from poetgen.comparison.state import RaceState, save_state
+from poetgen.config import TrainConfig
+from poetgen.corpus.corpus import Corpus
+from poetgen.generation.poet import load_poet
+from poetgen.networks.model import num_parameters
+from poetgen.networks.model_file import load_model, load_model_header
+from poetgen.places import plain_name
+from poetgen.settings import changed
+from poetgen.training.events import Event
+from poetgen.training.run_files import RunFiles
+
+# Poems of the panel.
+_NUM_POEMS = 200
+# A model file is named after its contender, up to so many characters.
+_LONGEST_NAME = 60
+_SET_BY_RACE = ("arch", "epochs", "max_tokens", "max_minutes", "seed")
+# How a run ends that has figures.
+_FINISHED = ("done", "time", "patience")
+
+
+@dataclass(slots=True)
+class Runs:
+    """All runs of a comparison, and the verdict on what has finished of them."""
+
+    entrants: Sequence[Entrant]
+    corpus: Corpus | None
+    texts: Texts
+    budget: Budget
+    seeds: Sequence[int]
+    # What is said of the comparison before anything has finished.
+    blank: Verdict
+    state: RaceState
+    resume: bool
+    on_event: Callable[[str, Event], object]
+    on_failure: Callable[[str, Exception], object]
+    on_verdict: Callable[[Verdict], object]
+    # By contender and seed.
+    _runs: dict[tuple[str, int], Run] = field(default_factory=dict)
+    _about: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Begin with what a race that is resumed has found."""
+        self._runs |= {(one.contender, one.run.seed): one.run for one in self.state.runs}
+
+    def run(self, should_stop: Callable[[], bool]) -> Verdict:
+        """Judge what is there, train the others, and return the verdict; each is saved at once."""
+        save_state(self.state, self.blank.folder)
+        self._save()
+        for entrant in self.entrants:
+            if entrant.settings is None and not should_stop():
+                self._runs[entrant.name, 0] = self._judge_only(entrant)
+                self._save()
+        # Every contender once, then every one again: an early end leaves something of each.
+        left = [
+            (entrant.name, replace(entrant.settings, seed=seed))
+            for seed in self.seeds
+            for entrant in self.entrants
+            if entrant.settings is not None
+        ]
+        num_runs = len(left)
+        while left and not should_stop():
+            name, settings = left[0]
+            num_left = sum(not self._is_over(name, one.seed) for name, one in left)
+            self._train(name, settings, num_left, num_runs, should_stop)
+            self._save()
+            del left[0]
+        return self._verdict()
+
+    def _judge_only(self, entrant: Entrant) -> Run:
+        run = Run(0, "done", model="" if entrant.path is None else str(entrant.path))
+        try:
+            if entrant.order is not None:
+                assert self.corpus is not None
+                ngram = train_ngram(self.corpus, entrant.order)
+                about = {"num_parameters": ngram.num_parameters, "num_bytes": ngram.num_bytes}
+                self._about[entrant.name] = about
+                return replace(run, figures=judge(ngram, self.texts))
+            assert entrant.path is not None
+            run = replace(run, figures=judge(load_model(entrant.path), self.texts))
+        except Exception as error:
+            self.on_failure(entrant.name, error)
+            return replace(run, status="failed", reason=reason_of(error))
+        self._measure(entrant.name, entrant.path)
+        return run
+
+    def _is_over(self, name: str, seed: int) -> bool:
+        run = self._runs.get((name, seed))
+        return run is not None and run.status in (*_FINISHED, "diverged")
+
+    def _train(
+        self,
+        name: str,
+        settings: TrainConfig,
+        num_left: int,
+        num_runs: int,
+        should_stop: Callable[[], bool],
+    ) -> None:
+        """Train a contender once, unless that is done, and judge it."""
+        assert self.corpus is not None
+        key = name, settings.seed
+        if not self._is_over(*key):
+            used = sum(run.total_seconds for other, run in self._runs.items() if other != key)
+            minutes = self.budget.minutes_of_run(used, num_left, num_runs)
+            self._put(name, settings, Run(settings.seed, "interrupted", "not finished"))
+            run = train_run(
+                self.corpus,
+                self._files(name, settings.seed),
+                replace(settings, max_minutes=minutes),
+                resume=self.resume,
+                on_event=lambda event: self.on_event(name, event),
+                on_failure=lambda error: self.on_failure(name, error),
+                should_stop=should_stop,
+            )
+            self._put(name, settings, run)
+        run = self._runs[key]
+        if run.status not in _FINISHED:
+            return
+        path = self.blank.folder / run.model
+        try:
+            if run.figures is None:
+                figures = judge(load_model(path), self.texts)
+                self._put(name, settings, replace(run, figures=figures))
+        except Exception as error:
+            self.on_failure(name, error)
+            # Only here: its training, which is saved, has not failed.
+            self._runs[key] = replace(run, status="failed", reason=reason_of(error))
+        else:
+            self._measure(name, path)
+
+    def _measure(self, name: str, path: Path) -> None:
+        """Measure a contender's model and its poems, once; what fails is reported and missing."""
+        if name in self._about:
+            return
+        about = self._about[name] = {"num_bytes": path.stat().st_size}
+        try:
+            about["num_parameters"] = num_parameters(load_model_header(path).config)
+            seeds = self.seeds or [0]
+            poet = load_poet(str(path))
+            about |= measure_poems(poet, self.blank.starts, seeds[:1], _NUM_POEMS)._asdict()
+            about["cold_seconds"] = cold_seconds(path)
+        except Exception as error:
+            self.on_failure(name, error)
+
+    def _put(self, name: str, settings: TrainConfig, run: Run) -> None:
+        self._runs[name, settings.seed] = run
+        self.state.put(name, settings, run)
+        save_state(self.state, self.blank.folder)
+
+    def _save(self) -> None:
+        verdict = self._verdict()
+        save_verdict(verdict)
+        self.on_verdict(verdict)
+
+    def _files(self, name: str, seed: int) -> RunFiles:
+        """Return the files of a run; no two runs of the race have the same."""
+        names = [one.name for one in self.entrants if one.settings is not None]
+        stems = [plain_name(one)[:_LONGEST_NAME].rstrip("-.") for one in names]
+        place = names.index(name)
+        stem = stems[place]
+        if same := stems[:place].count(stem):
+            stem = f"{stem}-{same + 1}"
+        return RunFiles(self.blank.folder, stem if seed == self.seeds[0] else f"{stem}-seed-{seed}")
+
+    def _verdict(self) -> Verdict:
+        contenders = [self._contender(entrant) for entrant in self.entrants]
+        ended = [run.status for contender in contenders for run in contender.runs]
+        late = ""
+        if "time" in ended and self.budget.equal != "time":
+            late = f" The time ended {ended.count('time')} of {len(ended)} runs before that."
+        return replace(
+            self.blank,
+            contenders=contenders,
+            differences=differences_between(contenders),
+            budget=self.blank.budget + late,
+        )
+
+    def _contender(self, entrant: Entrant) -> Contender:
+        seeds = self.seeds if entrant.settings is not None else [0]
+        # Not left out: a reader of a report that was cut short must see what is missing.
+        runs = [
+            self._runs.get((entrant.name, seed), Run(seed, "interrupted", "not begun"))
+            for seed in seeds
+        ]
+        seconds = sum(run.train_seconds for run in runs)
+        settings = {}
+        if entrant.settings is not None:
+            names = changed(entrant.settings) - set(_SET_BY_RACE)
+            settings = {name: getattr(entrant.settings, name) for name in sorted(names)}
+        return Contender(
+            name=entrant.name,
+            kind=entrant.kind,
+            settings=settings,
+            tokens_per_second=sum(run.tokens for run in runs) / seconds if seconds else None,
+            runs=runs,
+            **self._about.get(entrant.name, {}),
+        )

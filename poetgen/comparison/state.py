@@ -1,0 +1,98 @@
+"""What a race has done so far, in ``race.json``, so that it is resumed where it stopped."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+
+from poetgen.comparison.results import Run
+from poetgen.config import TrainConfig
+from poetgen.errors import InputError, SettingError
+from poetgen.files import write_text
+from poetgen.plain import read_plain
+from poetgen.settings import flag_of
+
+_FILE = "race.json"
+_ANEW = "Begin another race with --force, or in another folder with --report DIR."
+# Settings that follow from others, or do not change what is computed.
+_MAY_CHANGE = ("epochs", "max_minutes", "checkpoint_seconds")
+
+
+@dataclass(frozen=True, slots=True)
+class BegunRun:
+    """A run as far as it came, with the settings that it was begun with."""
+
+    contender: str
+    settings: TrainConfig
+    run: Run
+
+
+@dataclass(slots=True)
+class RaceState:
+    """The runs of a race that were begun: on which corpus, and on which text they are judged."""
+
+    corpus: str
+    on: str
+    runs: list[BegunRun]
+
+    def check(self, contender: str, settings: TrainConfig) -> None:
+        """Check that the run of a contender with this seed, if it was begun, had these settings.
+
+        Raises:
+            SettingError: it had others.
+        """
+        for begun in self.runs:
+            if (begun.contender, begun.run.seed) == (contender, settings.seed):
+                _check_same(contender, begun.settings, settings)
+
+    def put(self, contender: str, settings: TrainConfig, run: Run) -> None:
+        """Put a run in the place of an earlier one of the same contender and seed."""
+        kept = [one for one in self.runs if (one.contender, one.run.seed) != (contender, run.seed)]
+        self.runs = [*kept, BegunRun(contender, settings, run)]
+
+    def unjudged(self) -> list[BegunRun]:
+        """Return the runs without their figures, which were measured on another text."""
+        return [replace(one, run=replace(one.run, figures=None)) for one in self.runs]
+
+
+def has_race(folder: Path) -> bool:
+    """Return whether a race was begun in a folder."""
+    return (folder / _FILE).is_file()
+
+
+def save_state(state: RaceState, folder: Path) -> None:
+    """Write what a race has done so far, whole or not at all."""
+    text = json.dumps(asdict(state), ensure_ascii=False, indent=2)
+    write_text(folder / _FILE, text + "\n")
+
+
+def load_state(folder: Path) -> RaceState:
+    """Return what the race in a folder has done so far.
+
+    Raises:
+        InputError: there is no race, or its file is damaged or of another version of poetgen.
+    """
+    path = folder / _FILE
+    try:
+        return read_plain(RaceState, json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as error:
+        raise InputError(
+            f"There is no race to resume: {path} is not there.", "Leave --resume out to begin it."
+        ) from error
+    except (ValueError, RecursionError, SettingError) as error:
+        raise InputError(f"{path} cannot be used: {error}.", _ANEW) from error
+
+
+def _check_same(contender: str, before: TrainConfig, now: TrainConfig) -> None:
+    for field in fields(TrainConfig):
+        old, new = getattr(before, field.name), getattr(now, field.name)
+        if field.name in _MAY_CHANGE or old == new:
+            continue
+        flag = flag_of(field.name, field.metadata["flag"])
+        flag = "--budget" if field.name == "max_tokens" else flag
+        raise SettingError(
+            f"{contender} was begun with {flag} {old}, not with {flag} {new}.",
+            "Give the same contenders and settings as before, or begin another race with "
+            "--report DIR.",
+        )

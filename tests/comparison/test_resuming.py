@@ -1,0 +1,226 @@
+"""A race that was interrupted, wherever that was, ends as one that was not."""
+
+import dataclasses
+import json
+
+import pytest
+
+from poetgen.comparison import runs
+from poetgen.comparison.race import compare
+from poetgen.errors import InputError, SettingError
+from poetgen.training.events import Progress, Started, Trained
+from poetgen.training.numpy_engine import NumpyEngine
+from tests.comparison.races import SETTINGS, run_race, runs_of
+from tests.tiny import tiny_corpus
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+NUMPY = dataclasses.replace(SETTINGS, engine="numpy", checkpoint_seconds=0.0)
+NAMES = ["rnn", "gru:dropout=0.2", "lstm"]
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return tiny_corpus(60, seed=8)
+
+
+def race(corpus, folder, **options):
+    names = options.pop("names", NAMES)
+    settings = options.pop("settings", NUMPY)
+    return run_race(names, corpus, folder, settings, options.pop("budget", 1500), **options)
+
+
+@pytest.fixture(scope="module")
+def whole(corpus, tmp_path_factory):
+    """A race that was not interrupted."""
+    verdict, _ = race(corpus, tmp_path_factory.mktemp("whole") / "r", seeds=2)
+    return verdict
+
+
+def models_in(folder):
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.safetensors"))}
+
+
+def timeless(verdict):
+    """What a verdict says, without what the clock says."""
+    return [
+        [
+            (
+                *(run.seed, run.status, run.reason, run.tokens, run.steps, run.figures, run.model),
+                [(point.tokens, point.perplexity) for point in run.curve],
+            )
+            for run in contender.runs
+        ]
+        for contender in verdict.contenders
+    ]
+
+
+def test_the_same_race_twice_leaves_the_same_bytes(whole, corpus, tmp_path):
+    again, _ = race(corpus, tmp_path / "r", seeds=2)
+    assert len(models_in(whole.folder)) == 6
+    assert models_in(again.folder) == models_in(whole.folder)
+    assert timeless(again) == timeless(whole)
+
+
+@pytest.mark.parametrize("begun", [1, 2, 4, 6])
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_race_that_was_stopped_goes_on_byte_for_byte(whole, corpus, tmp_path, begun, inside):
+    num_begun, is_inside = 0, False
+
+    def look(name, event):
+        nonlocal num_begun, is_inside
+        num_begun += isinstance(event, Started)
+        is_inside = isinstance(event, Progress)
+
+    def stop():
+        return num_begun >= begun and is_inside == inside
+
+    folder = tmp_path / "r"
+    compare(
+        NAMES, corpus=corpus, budget=1500, settings=NUMPY, folder=folder, seeds=2,
+        on_event=look, should_stop=stop,
+    )  # fmt: skip
+    resumed, events = race(corpus, folder, seeds=2, resume=True)
+    assert sum(isinstance(event, Started) for one in events.values() for event in one) <= 7 - begun
+    assert models_in(folder) == models_in(whole.folder)
+    assert timeless(resumed) == timeless(whole)
+    assert not list(folder.glob("*.checkpoint*"))
+
+
+class Killed(BaseException):
+    """What nothing catches, as little as a kill."""
+
+
+@pytest.mark.parametrize("step", [1, 7, 15, 40])
+def test_a_race_that_was_killed_in_a_step_goes_on_byte_for_byte(
+    whole, corpus, tmp_path, monkeypatch, step
+):
+    steps = []
+    train_step = NumpyEngine.train_step
+
+    def killed(engine, batch, rate):
+        steps.append(1)
+        if len(steps) == step:
+            raise Killed
+        return train_step(engine, batch, rate)
+
+    monkeypatch.setattr(NumpyEngine, "train_step", killed)
+    with pytest.raises(Killed):
+        race(corpus, tmp_path / "r", seeds=2)
+    resumed, _ = race(corpus, tmp_path / "r", seeds=2, resume=True)
+    assert models_in(tmp_path / "r") == models_in(whole.folder)
+    assert timeless(resumed) == timeless(whole)
+
+
+@pytest.mark.parametrize("part", ["judge", "measure_poems", "save_verdict", "save_state"])
+@pytest.mark.parametrize("call", [1, 3])
+def test_a_race_that_was_killed_between_runs_goes_on_byte_for_byte(
+    whole, corpus, tmp_path, monkeypatch, part, call
+):
+    calls = []
+    work = getattr(runs, part)
+
+    def killed(*arguments):
+        calls.append(1)
+        # The first call of save_state begins the race: before it there is none.
+        if len(calls) == call + (part == "save_state"):
+            raise Killed
+        return work(*arguments)
+
+    monkeypatch.setattr(runs, part, killed)
+    with pytest.raises(Killed):
+        race(corpus, tmp_path / "r", seeds=2)
+    monkeypatch.setattr(runs, part, work)
+    resumed, _ = race(corpus, tmp_path / "r", seeds=2, resume=True)
+    assert models_in(tmp_path / "r") == models_in(whole.folder)
+    assert timeless(resumed) == timeless(whole)
+
+
+def test_a_finished_race_is_resumed_without_training(whole, corpus):
+    before = models_in(whole.folder)
+    resumed, events = race(corpus, whole.folder, seeds=2, resume=True)
+    assert not events
+    assert timeless(resumed) == timeless(whole)
+    assert models_in(whole.folder) == before
+
+
+def test_seeds_and_contenders_may_be_added(whole, corpus, tmp_path):
+    folder = tmp_path / "r"
+    race(corpus, folder, names=NAMES[:2], equal="tokens")
+    wider, events = race(corpus, folder, seeds=2, resume=True, equal="tokens")
+    trained = [type(event) for one in events.values() for event in one].count(Trained)
+    assert trained == 6 - 2
+    straight, _ = race(corpus, tmp_path / "s", seeds=2, equal="tokens")
+    assert timeless(wider) == timeless(straight)
+    assert models_in(folder) == models_in(straight.folder)
+
+
+def test_what_has_failed_is_tried_again_and_what_has_diverged_is_not(corpus, tmp_path, monkeypatch):
+    settings = dataclasses.replace(
+        NUMPY, optimizer="sgd", grad_clip=0.0, schedule="constant", warmup=0.0
+    )
+    names = ["gru", "rnn:learning_rate=1e+30", "lstm:learning_rate=0.1"]
+
+    def fail(engine, batch, rate):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(NumpyEngine, "train_step", fail)
+        failed, _ = race(corpus, tmp_path / "r", names=[names[0], names[2]], settings=settings)
+    assert {run.status for run in failed.all_runs} == {"failed"}
+    verdict, events = race(corpus, tmp_path / "r", names=names, settings=settings, resume=True)
+    assert list(events) == names
+    statuses = {name: run.status for name, run in runs_of(verdict).items()}
+    assert statuses[names[1]] == "diverged"
+    assert statuses[names[2]] == "done"
+    again, events = race(corpus, tmp_path / "r", names=names, settings=settings, resume=True)
+    assert names[1] not in events
+    assert timeless(again)[1] == timeless(verdict)[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        ({"budget": 1600}, "--budget 1500, not with --budget 1600"),
+        ({"settings": dataclasses.replace(NUMPY, dropout=0.1)}, "rnn was begun with --dropout"),
+        ({"settings": dataclasses.replace(NUMPY, hidden_size=40)}, "--hidden-size"),
+    ],
+)
+def test_a_race_goes_on_with_its_own_settings_only(whole, corpus, options, word):
+    before = {path.name: path.read_bytes() for path in whole.folder.iterdir()}
+    with pytest.raises(SettingError, match=word):
+        race(corpus, whole.folder, seeds=2, resume=True, **options)
+    assert {path.name: path.read_bytes() for path in whole.folder.iterdir()} == before
+
+
+def test_what_is_no_race_is_not_resumed(whole, corpus, tmp_path):
+    with pytest.raises(InputError, match="no race to resume"):
+        race(corpus, tmp_path / "r", resume=True)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(SettingError, match="--force"):
+        race(corpus, whole.folder, resume=True, force=True)
+    with pytest.raises(InputError, match="another corpus"):
+        race(tiny_corpus(60, seed=9), whole.folder, seeds=2, resume=True)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"corpus": 1}', '{"corpus": "x", "on": "y", "runs": [{}]}', "[" * 9999]
+)
+def test_a_damaged_state_is_refused(corpus, tmp_path, text):
+    race(corpus, tmp_path / "r", names=NAMES[:2], budget=300)
+    (tmp_path / "r" / "race.json").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"race\.json cannot be used"):
+        race(corpus, tmp_path / "r", names=NAMES[:2], budget=300, resume=True)
+
+
+def test_figures_are_measured_again_where_the_text_is_another(whole, corpus, tmp_path):
+    folder = tmp_path / "r"
+    first, _ = race(corpus, folder, names=NAMES[:2], budget=300)
+    state = json.loads((folder / "race.json").read_text(encoding="utf-8"))
+    state["on"] = "another text"
+    for begun in state["runs"]:
+        begun["run"]["figures"]["loss_per_token"] = 99.0
+    (folder / "race.json").write_text(json.dumps(state), encoding="utf-8")
+    again, events = race(corpus, folder, names=NAMES[:2], budget=300, resume=True)
+    assert not events
+    assert timeless(again) == timeless(first)
