@@ -133,6 +133,12 @@ def compare(
             "--seeds may be more.",
         ),
     ] = False,
+    workers: Annotated[
+        int,
+        typer.Option(
+            "--workers", min=1, max=1024, help="Train so many at the same time, on a GPU each."
+        ),
+    ] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Give one JSON object.")] = False,
     force: Force = False,
     quiet: Quiet = False,
@@ -180,6 +186,7 @@ def compare(
                 folder=report_folder,
                 resume=resume,
                 force=force,
+                workers=workers,
                 command=shlex.join(_command()),
                 on_event=show,
                 on_failure=seen.on_failure,

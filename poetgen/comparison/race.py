@@ -15,6 +15,7 @@ from poetgen.comparison.results import Equal, Verdict
 from poetgen.comparison.running import check_run
 from poetgen.comparison.runs import Runs
 from poetgen.comparison.state import RaceState, has_race, load_state
+from poetgen.comparison.workers import check_workers
 from poetgen.config import TrainConfig
 from poetgen.corpus.corpus import Corpus
 from poetgen.corpus.folder import load_corpus
@@ -49,6 +50,7 @@ def compare(
     folder: str | Path | None = None,
     resume: bool = False,
     force: bool = False,
+    workers: int = 1,
     command: str = "",
     on_event: Callable[[str, Event], object] = lambda contender, event: None,
     on_failure: Callable[[str, Exception], object] = lambda contender, error: None,
@@ -82,6 +84,8 @@ def compare(
         resume: continue a race where it stopped; finished runs are kept, and the others end as
             if they had not been interrupted.
         force: write into a folder that exists.
+        workers: so many trainings at the same time, each on a GPU of its own; of these only
+            notes are reported, not each event.
         command: what repeats the comparison, for the report.
         on_event: called with the name of a contender and each event of its training.
         on_failure: called with the name of a contender and the error that ended its run.
@@ -108,6 +112,7 @@ def compare(
         raise SettingError("The contenders of a race begin anew.", "Leave init out.")
     if seeds < 1:
         raise SettingError(f"--seeds {seeds} is out of range.", "Give a value of at least 1.")
+    check_workers(workers)
     trains = any(entrant.kind == "trained" for entrant in entrants)
     if not trains and (equal or budget or max_minutes or seeds > 1):
         raise SettingError(
@@ -168,6 +173,7 @@ def compare(
             ),
             state=state,
             resume=resume,
+            num_workers=workers,
             on_event=on_event,
             on_failure=on_failure,
             on_verdict=on_verdict,

@@ -21,14 +21,16 @@ from poetgen.comparison.parts import (
 from poetgen.comparison.results import Contender, Run, Verdict
 from poetgen.comparison.running import reason_of, train_run
 from poetgen.comparison.state import RaceState, save_state
+from poetgen.comparison.workers import Job, train_together
 from poetgen.config import TrainConfig
 from poetgen.corpus.corpus import Corpus
+from poetgen.errors import PoetgenError
 from poetgen.generation.poet import load_poet
 from poetgen.networks.model import num_parameters
 from poetgen.networks.model_file import load_model, load_model_header
 from poetgen.places import plain_name
 from poetgen.settings import changed
-from poetgen.training.events import Event
+from poetgen.training.events import Event, Note
 from poetgen.training.run_files import RunFiles
 
 # Poems of the panel.
@@ -53,6 +55,7 @@ class Runs:
     blank: Verdict
     state: RaceState
     resume: bool
+    num_workers: int
     on_event: Callable[[str, Event], object]
     on_failure: Callable[[str, Exception], object]
     on_verdict: Callable[[Verdict], object]
@@ -73,19 +76,24 @@ class Runs:
                 self._runs[entrant.name, 0] = self._judge_only(entrant)
                 self._save()
         # Every contender once, then every one again: an early end leaves something of each.
-        left = [
+        planned = [
             (entrant.name, replace(entrant.settings, seed=seed))
             for seed in self.seeds
             for entrant in self.entrants
             if entrant.settings is not None
         ]
-        num_runs = len(left)
-        while left and not should_stop():
-            name, settings = left[0]
-            num_left = sum(not self._is_over(name, one.seed) for name, one in left)
-            self._train(name, settings, num_left, num_runs, should_stop)
-            self._save()
-            del left[0]
+        for name, settings in planned:
+            if self._is_over(name, settings.seed) and not should_stop():
+                self._finish(name, settings, self._runs[name, settings.seed])
+        left = [(name, one) for name, one in planned if not self._is_over(name, one.seed)]
+        if self.num_workers > 1:
+            self._train_together(left, len(planned), should_stop)
+        else:
+            for place, (name, settings) in enumerate(left):
+                if should_stop():
+                    break
+                minutes = self._minutes(name, settings, len(left) - place, len(planned))
+                self._train(name, replace(settings, max_minutes=minutes), should_stop)
         return self._verdict()
 
     def _judge_only(self, entrant: Entrant) -> Run:
@@ -109,45 +117,69 @@ class Runs:
         run = self._runs.get((name, seed))
         return run is not None and run.status in (*_FINISHED, "diverged")
 
-    def _train(
+    def _minutes(
+        self, name: str, settings: TrainConfig, num_left: int, num_runs: int
+    ) -> float | None:
+        key = name, settings.seed
+        used = sum(run.total_seconds for other, run in self._runs.items() if other != key)
+        # Workers share the time of the race, and each has so many runs.
+        in_turn = (-(-num // self.num_workers) for num in (num_left, num_runs))
+        return self.budget.minutes_of_run(used / self.num_workers, *in_turn)
+
+    def _train(self, name: str, settings: TrainConfig, should_stop: Callable[[], bool]) -> None:
+        """Train a contender once, and judge it."""
+        assert self.corpus is not None
+        self._put(name, settings, Run(settings.seed, "interrupted", "not finished"))
+        run = train_run(
+            self.corpus,
+            self._files(name, settings.seed),
+            settings,
+            resume=self.resume,
+            on_event=lambda event: self.on_event(name, event),
+            on_failure=lambda error: self.on_failure(name, error),
+            should_stop=should_stop,
+        )
+        self._finish(name, settings, run)
+
+    def _train_together(
         self,
-        name: str,
-        settings: TrainConfig,
-        num_left: int,
+        left: Sequence[tuple[str, TrainConfig]],
         num_runs: int,
         should_stop: Callable[[], bool],
     ) -> None:
-        """Train a contender once, unless that is done, and judge it."""
+        """Train several contenders at the same time, and judge each when it has ended."""
         assert self.corpus is not None
-        key = name, settings.seed
-        if not self._is_over(*key):
-            used = sum(run.total_seconds for other, run in self._runs.items() if other != key)
-            minutes = self.budget.minutes_of_run(used, num_left, num_runs)
-            self._put(name, settings, Run(settings.seed, "interrupted", "not finished"))
-            run = train_run(
-                self.corpus,
-                self._files(name, settings.seed),
-                replace(settings, max_minutes=minutes),
-                resume=self.resume,
-                on_event=lambda event: self.on_event(name, event),
-                on_failure=lambda error: self.on_failure(name, error),
-                should_stop=should_stop,
-            )
-            self._put(name, settings, run)
-        run = self._runs[key]
-        if run.status not in _FINISHED:
-            return
-        path = self.blank.folder / run.model
-        try:
-            if run.figures is None:
-                figures = judge(load_model(path), self.texts)
-                self._put(name, settings, replace(run, figures=figures))
-        except Exception as error:
-            self.on_failure(name, error)
-            # Only here: its training, which is saved, has not failed.
-            self._runs[key] = replace(run, status="failed", reason=reason_of(error))
-        else:
-            self._measure(name, path)
+        jobs = []
+        for name, settings in left:
+            minutes = self._minutes(name, settings, len(left), num_runs)
+            limited = replace(settings, max_minutes=minutes)
+            self._put(name, limited, Run(settings.seed, "interrupted", "not finished"))
+            jobs.append(Job(name, self._files(name, settings.seed), limited, self.resume))
+        for job, run in train_together(self.corpus, jobs, self.num_workers, should_stop):
+            said = f"{job.contender}, seed {run.seed}: {run.tokens:,} tokens, {run.status}."
+            self.on_event(job.contender, Note(said))
+            if run.status in ("failed", "diverged"):
+                advice = "The others go on; see the report."
+                self.on_failure(job.contender, PoetgenError(run.reason, advice))
+            self._finish(job.contender, job.settings, run)
+
+    def _finish(self, name: str, settings: TrainConfig, run: Run) -> None:
+        """Save a run that has ended, and judge it, unless that is done."""
+        self._put(name, settings, run)
+        if run.status in _FINISHED:
+            path = self.blank.folder / run.model
+            try:
+                if run.figures is None:
+                    figures = judge(load_model(path), self.texts)
+                    self._put(name, settings, replace(run, figures=figures))
+            except Exception as error:
+                self.on_failure(name, error)
+                # Only here: its training, which is saved, has not failed.
+                failed = replace(run, status="failed", reason=reason_of(error))
+                self._runs[name, run.seed] = failed
+            else:
+                self._measure(name, path)
+        self._save()
 
     def _measure(self, name: str, path: Path) -> None:
         """Measure a contender's model and its poems, once; what fails is reported and missing."""

@@ -29,6 +29,11 @@ def pick_device(wanted: Device) -> str:
     return wanted
 
 
+def num_cuda_devices() -> int:
+    """Return the number of CUDA devices that torch can use here."""
+    return torch.cuda.device_count()
+
+
 def pick_precision(wanted: Precision, device: str, config: ModelConfig) -> torch.dtype:
     """Return the number format of matrix products for training a model of this shape.
 
