@@ -80,7 +80,9 @@ def equalise(
         SettingError: sizes that are given make it impossible, or settings contradict each other.
     """
     settings = {one.name: one.settings for one in entrants if one.settings is not None}
-    if budget.equal == "parameters" and settings:
+    if budget.equal == "parameters" and len(settings) < 2:
+        budget = replace(budget, equal="tokens")  # there is nothing to be equal to
+    if budget.equal == "parameters":
         # Those with a size of their own set the number for all others.
         fixed = [one.name for one in entrants if one.own & {"hidden_size", "embedding_dim"}]
         target = max(_count(settings[name], corpus) for name in fixed or settings)

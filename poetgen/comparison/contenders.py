@@ -12,8 +12,9 @@ from poetgen.comparison.results import Kind
 from poetgen.config import ARCHS, TrainConfig
 from poetgen.corpus.vocabulary import UNK, Vocabulary
 from poetgen.errors import InputError, ModelError, SettingError
-from poetgen.networks.model_file import load_model
-from poetgen.places import did_you_mean, find_model, models_here
+from poetgen.networks.model import Model
+from poetgen.networks.model_file import load_model, load_model_header
+from poetgen.places import SNAPSHOT_SUFFIXES, did_you_mean, find_model, models_here
 from poetgen.settings import flag_of
 
 # What the race itself decides, for all contenders alike.
@@ -79,6 +80,11 @@ def parse_contenders(
             f"No contender is trained, so {flag} does not apply.", f"Leave {flag} out."
         )
     return entrants
+
+
+def header_of(path: Path) -> Model:
+    """Return a saved model, without its weights where its file can be read without them."""
+    return load_model(path) if path.suffix in SNAPSHOT_SUFFIXES else load_model_header(path)
 
 
 def check_languages(models: Mapping[str, Vocabulary], script_of: Mapping[str, str]) -> None:

@@ -6,6 +6,7 @@ report.py; then this file goes.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import time
@@ -54,6 +55,11 @@ def read_texts(on: str | Path | Corpus) -> Texts:
     split = on.splits["validation"]
     poems = [on.vocabulary.decode(split[number].tolist()) for number in range(len(split))]
     return Texts(f"validation split of {on.name}", poems)
+
+
+def fingerprint_of(texts: Texts) -> str:
+    """Return 16 hexadecimal digits that follow from the poems of texts alone."""
+    return hashlib.sha256("\0".join(texts.poems).encode()).hexdigest()[:16]
 
 
 def train_ngram(corpus: Corpus, order: int) -> NGram:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from poetgen.comparison.budgets import describe, equalise, plan_budget
-from poetgen.comparison.contenders import Entrant, check_languages, parse_contenders
-from poetgen.comparison.parts import read_texts, starts_for
+from poetgen.comparison.contenders import Entrant, check_languages, header_of, parse_contenders
+from poetgen.comparison.parts import fingerprint_of, read_texts, starts_for
 from poetgen.comparison.results import Equal, Verdict
 from poetgen.comparison.running import check_run
 from poetgen.comparison.runs import Runs
@@ -23,7 +23,6 @@ from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import ExistsError, InputError, SettingError
 from poetgen.generation.prompt import encode_prompt
 from poetgen.generation.settings import exclude
-from poetgen.networks.model_file import load_model
 from poetgen.places import free_name, plain_name
 from poetgen.settings import changed
 from poetgen.training.events import Event
@@ -103,23 +102,15 @@ def compare(
         CorpusError, ModelError, PromptError, DeviceError, ExistsError: the corpus, a model, the
             start, the device or the folder cannot be used.
     """
-    if resume and force:
-        raise exclude("--resume", "--force")
     names = [contenders] if isinstance(contenders, str) else list(contenders)
     entrants = parse_contenders(names, settings, changed(settings) if given is None else given)
     limits = plan_budget(equal, budget, max_minutes, DEFAULT_TOKENS)
-    if settings.init is not None:
-        raise SettingError("The contenders of a race begin anew.", "Leave init out.")
-    if seeds < 1:
-        raise SettingError(f"--seeds {seeds} is out of range.", "Give a value of at least 1.")
-    check_workers(workers)
     trains = any(entrant.kind == "trained" for entrant in entrants)
-    if not trains and (equal or budget or max_minutes or seeds > 1):
-        raise SettingError(
-            "No contender is trained, so there is no budget.",
-            "Leave --budget, --equal, --max-minutes and --seeds out.",
-        )
-    folder = _pick_folder(folder, [entrant.name for entrant in entrants], resume, force)
+    has_budget = equal or budget or max_minutes or seeds > 1
+    _check_options(settings, seeds, trains or not has_budget, resume and force)
+    check_workers(workers)
+    titles = [one.name if one.path is None else one.path.stem for one in entrants]
+    folder = _pick_folder(folder, "-".join(titles), resume, force)
     before = load_state(folder) if resume else None
     data: Corpus | None = None
     if on is None or any(entrant.kind != "saved" for entrant in entrants):
@@ -136,13 +127,58 @@ def compare(
     assert on is not None
     texts = read_texts(on)
     all_seeds = [settings.seed + number for number in range(seeds)] if trains else []
-    state = RaceState("" if data is None else data.fingerprint, texts.name, [])
+    judged_on = f"{texts.name} {fingerprint_of(texts)}"
+    state = RaceState("" if data is None else data.fingerprint, judged_on, [])
     if before is not None:
-        state = _resumed(before, state, folder)
-        for entrant in entrants:
-            if entrant.settings is not None:
-                for seed in all_seeds:
-                    state.check(entrant.name, replace(entrant.settings, seed=seed))
+        state = _resumed(before, state, entrants, all_seeds, folder)
+    blank = Verdict(
+        corpus="" if data is None else data.name,
+        fingerprint=state.corpus,
+        on=texts.name,
+        equal=limits.equal if trains else None,
+        budget=said,
+        seeds=all_seeds,
+        contenders=[],
+        differences=[],
+        starts=starts,
+        command=command,
+        folder=folder,
+        on_validation=on is data,
+    )
+    with _held(folder):
+        return Runs(
+            entrants=entrants,
+            corpus=data,
+            texts=texts,
+            budget=limits,
+            poem_seed=settings.seed,
+            blank=blank,
+            state=state,
+            resume=resume,
+            num_workers=workers,
+            on_event=on_event,
+            on_failure=on_failure,
+            on_verdict=on_verdict,
+        ).run(should_stop)
+
+
+def _check_options(settings: TrainConfig, seeds: int, may_have_budget: bool, both: bool) -> None:
+    if both:
+        raise exclude("--resume", "--force")
+    if settings.init is not None:
+        raise SettingError("The contenders of a race begin anew.", "Leave init out.")
+    if seeds < 1:
+        raise SettingError(f"--seeds {seeds} is out of range.", "Give a value of at least 1.")
+    if not may_have_budget:
+        raise SettingError(
+            "No contender is trained, so there is no budget.",
+            "Leave --budget, --equal, --max-minutes and --seeds out.",
+        )
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Let no other race write into a folder while the block runs."""
     with ExitStack() as stack:
         try:
             stack.enter_context(RunFiles(folder, _LOCK).held())
@@ -151,40 +187,11 @@ def compare(
                 f"Another race writes to {folder} at this moment.",
                 "Wait for it, stop it, or give another --report.",
             ) from error
-        runs = Runs(
-            entrants=entrants,
-            corpus=data,
-            texts=texts,
-            budget=limits,
-            seeds=all_seeds,
-            blank=Verdict(
-                corpus="" if data is None else data.name,
-                fingerprint=state.corpus,
-                on=texts.name,
-                equal=limits.equal if trains else None,
-                budget=said,
-                seeds=all_seeds,
-                contenders=[],
-                differences=[],
-                starts=starts,
-                command=command,
-                folder=folder,
-                on_validation=on is data,
-            ),
-            state=state,
-            resume=resume,
-            num_workers=workers,
-            on_event=on_event,
-            on_failure=on_failure,
-            on_verdict=on_verdict,
-        )
-        return runs.run(should_stop)
+        yield
 
 
-def _pick_folder(
-    wanted: str | Path | None, names: Sequence[str], resume: bool, force: bool
-) -> Path:
-    base = plain_name("-".join(Path(name).stem for name in names))[:_LONGEST_NAME].rstrip("-.")
+def _pick_folder(wanted: str | Path | None, title: str, resume: bool, force: bool) -> Path:
+    base = plain_name(title)[:_LONGEST_NAME].rstrip("-.")
     reports = Path("reports")
     if resume:
         if wanted is not None:
@@ -215,7 +222,7 @@ def _check_vocabularies(
         scripts[f"the corpus {corpus.name}"] = corpus.script
     for entrant in entrants:
         if entrant.path is not None:
-            model = load_model(entrant.path)
+            model = header_of(entrant.path)
             vocabularies[entrant.name] = model.vocabulary
             scripts[entrant.name] = model.script
     # A text of its own is read in the script of each model.
@@ -227,12 +234,27 @@ def _check_vocabularies(
     return [start]
 
 
-def _resumed(before: RaceState, now: RaceState, folder: Path) -> RaceState:
-    """Return the state of the race that is resumed, with figures on the text asked for now."""
+def _resumed(
+    before: RaceState,
+    now: RaceState,
+    entrants: Sequence[Entrant],
+    seeds: Sequence[int],
+    folder: Path,
+) -> RaceState:
+    """Return the state of the race that is resumed, with figures on the text asked for now.
+
+    Raises:
+        InputError: it was begun on another corpus.
+        SettingError: one of its runs was begun with other settings.
+    """
     if before.corpus != now.corpus:
         raise InputError(
             f"The race in {folder} was begun on another corpus: its fingerprint was "
             f"{before.corpus or 'none'} and is {now.corpus or 'none'}.",
             "Give the corpus that it was begun with, or begin another race with --report DIR.",
         )
+    for entrant in entrants:
+        if entrant.settings is not None:
+            for seed in seeds:
+                before.check(entrant.name, replace(entrant.settings, seed=seed))
     return before if before.on == now.on else RaceState(now.corpus, now.on, before.unjudged())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from poetgen.comparison.budgets import Budget
-from poetgen.comparison.contenders import Entrant
+from poetgen.comparison.contenders import Entrant, header_of
 from poetgen.comparison.differences import differences_between
 from poetgen.comparison.parts import (
     Texts,
@@ -27,7 +27,7 @@ from poetgen.corpus.corpus import Corpus
 from poetgen.errors import PoetgenError
 from poetgen.generation.poet import load_poet
 from poetgen.networks.model import num_parameters
-from poetgen.networks.model_file import load_model, load_model_header
+from poetgen.networks.model_file import load_model
 from poetgen.places import plain_name
 from poetgen.settings import changed
 from poetgen.training.events import Event, Note
@@ -50,7 +50,7 @@ class Runs:
     corpus: Corpus | None
     texts: Texts
     budget: Budget
-    seeds: Sequence[int]
+    poem_seed: int
     # What is said of the comparison before anything has finished.
     blank: Verdict
     state: RaceState
@@ -78,7 +78,7 @@ class Runs:
         # Every contender once, then every one again: an early end leaves something of each.
         planned = [
             (entrant.name, replace(entrant.settings, seed=seed))
-            for seed in self.seeds
+            for seed in self.blank.seeds
             for entrant in self.entrants
             if entrant.settings is not None
         ]
@@ -187,10 +187,9 @@ class Runs:
             return
         about = self._about[name] = {"num_bytes": path.stat().st_size}
         try:
-            about["num_parameters"] = num_parameters(load_model_header(path).config)
-            seeds = self.seeds or [0]
+            about["num_parameters"] = num_parameters(header_of(path).config)
             poet = load_poet(str(path))
-            about |= measure_poems(poet, self.blank.starts, seeds[:1], _NUM_POEMS)._asdict()
+            about |= measure_poems(poet, self.blank.starts, [self.poem_seed], _NUM_POEMS)._asdict()
             about["cold_seconds"] = cold_seconds(path)
         except Exception as error:
             self.on_failure(name, error)
@@ -213,7 +212,9 @@ class Runs:
         stem = stems[place]
         if same := stems[:place].count(stem):
             stem = f"{stem}-{same + 1}"
-        return RunFiles(self.blank.folder, stem if seed == self.seeds[0] else f"{stem}-seed-{seed}")
+        return RunFiles(
+            self.blank.folder, stem if seed == self.blank.seeds[0] else f"{stem}-seed-{seed}"
+        )
 
     def _verdict(self) -> Verdict:
         contenders = [self._contender(entrant) for entrant in self.entrants]
@@ -229,7 +230,7 @@ class Runs:
         )
 
     def _contender(self, entrant: Entrant) -> Contender:
-        seeds = self.seeds if entrant.settings is not None else [0]
+        seeds = self.blank.seeds if entrant.settings is not None else [0]
         # Not left out: a reader of a report that was cut short must see what is missing.
         runs = [
             self._runs.get((entrant.name, seed), Run(seed, "interrupted", "not begun"))
