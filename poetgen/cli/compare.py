@@ -152,9 +152,10 @@ def compare(
 
     Without any training:  [bold]poetgen compare tang ngram:5 --on poems.txt[/bold]
     """
-    from poetgen.cli.display import TrainingDisplay, make_console
+    from poetgen.cli.display import TrainingDisplay, make_answer_console, make_console
+    from poetgen.cli.verdict import print_verdict
+    from poetgen.comparison.charts import check_plot, save_plot
     from poetgen.comparison.contenders import parse_contenders
-    from poetgen.comparison.parts import save_plot
     from poetgen.comparison.race import compare as run_race
 
     console = make_console(quiet)
@@ -163,6 +164,7 @@ def compare(
         if plot is not None:
             ensure_picture(plot)
             ensure_new(plot, force or resume)
+            check_plot(plot)
         given = given_settings(context, TrainConfig) - {"seed"}
         entrants = parse_contenders(contenders, settings, given)
         needs_corpus = on is None or any(one.kind != "saved" for one in entrants)
@@ -188,14 +190,15 @@ def compare(
                 force=force,
                 workers=workers,
                 command=shlex.join(_command()),
+                on_note=console.print,
                 on_event=show,
                 on_failure=seen.on_failure,
                 on_verdict=seen.on_verdict,
                 should_stop=stop.wanted,
             )
         if plot is not None:
-            save_plot(verdict, plot)
-            console.print(f"The learning curves are in {plot}.")
+            for note in save_plot(verdict, plot):
+                console.print(note)
     except BaseException as error:
         if not as_json:
             raise
@@ -208,8 +211,9 @@ def compare(
     if as_json:
         print(json_text({**seen.values(), "exit_code": code}))
     else:
-        _print_results(verdict)
-    console.print(f"The report and the models are in {verdict.folder}.")
+        print_verdict(make_answer_console(), verdict)
+    models = " and the models are" if verdict.seeds else " is"
+    console.print(f"The report{models} in {verdict.folder}.")
     if stop.wanted():
         console.print(f"Stopped. To continue: {shlex.join([*_command(), '--resume'])}")
     elif budget is None and verdict.equal not in (None, "time"):
@@ -246,43 +250,3 @@ class _Seen:
 def _command() -> list[str]:
     """Return the command that was typed, as it begins the same comparison anew."""
     return ["poetgen", *(word for word in sys.argv[1:] if word not in ("--resume", "--force"))]
-
-
-def _print_results(verdict: Verdict) -> None:
-    # TODO(join): replaced by cli/verdict.py.
-    from poetgen.cli.display import Columns, make_answer_console, print_table
-    from poetgen.comparison.results import mean_of
-    from poetgen.verse.layout import couplets
-
-    rows, answer = [], make_answer_console()
-    for contender in verdict.contenders:
-        row = {
-            "contender": contender.name,
-            "parameters": f"{contender.num_parameters:,}",
-            "tokens": f"{sum(run.tokens for run in contender.runs):,}",
-            "train s": f"{sum(run.train_seconds for run in contender.runs):.1f}",
-            "total s": f"{sum(run.total_seconds for run in contender.runs):.1f}",
-            "tokens/s": f"{contender.tokens_per_second or 0:,.0f}",
-        }
-        for heading, name in (
-            ("perplexity/token", "perplexity_per_token"),
-            ("perplexity/hanzi", "perplexity_per_hanzi"),
-        ):
-            mean = mean_of(contender.figures, name)
-            row[heading] = "–" if mean is None else f"{mean:.2f}"
-        reasons = [run.reason for run in contender.runs if run.reason]
-        row["remark"] = "; ".join(dict.fromkeys(reasons))
-        rows.append(row)
-    if all(row["perplexity/hanzi"] == "–" for row in rows):
-        for row in rows:
-            del row["perplexity/hanzi"]
-    sides: Columns = {
-        head: "left" if head in ("contender", "remark") else "right" for head in rows[0]
-    }
-    print_table(answer, sides, [list(row.values()) for row in rows])
-    for contender in verdict.contenders:
-        if contender.poems:
-            answer.print(f"\n{contender.name}:")
-        for poem in contender.poems[:1]:
-            for line in couplets(poem):
-                answer.print(f"  {line}")

@@ -172,16 +172,16 @@ def _limited(settings: TrainConfig, corpus: Corpus, tokens: int | None) -> Train
 
 
 def describe(budget: Budget, entrants: Sequence[Entrant], corpus: Corpus, num_seeds: int) -> str:
-    """Return what every run of a race was to have, in a sentence."""
+    """Return what every run of a race was to have, in words."""
     trained = [entrant.settings for entrant in entrants if entrant.settings is not None]
-    limit = f" {budget.minutes:g} minutes for the whole race." if budget.minutes else ""
+    limit = f", {budget.minutes:g} minutes for the whole race" if budget.minutes else ""
     if budget.equal == "time":
         assert budget.minutes is not None
         each = 60 * budget.minutes / max(1, len(trained) * num_seeds)
-        return f"{each:,.1f} seconds for each run, validation included.{limit}"
+        return f"{each:,.1f} seconds for each run, validation included{limit}"
     if budget.equal == "flops":
         config, tokens = shape_of(trained[0], corpus), trained[0].max_tokens or 0
         each_flops = flops_per_token(config) * tokens
-        return f"{each_flops:.3g} floating-point operations of training for each run.{limit}"
-    sizes = ", about equal parameters" if budget.equal == "parameters" else ""
-    return f"{budget.tokens:,} training tokens for each run{sizes}.{limit}"
+        return f"{each_flops:.3g} floating-point operations of training for each run{limit}"
+    sizes = ", about as many parameters as the largest" if budget.equal == "parameters" else ""
+    return f"{budget.tokens:,} training tokens for each run{sizes}{limit}"

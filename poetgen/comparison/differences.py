@@ -11,7 +11,7 @@ from poetgen.comparison.results import Contender, Difference, Figures
 # With fewer runs of each, a spread is hardly known.
 LEAST_RUNS = 3
 _LEVEL = 0.05
-_TEST = f"Welch's t-test of bits a character, p < {_LEVEL}"
+_TEST = f"Welch's t-test of bits per character, clear below {_LEVEL}"
 _NOT_TESTED = f"not tested: that takes at least {LEAST_RUNS} seeds of each"
 # Of the continued fraction, which has converged to double precision long before.
 _MOST_TERMS = 10_000
@@ -20,7 +20,7 @@ _MOST_TERMS = 10_000
 def differences_between(contenders: Sequence[Contender]) -> list[Difference]:
     """Return the difference of each two contenders that have figures.
 
-    Bits a character are compared, which contenders of every vocabulary have in common.
+    Bits per character are compared, which contenders of every vocabulary have in common.
     """
     known = [contender for contender in contenders if contender.figures]
     return [_difference(one, other) for one, other in itertools.combinations(known, 2)]

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from poetgen.comparison.budgets import describe, equalise, plan_budget
 from poetgen.comparison.contenders import Entrant, check_languages, header_of, parse_contenders
-from poetgen.comparison.parts import fingerprint_of, read_texts, starts_for
+from poetgen.comparison.measuring import starts_for
 from poetgen.comparison.results import Equal, Verdict
 from poetgen.comparison.running import check_run
 from poetgen.comparison.runs import Runs
-from poetgen.comparison.state import RaceState, has_race, load_state
+from poetgen.comparison.state import RaceState, clear_leftovers, has_race, load_state
+from poetgen.comparison.texts import Texts, corpora_of, is_source, read_texts
 from poetgen.comparison.workers import check_workers
 from poetgen.config import TrainConfig
 from poetgen.corpus.corpus import Corpus
@@ -23,6 +24,7 @@ from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import ExistsError, InputError, SettingError
 from poetgen.generation.prompt import encode_prompt
 from poetgen.generation.settings import exclude
+from poetgen.networks.model import Model
 from poetgen.places import free_name, plain_name
 from poetgen.settings import changed
 from poetgen.training.events import Event
@@ -51,6 +53,7 @@ def compare(
     force: bool = False,
     workers: int = 1,
     command: str = "",
+    on_note: Callable[[str], object] = lambda note: None,
     on_event: Callable[[str, Event], object] = lambda contender, event: None,
     on_failure: Callable[[str, Exception], object] = lambda contender, error: None,
     on_verdict: Callable[[Verdict], object] = lambda verdict: None,
@@ -86,6 +89,7 @@ def compare(
         workers: so many trainings at the same time, each on a GPU of its own; of these only
             notes are reported, not each event.
         command: what repeats the comparison, for the report.
+        on_note: called with a sentence about what is uncertain, or done next.
         on_event: called with the name of a contender and each event of its training.
         on_failure: called with the name of a contender and the error that ended its run.
         on_verdict: called with the verdict so far whenever something has finished.
@@ -115,7 +119,8 @@ def compare(
     data: Corpus | None = None
     if on is None or any(entrant.kind != "saved" for entrant in entrants):
         data = corpus if isinstance(corpus, Corpus) else load_corpus(corpus)
-    starts = _check_vocabularies(entrants, data, on, start)
+    models = {one.name: header_of(one.path) for one in entrants if one.path is not None}
+    starts = _check_vocabularies(models, data, on, start)
     said = ""
     if data is not None and trains:
         entrants, limits = equalise(entrants, data, limits, insist=equal == "parameters")
@@ -123,18 +128,16 @@ def compare(
         for entrant in entrants:
             if entrant.settings is not None:
                 check_run(data, entrant.settings)
-    on = data if on is None else on
-    assert on is not None
-    texts = read_texts(on)
+    texts = _read_texts(data if on is None else on, models.values(), data, on_note)
     all_seeds = [settings.seed + number for number in range(seeds)] if trains else []
-    judged_on = f"{texts.name} {fingerprint_of(texts)}"
+    judged_on = f"{texts.name} {texts.fingerprint}"
     state = RaceState("" if data is None else data.fingerprint, judged_on, [])
     if before is not None:
         state = _resumed(before, state, entrants, all_seeds, folder)
     blank = Verdict(
         corpus="" if data is None else data.name,
         fingerprint=state.corpus,
-        on=texts.name,
+        on=texts.description,
         equal=limits.equal if trains else None,
         budget=said,
         seeds=all_seeds,
@@ -143,7 +146,7 @@ def compare(
         starts=starts,
         command=command,
         folder=folder,
-        on_validation=on is data,
+        on_validation=on is None or on is corpus,
     )
     with _held(folder):
         return Runs(
@@ -156,6 +159,7 @@ def compare(
             state=state,
             resume=resume,
             num_workers=workers,
+            on_note=on_note,
             on_event=on_event,
             on_failure=on_failure,
             on_verdict=on_verdict,
@@ -187,6 +191,7 @@ def _held(folder: Path) -> Iterator[None]:
                 f"Another race writes to {folder} at this moment.",
                 "Wait for it, stop it, or give another --report.",
             ) from error
+        clear_leftovers(folder)
         yield
 
 
@@ -209,7 +214,7 @@ def _pick_folder(wanted: str | Path | None, title: str, resume: bool, force: boo
 
 
 def _check_vocabularies(
-    entrants: Sequence[Entrant],
+    models: Mapping[str, Model],
     corpus: Corpus | None,
     on: str | Path | Corpus | None,
     start: str | None,
@@ -220,11 +225,8 @@ def _check_vocabularies(
     if corpus is not None:
         vocabularies[f"the corpus {corpus.name}"] = corpus.vocabulary
         scripts[f"the corpus {corpus.name}"] = corpus.script
-    for entrant in entrants:
-        if entrant.path is not None:
-            model = header_of(entrant.path)
-            vocabularies[entrant.name] = model.vocabulary
-            scripts[entrant.name] = model.script
+    vocabularies |= {name: model.vocabulary for name, model in models.items()}
+    scripts |= {name: model.script for name, model in models.items()}
     # A text of its own is read in the script of each model.
     check_languages(vocabularies, scripts if on is None else {})
     if start is None:
@@ -232,6 +234,28 @@ def _check_vocabularies(
     for vocabulary in vocabularies.values():
         encode_prompt(start, vocabulary)
     return [start]
+
+
+def _read_texts(
+    on: str | Path | Corpus | None,
+    models: Collection[Model],
+    corpus: Corpus | None,
+    on_note: Callable[[str], object],
+) -> Texts:
+    """Read the texts to judge on; of a file without what a contender may have learned."""
+    assert on is not None
+    learned = [] if corpus is None else [corpus]
+    if is_source(on):
+        known = {one.fingerprint for one in learned}
+        others = [m for m in models if m.corpus is None or m.corpus.fingerprint not in known]
+        found, doubts = corpora_of(others)
+        learned += found
+        for doubt in doubts:
+            on_note(doubt)
+    texts = read_texts(on, learned=learned)
+    for doubt in texts.doubts:
+        on_note(doubt)
+    return texts
 
 
 def _resumed(

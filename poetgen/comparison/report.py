@@ -1,97 +1,89 @@
-"""What a race found, and the folder it leaves: results.json and report.md beside the models."""
+"""The report of a verdict: report.json, report.md, report.html and curves.svg in its folder."""
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
 
-from poetgen.config import Arch, TrainConfig
+from poetgen.comparison.charts import picture
+from poetgen.comparison.findings import (
+    conditions,
+    early_ends,
+    findings,
+    meanings,
+    reading_curves,
+    setups,
+    title_of,
+)
+from poetgen.comparison.page import page
+from poetgen.comparison.results import Verdict
+from poetgen.comparison.rows import run_rows, sections
 from poetgen.files import write_text
+from poetgen.terminal import json_text, visible
 from poetgen.verse.layout import couplets
 
+# What Markdown, or HTML inside it, would read as more than a character.
+_MARKDOWN = re.compile(r"([\\`*{}\[\]#|~$]|\b_|_\b)")
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How one contender did; its model is the file ``model`` in the folder of the race.
 
-    ``train_seconds`` were spent in steps, and ``tokens_per_second`` refers to them;
-    ``total_seconds`` include validation, samples and files. Loss (nats) and perplexity are
-    of the validation split.
+def save_verdict(verdict: Verdict) -> None:
+    """Write the report into the folder of the verdict, in place of an earlier one.
+
+    Every file is written whole; report.json is the first.
     """
-
-    name: str
-    arch: Arch
-    num_parameters: int
-    train_seconds: float
-    total_seconds: float
-    tokens_per_second: float
-    num_steps: int
-    device: str
-    val_loss: float
-    perplexity_per_token: float
-    perplexity_per_hanzi: float | None
-    poem: str
-    model: str
+    write_text(verdict.folder / "report.json", json_text(verdict.as_dict()) + "\n")
+    curves = verdict.folder / "curves.svg"
+    if drawn := picture(verdict):
+        write_text(curves, drawn)
+    else:
+        curves.unlink(missing_ok=True)
+    write_text(verdict.folder / "report.md", markdown(verdict))
+    write_text(verdict.folder / "report.html", page(verdict))
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """The results of a race, in the order of the contenders; those without one are left out."""
-
-    corpus: str
-    fingerprint: str
-    budget: int
-    settings: TrainConfig
-    results: Sequence[Result]
-    folder: Path
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return all of it as plain values for JSON."""
-        return {
-            "corpus": {"name": self.corpus, "fingerprint": self.fingerprint},
-            "budget": self.budget,
-            "settings": asdict(self.settings),
-            "contenders": [asdict(result) for result in self.results],
-        }
-
-
-def columns(result: Result) -> dict[str, str]:
-    """Return the cells of a table row for one result, by heading."""
-    per_hanzi = result.perplexity_per_hanzi
-    return {
-        "contender": result.name,
-        "parameters": f"{result.num_parameters:,}",
-        "train s": f"{result.train_seconds:.1f}",
-        "total s": f"{result.total_seconds:.1f}",
-        "tokens/s": f"{result.tokens_per_second:,.0f}",
-        "loss": f"{result.val_loss:.3f}",
-        "perplexity/token": f"{result.perplexity_per_token:.2f}",
-        "perplexity/hanzi": "–" if per_hanzi is None else f"{per_hanzi:.1f}",
-    }
+def markdown(verdict: Verdict) -> str:
+    """Return the report as Markdown; its picture is curves.svg beside it."""
+    names = [_plain(contender.name) for contender in verdict.contenders]
+    lines = [f"# {_plain(title_of(verdict))}", ""]
+    lines += [f"- {_plain(sentence)}" for sentence in (*findings(verdict), *early_ends(verdict))]
+    lines += ["", *_table(["", *names], _figures(verdict))]
+    if picture(verdict):
+        lines += ["", "## Learning curves", "", "![Perplexity per token](curves.svg)", ""]
+        lines += [" ".join(reading_curves(verdict))]
+    writers = [place for place, one in enumerate(verdict.contenders) if one.poems]
+    if writers:
+        poems = [[_poem(poem) for poem in verdict.contenders[i].poems] for i in writers]
+        rows = [list(row) for row in zip(*poems, strict=False)]
+        lines += ["", "## Poems from the same starts and seeds", ""]
+        lines += _table([names[i] for i in writers], rows, right=False)
+    heads, runs = run_rows(verdict)
+    if runs:
+        rows = [[_plain(cell) for cell in row] for row in runs]
+        lines += ["", "## Runs", "", *_table(heads, rows)]
+    about = [*conditions(verdict), *setups(verdict), *meanings(verdict)]
+    lines += ["", "## How it was measured", "", *(f"- {_plain(sentence)}" for sentence in about)]
+    lines += ["", "The command:", "", f"    {visible(verdict.command)}"]
+    return "\n".join(lines) + "\n"
 
 
-def save_report(comparison: Comparison) -> None:
-    """Write results.json and report.md into the folder of the race."""
-    text = json.dumps(comparison.as_dict(), ensure_ascii=False, indent=2)
-    write_text(comparison.folder / "results.json", text + "\n")
-    results, settings = comparison.results, comparison.settings
-    rows = [columns(result) for result in results]
-    table = [list(rows[0]), ["---"] * len(rows[0]), *(list(row.values()) for row in rows)]
-    lines = [
-        f"# {' and '.join(result.name for result in results)} on {comparison.corpus}",
-        "",
-        f"Corpus fingerprint {comparison.fingerprint}. Every contender had "
-        f"{comparison.budget:,} training tokens in the same order, seed {settings.seed}, "
-        f"{settings.num_layers} layer(s) of {settings.hidden_size} units, "
-        f"embeddings of {settings.embedding_dim}. Loss (nats) and perplexity are of the "
-        "validation split. Train s are the seconds spent in training steps, to which tokens/s "
-        "refers; total s include validation, samples and files.",
-        "",
-        *("| " + " | ".join(cells) + " |" for cells in table),
-    ]
-    for result in results:
-        lines += ["", f"## {result.name}", "", *(f"    {line}" for line in couplets(result.poem))]
-    write_text(comparison.folder / "report.md", "\n".join(lines) + "\n")
+def _figures(verdict: Verdict) -> list[list[str]]:
+    rows = []
+    for section in sections(verdict):
+        rows.append([f"**{section.title}**", *[""] * len(verdict.contenders)])
+        rows += [[row.label, *row.cells] for row in section.rows]
+    return rows
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: bool = True) -> list[str]:
+    rule = ["---", *["---:" if right else "---"] * (len(heads) - 1)]
+    return [f"| {' | '.join(cells)} |" for cells in (heads, rule, *rows)]
+
+
+def _poem(text: str) -> str:
+    return "<br>".join(map(_plain, couplets(text)))
+
+
+def _plain(text: str) -> str:
+    """Return text that Markdown shows as it is."""
+    safe = visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _MARKDOWN.sub(r"\\\1", safe).replace("\n", " ")

@@ -35,7 +35,7 @@ class Watch:
     def __init__(self, seed: int, on_event: OnEvent) -> None:
         """Pass all events on."""
         self._on_event = on_event
-        self._run = Run(seed, "interrupted", "not finished")
+        self._run = Run(seed, "interrupted", "It was not finished.")
 
     def __call__(self, event: Event) -> None:
         """Take note of one event."""
@@ -119,8 +119,7 @@ def train_run(
     except Exception as error:
         on_failure(error)
         return watch.run("failed", reason_of(error), files)
-    reason = {"interrupted": "interrupted", "time": "time is up"}.get(trained.reason, "")
-    return watch.run(trained.reason, reason, files)
+    return watch.run(trained.reason, "", files)
 
 
 def check_run(corpus: Corpus, settings: TrainConfig) -> None:
@@ -145,7 +144,7 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         where = f" ({error.filename})" if error.filename else ""
         return f"The system says: {error.strerror}{where}."
-    return f"{type(error).__name__}: {error}"
+    return f"{type(error).__name__}: {error}."
 
 
 def _leave_clock_out(path: Path) -> None:

@@ -10,28 +10,27 @@ from typing import Any
 from poetgen.comparison.budgets import Budget
 from poetgen.comparison.contenders import Entrant, header_of
 from poetgen.comparison.differences import differences_between
-from poetgen.comparison.parts import (
-    Texts,
-    cold_seconds,
-    judge,
-    measure_poems,
-    save_verdict,
-    train_ngram,
-)
+from poetgen.comparison.judging import judge
+from poetgen.comparison.measuring import cold_seconds, measure_poems
+from poetgen.comparison.ngram import NGram, ngram_poet, train_ngram
+from poetgen.comparison.report import save_verdict
 from poetgen.comparison.results import Contender, Run, Verdict
 from poetgen.comparison.running import reason_of, train_run
 from poetgen.comparison.state import RaceState, save_state
+from poetgen.comparison.texts import Texts
 from poetgen.comparison.workers import Job, train_together
 from poetgen.config import TrainConfig
-from poetgen.corpus.corpus import Corpus
+from poetgen.corpus.corpus import Corpus, decode_poems
 from poetgen.errors import PoetgenError
 from poetgen.generation.poet import load_poet
 from poetgen.networks.model import num_parameters
 from poetgen.networks.model_file import load_model
 from poetgen.places import plain_name
 from poetgen.settings import changed
+from poetgen.training.choice import has_choice
 from poetgen.training.events import Event, Note
 from poetgen.training.run_files import RunFiles
+from poetgen.verse.choice import Choice, build_choice
 
 # Poems of the panel.
 _NUM_POEMS = 200
@@ -56,6 +55,7 @@ class Runs:
     state: RaceState
     resume: bool
     num_workers: int
+    on_note: Callable[[str], object]
     on_event: Callable[[str, Event], object]
     on_failure: Callable[[str, Exception], object]
     on_verdict: Callable[[Verdict], object]
@@ -97,20 +97,20 @@ class Runs:
         return self._verdict()
 
     def _judge_only(self, entrant: Entrant) -> Run:
-        run = Run(0, "done", model="" if entrant.path is None else str(entrant.path))
+        name, path, order = entrant.name, entrant.path, entrant.order
+        run = Run(0, "done", model="" if path is None else str(path))
+        self.on_note(f"Measuring {name} on {self.blank.on}.")
         try:
-            if entrant.order is not None:
-                assert self.corpus is not None
-                ngram = train_ngram(self.corpus, entrant.order)
-                about = {"num_parameters": ngram.num_parameters, "num_bytes": ngram.num_bytes}
-                self._about[entrant.name] = about
-                return replace(run, figures=judge(ngram, self.texts))
-            assert entrant.path is not None
-            run = replace(run, figures=judge(load_model(entrant.path), self.texts))
+            if path is not None:
+                run = replace(run, figures=judge(load_model(path), self.texts))
+                self._measure(name, path)
+            elif self.corpus is not None and order is not None:
+                ngram = train_ngram(self.corpus, order)
+                run = replace(run, figures=judge(ngram, self.texts))
+                self._measure(name, ngram)
         except Exception as error:
-            self.on_failure(entrant.name, error)
+            self.on_failure(name, error)
             return replace(run, status="failed", reason=reason_of(error))
-        self._measure(entrant.name, entrant.path)
         return run
 
     def _is_over(self, name: str, seed: int) -> bool:
@@ -129,7 +129,7 @@ class Runs:
     def _train(self, name: str, settings: TrainConfig, should_stop: Callable[[], bool]) -> None:
         """Train a contender once, and judge it."""
         assert self.corpus is not None
-        self._put(name, settings, Run(settings.seed, "interrupted", "not finished"))
+        self._put(name, settings, Run(settings.seed, "interrupted", "It was not finished."))
         run = train_run(
             self.corpus,
             self._files(name, settings.seed),
@@ -153,7 +153,7 @@ class Runs:
         for name, settings in left:
             minutes = self._minutes(name, settings, len(left), num_runs)
             limited = replace(settings, max_minutes=minutes)
-            self._put(name, limited, Run(settings.seed, "interrupted", "not finished"))
+            self._put(name, limited, Run(settings.seed, "interrupted", "It was not finished."))
             jobs.append(Job(name, self._files(name, settings.seed), limited, self.resume))
         for job, run in train_together(self.corpus, jobs, self.num_workers, should_stop):
             said = f"{job.contender}, seed {run.seed}: {run.tokens:,} tokens, {run.status}."
@@ -170,6 +170,7 @@ class Runs:
             path = self.blank.folder / run.model
             try:
                 if run.figures is None:
+                    self.on_note(f"Measuring {name}, seed {run.seed}, on {self.blank.on}.")
                     figures = judge(load_model(path), self.texts)
                     self._put(name, settings, replace(run, figures=figures))
             except Exception as error:
@@ -181,18 +182,33 @@ class Runs:
                 self._measure(name, path)
         self._save()
 
-    def _measure(self, name: str, path: Path) -> None:
-        """Measure a contender's model and its poems, once; what fails is reported and missing."""
+    def _measure(self, name: str, model: Path | NGram) -> None:
+        """Measure a contender and its poems, once; what fails is reported, and missing."""
         if name in self._about:
             return
-        about = self._about[name] = {"num_bytes": path.stat().st_size}
+        about = self._about[name] = {}
         try:
-            about["num_parameters"] = num_parameters(header_of(path).config)
-            poet = load_poet(str(path))
-            about |= measure_poems(poet, self.blank.starts, [self.poem_seed], _NUM_POEMS)._asdict()
-            about["cold_seconds"] = cold_seconds(path)
+            if isinstance(model, NGram):
+                about["num_parameters"] = model.num_parameters
+                poet, choice = ngram_poet(model), self._index()
+            else:
+                about["num_parameters"] = num_parameters(header_of(model).config)
+                about["num_bytes"] = model.stat().st_size
+                poet, choice = load_poet(str(model)), None
+            seeds = [self.poem_seed]
+            measured = measure_poems(poet, self.blank.starts, seeds, _NUM_POEMS, choice)
+            about |= measured._asdict()
+            if isinstance(model, Path):
+                about["cold_seconds"] = cold_seconds(model)
         except Exception as error:
             self.on_failure(name, error)
+
+    def _index(self) -> Choice | None:
+        """Return the index of the training poems, which models have in their files."""
+        corpus = self.corpus
+        if corpus is None or not has_choice(corpus):
+            return None
+        return build_choice(decode_poems(corpus.splits["train"], corpus.vocabulary))
 
     def _put(self, name: str, settings: TrainConfig, run: Run) -> None:
         self._runs[name, settings.seed] = run
@@ -218,22 +234,15 @@ class Runs:
 
     def _verdict(self) -> Verdict:
         contenders = [self._contender(entrant) for entrant in self.entrants]
-        ended = [run.status for contender in contenders for run in contender.runs]
-        late = ""
-        if "time" in ended and self.budget.equal != "time":
-            late = f" The time ended {ended.count('time')} of {len(ended)} runs before that."
         return replace(
-            self.blank,
-            contenders=contenders,
-            differences=differences_between(contenders),
-            budget=self.blank.budget + late,
+            self.blank, contenders=contenders, differences=differences_between(contenders)
         )
 
     def _contender(self, entrant: Entrant) -> Contender:
         seeds = self.blank.seeds if entrant.settings is not None else [0]
         # Not left out: a reader of a report that was cut short must see what is missing.
         runs = [
-            self._runs.get((entrant.name, seed), Run(seed, "interrupted", "not begun"))
+            self._runs.get((entrant.name, seed), Run(seed, "interrupted", "It was not begun."))
             for seed in seeds
         ]
         seconds = sum(run.train_seconds for run in runs)

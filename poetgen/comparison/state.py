@@ -9,11 +9,13 @@ from pathlib import Path
 from poetgen.comparison.results import Run
 from poetgen.config import TrainConfig
 from poetgen.errors import InputError, SettingError
-from poetgen.files import write_text
+from poetgen.files import unfinished, write_text
 from poetgen.plain import read_plain
 from poetgen.settings import flag_of
 
 _FILE = "race.json"
+# What else a race writes into its folder, beside the files of its runs.
+_REPORTS = ("report.json", "report.md", "report.html", "curves.svg")
 _ANEW = "Begin another race with --force, or in another folder with --report DIR."
 # Settings that follow from others, or do not change what is computed.
 _MAY_CHANGE = ("epochs", "max_minutes", "checkpoint_seconds")
@@ -65,6 +67,13 @@ def save_state(state: RaceState, folder: Path) -> None:
     """Write what a race has done so far, whole or not at all."""
     text = json.dumps(asdict(state), ensure_ascii=False, indent=2)
     write_text(folder / _FILE, text + "\n")
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Delete half-written files of a killed race; call it under the lock of the race only."""
+    for name in (_FILE, *_REPORTS):
+        for leftover in unfinished(folder / name):
+            leftover.unlink(missing_ok=True)
 
 
 def load_state(folder: Path) -> RaceState:

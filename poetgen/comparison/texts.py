@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -60,6 +61,15 @@ class Texts:
         return sum(len(part.poems) for part in self.parts)
 
     @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits that follow from the poems alone, in their order."""
+        digest = hashlib.sha256()
+        for part in self.parts:
+            for poem in part.poems:
+                digest.update(poem.text.encode("utf-8", "surrogatepass") + b"\0")
+        return digest.hexdigest()[:16]
+
+    @property
     def description(self) -> str:
         """The name, how many poems, and how many were left out for which reason."""
         unit = "part" if all(part.prose for part in self.parts) else "poem"
@@ -112,7 +122,7 @@ def read_texts(
     """
     if isinstance(on, Corpus):
         texts = _split_of(on, split)
-    elif str(on) == "-" or (Path(on).exists() and not (Path(on) / "corpus.json").is_file()):
+    elif is_source(on):
         texts = _read_files(Path(on), learned, format)
     else:
         texts = _split_of(load_corpus(on), split)
@@ -122,6 +132,13 @@ def read_texts(
             "Give another text: --on FILE",
         )
     return texts
+
+
+def is_source(on: str | Path | Corpus) -> bool:
+    """Return whether this is a file, a folder or standard input, and not a prepared corpus."""
+    if isinstance(on, Corpus):
+        return False
+    return str(on) == "-" or (Path(on).exists() and not (Path(on) / "corpus.json").is_file())
 
 
 def corpora_of(models: Iterable[Model]) -> tuple[list[Corpus], list[str]]:

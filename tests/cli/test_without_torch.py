@@ -123,7 +123,7 @@ def test_a_run_that_numpy_began_stays_with_numpy_where_torch_is(told):
 def test_the_answers_are_there(told):
     said = told[1]
     assert said["generate"][1].startswith("日")
-    assert "perplexity/token" in said["compare"][1]
+    assert "perplexity per token" in said["compare"][1]
 
 
 @pytest.mark.parametrize("name", REFUSED)

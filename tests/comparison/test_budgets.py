@@ -147,10 +147,10 @@ def test_n_grams_have_no_budget(corpus):
 @pytest.mark.parametrize(
     ("equal", "words"),
     [
-        (None, "5,000 training tokens for each run, about equal parameters."),
-        ("tokens", "5,000 training tokens for each run."),
-        ("flops", "floating-point operations of training for each run."),
-        ("time", "45.0 seconds for each run, validation included. 3 minutes for the whole race."),
+        (None, "5,000 training tokens for each run, about as many parameters as the largest"),
+        ("tokens", "5,000 training tokens for each run"),
+        ("flops", "floating-point operations of training for each run"),
+        ("time", "45.0 seconds for each run, validation included, 3 minutes for the whole race"),
     ],
 )
 def test_the_budget_is_said_in_words(corpus, equal, words):

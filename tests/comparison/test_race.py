@@ -126,7 +126,7 @@ def test_a_verdict_says_on_what_and_with_what_it_was_reached(verdict, corpus):
     assert verdict.on_validation
     assert "validation" in verdict.on
     assert (verdict.equal, list(verdict.seeds), verdict.starts) == ("parameters", [5], ["日"])
-    assert "2,000 training tokens for each run, about equal parameters" in verdict.budget
+    assert "2,000 training tokens for each run, about as many parameters as" in verdict.budget
     assert len(verdict.differences) == 3
     shown = {contender.name: contender.settings for contender in verdict.contenders}
     assert shown["lstm"] == {
@@ -182,10 +182,10 @@ def test_the_time_is_that_of_the_whole_race_and_tokens_are_those_really_trained(
         names, corpus, tmp_path / "r", settings, budget=10**8, max_minutes=0.02
     )
     for name, run in runs_of(verdict).items():
-        assert (run.status, run.reason) == ("time", "time is up")
+        assert (run.status, run.reason) == ("time", "")
         assert 0 < run.tokens == events[name][-1].num_tokens < 10**7
         assert run.figures is not None
-    assert "The time ended 3 of 3 runs" in verdict.budget
+    assert "0.02 minutes for the whole race" in verdict.budget
     assert not list(verdict.folder.glob("*.checkpoint*"))
 
 
@@ -248,7 +248,7 @@ def failing(monkeypatch, arch, error, at=3):
             "failed",
             "The system says: No space left (gru.x).",
         ),
-        (ZeroDivisionError("division by zero"), "failed", "ZeroDivisionError: division by zero"),
+        (ZeroDivisionError("division by zero"), "failed", "ZeroDivisionError: division by zero."),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -301,7 +301,7 @@ def test_what_has_finished_is_in_the_report_before_the_next_begins(corpus, tmp_p
         ["rnn", "gru"], folder=tmp_path / "r", on_event=look, on_verdict=verdicts.append,
         **compare_options,
     )  # fmt: skip
-    assert seen == [["not begun", "not begun"], ["", "not begun"]]
+    assert seen == [["It was not begun.", "It was not begun."], ["", "It was not begun."]]
     assert [len(one.contenders[0].figures) for one in verdicts] == [0, 1, 1]
     assert [len(one.contenders[1].figures) for one in verdicts] == [0, 0, 1]
 
@@ -322,10 +322,10 @@ def test_an_interrupted_contender_stands_with_what_it_had(corpus, tmp_path):
     runs = runs_of(verdict)
     assert list(events) == ["rnn", "gru"]
     assert runs["rnn"].status == "done"
-    assert (runs["gru"].status, runs["gru"].reason) == ("interrupted", "interrupted")
+    assert (runs["gru"].status, runs["gru"].reason) == ("interrupted", "")
     assert 0 < runs["gru"].steps < runs["rnn"].steps
     assert 0 < runs["gru"].tokens < runs["rnn"].tokens
-    assert (runs["lstm"].status, runs["lstm"].reason) == ("interrupted", "not begun")
+    assert (runs["lstm"].status, runs["lstm"].reason) == ("interrupted", "It was not begun.")
     assert (tmp_path / "r" / "gru.checkpoint").exists()
 
 

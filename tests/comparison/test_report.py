@@ -9,9 +9,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from poetgen.comparison.findings import findings
+from poetgen.comparison.report import save_verdict
 from poetgen.comparison.results import Contender
 from poetgen.comparison.rows import run_rows, sections
-from poetgen.comparison.verdict_report import save_verdict
 from poetgen.verse.layout import couplets
 from tests.comparison.verdicts import MARKUP, chinese, english
 
