@@ -6,8 +6,11 @@ import math
 
 import pytest
 
+from poetgen.comparison import runs
+from poetgen.comparison.race import compare
 from poetgen.comparison.results import Comparison
 from poetgen.config import ARCHS, TrainConfig
+from poetgen.corpus.corpus import decode_poems
 from poetgen.errors import (
     DeviceError,
     DivergedError,
@@ -201,8 +204,8 @@ def test_a_race_for_time_has_no_budget_of_tokens(corpus, tmp_path):
 def test_equal_operations_give_a_cheaper_cell_more_tokens(corpus, tmp_path):
     settings = dataclasses.replace(NUMPY, hidden_size=30)
     verdict, _ = run_race(["lstm", "rnn"], corpus, tmp_path / "r", settings, 800, equal="flops")
-    runs = runs_of(verdict)
-    assert runs["rnn"].tokens > 1.3 * runs["lstm"].tokens
+    ended = runs_of(verdict)
+    assert ended["rnn"].tokens > 1.3 * ended["lstm"].tokens
 
 
 def test_saved_models_are_judged_without_training(corpus, tmp_path):
@@ -261,13 +264,13 @@ def test_a_contender_that_fails_stands_with_its_reason_and_the_others_go_on(
         ["rnn", "gru", "lstm"], corpus, tmp_path / "r", NUMPY,
         on_failure=lambda name, error: told.append((name, error)),
     )  # fmt: skip
-    runs = runs_of(verdict)
-    assert (runs["gru"].status, runs["gru"].reason) == (status, reason)
-    assert runs["gru"].figures is None
+    ended = runs_of(verdict)
+    assert (ended["gru"].status, ended["gru"].reason) == (status, reason)
+    assert ended["gru"].figures is None
     assert told == [("gru", error)]
     for name in ("rnn", "lstm"):
-        assert runs[name].status == "done"
-        assert runs[name].figures is not None
+        assert ended[name].status == "done"
+        assert ended[name].figures is not None
     report = json.loads((tmp_path / "r" / "report.json").read_text(encoding="utf-8"))
     assert [one["runs"][0]["status"] for one in report["contenders"]] == ["done", status, "done"]
 
@@ -295,8 +298,6 @@ def test_what_has_finished_is_in_the_report_before_the_next_begins(corpus, tmp_p
 
     verdicts = []
     compare_options = {"corpus": corpus, "budget": 500, "settings": NUMPY}
-    from poetgen.comparison.race import compare
-
     compare(
         ["rnn", "gru"], folder=tmp_path / "r", on_event=look, on_verdict=verdicts.append,
         **compare_options,
@@ -312,20 +313,18 @@ def test_an_interrupted_contender_stands_with_what_it_had(corpus, tmp_path):
     def stop():
         return any(isinstance(event, Progress) for event in events.get("gru", []))
 
-    from poetgen.comparison.race import compare
-
     verdict = compare(
         ["rnn", "gru", "lstm"], corpus=corpus, budget=BUDGET, settings=SETTINGS,
         folder=tmp_path / "r", should_stop=stop,
         on_event=lambda name, event: events.setdefault(name, []).append(event),
     )  # fmt: skip
-    runs = runs_of(verdict)
+    ended = runs_of(verdict)
     assert list(events) == ["rnn", "gru"]
-    assert runs["rnn"].status == "done"
-    assert (runs["gru"].status, runs["gru"].reason) == ("interrupted", "")
-    assert 0 < runs["gru"].steps < runs["rnn"].steps
-    assert 0 < runs["gru"].tokens < runs["rnn"].tokens
-    assert (runs["lstm"].status, runs["lstm"].reason) == ("interrupted", "It was not begun.")
+    assert ended["rnn"].status == "done"
+    assert (ended["gru"].status, ended["gru"].reason) == ("interrupted", "")
+    assert 0 < ended["gru"].steps < ended["rnn"].steps
+    assert 0 < ended["gru"].tokens < ended["rnn"].tokens
+    assert (ended["lstm"].status, ended["lstm"].reason) == ("interrupted", "It was not begun.")
     assert (tmp_path / "r" / "gru.checkpoint").exists()
 
 
@@ -378,3 +377,75 @@ def test_a_folder_that_exists_is_used_only_by_force(corpus, tmp_path):
     assert not list(tmp_path.iterdir())
     verdict, _ = run_race(["rnn", "gru"], corpus, tmp_path, budget=500, force=True)
     assert verdict.folder == tmp_path
+
+
+# On what all are judged.
+
+
+def test_architectures_models_and_n_grams_stand_in_one_list(corpus, tmp_path):
+    trained, _ = run_race(["rnn", "gru"], corpus, tmp_path / "r", NUMPY, budget=600)
+    model = str(trained.folder / "gru.safetensors")
+    notes = []
+    verdict, _ = run_race(
+        ["ngram:2", model, "lstm", "ngram:3"], corpus, tmp_path / "s", NUMPY, budget=600,
+        on_note=notes.append,
+    )  # fmt: skip
+    assert [contender.kind for contender in verdict.contenders] == [
+        *("ngram", "saved", "trained", "ngram"),
+    ]
+    for contender in verdict.contenders:
+        (figures,) = contender.figures
+        assert figures.num_tokens == corpus.splits["validation"].num_targets
+        assert contender.num_parameters > 0
+        assert len(contender.poems) == len(verdict.starts)
+    assert [note.partition(" on ")[0] for note in notes] == [
+        *("Measuring ngram:2", f"Measuring {model}", "Measuring ngram:3"),
+        "Measuring lstm, seed 5,",
+    ]
+    # One that is trained alone has no other to be as large as.
+    assert verdict.equal == "tokens"
+
+
+def test_all_are_judged_on_the_text_that_is_given(corpus, tmp_path):
+    poems = tmp_path / "poems.txt"
+    learned = decode_poems(corpus.splits["train"], corpus.vocabulary)[:4]
+    new = ["龙山秋月白，水远雁声寒。", "月花夜远江湖水，日人心去来归君。"]
+    lines = [f"题:{poem}" for poem in (*learned, *new)]
+    poems.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    verdict, _ = run_race(["rnn", "ngram:2"], corpus, tmp_path / "r", NUMPY, budget=600, on=poems)
+    assert verdict.on == f"{poems}: 2 poems (left out: 4 in training)"
+    assert not verdict.on_validation
+    for contender in verdict.contenders:
+        (figures,) = contender.figures
+        assert figures.num_tokens == sum(len(poem) + 1 for poem in new)
+        assert figures.unknown_share > 0
+
+
+def test_a_text_that_cannot_be_read_is_found_before_any_training(corpus, tmp_path):
+    (tmp_path / "empty.txt").write_bytes(b"")
+    for on in (tmp_path / "empty.txt", tmp_path / "nothing.txt", "no-such-corpus"):
+        with pytest.raises(InputError):
+            run_race(["rnn", "gru"], corpus, tmp_path / "r", NUMPY, on=on)
+    assert not (tmp_path / "r").exists()
+
+
+def test_judging_that_fails_leaves_the_training_to_be_judged_again(corpus, tmp_path, monkeypatch):
+    told = []
+
+    def fail(model, texts):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "judge", fail)
+        verdict, _ = run_race(
+            ["rnn", "gru"], corpus, tmp_path / "r", NUMPY, budget=600,
+            on_failure=lambda name, error: told.append(name),
+        )  # fmt: skip
+    assert told == ["rnn", "gru"]
+    assert {(run.status, run.reason) for run in verdict.all_runs} == {
+        ("failed", "There is not enough memory.")
+    }
+    assert all(run.tokens for run in verdict.all_runs)
+    again, events = run_race(["rnn", "gru"], corpus, tmp_path / "r", NUMPY, budget=600, resume=True)
+    assert not events
+    assert {run.status for run in again.all_runs} == {"done"}
