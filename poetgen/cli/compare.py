@@ -174,6 +174,10 @@ def compare(
             def show(contender: str, event: Event) -> None:
                 display.show(event)
 
+            def show_failure(contender: str, error: Exception) -> None:
+                display.end_run()
+                seen.on_failure(contender, error)
+
             verdict = run_race(
                 contenders,
                 corpus=folder,
@@ -192,7 +196,7 @@ def compare(
                 command=shlex.join(_command()),
                 on_note=console.print,
                 on_event=show,
-                on_failure=seen.on_failure,
+                on_failure=show_failure,
                 on_verdict=seen.on_verdict,
                 should_stop=stop.wanted,
             )

@@ -158,6 +158,10 @@ class TrainingDisplay:
 
     def __exit__(self, *exception: object) -> None:
         """Leave the last picture on the screen."""
+        self.end_run()
+
+    def end_run(self) -> None:
+        """Leave the last picture of a run on the screen, also of one that has failed."""
         self._screen.stop()
 
     def _begin(self) -> None:
@@ -176,7 +180,6 @@ class TrainingDisplay:
             case events.Note():
                 say(event.text)
             case events.Started():
-                self._screen.stop()  # of a run before that has failed
                 self._begin()
                 if self._is_live:
                     self._screen.start()
@@ -211,7 +214,7 @@ class TrainingDisplay:
                 if not self._is_live:
                     say(*_lines_of(event), sep="\n")
             case events.Trained():
-                self._screen.stop()
+                self.end_run()
 
     def _render(self) -> Group:
         has_bar = self._console.width >= _MIN_BAR_WIDTH

@@ -63,6 +63,18 @@ def test_a_narrow_terminal_shows_what_matters_and_a_wide_one_everything():
     assert "━" in shown(140)
 
 
+def test_after_a_run_that_has_failed_the_next_one_is_shown():
+    console = Console(file=io.StringIO(), width=140, force_terminal=True)
+    with TrainingDisplay(console) as display:
+        for _ in range(2):
+            display.show(STARTED)
+            display.show(PROGRESS)
+            display.end_run()
+            console.print("It has failed.")
+    assert console.file.getvalue().count("It has failed.") == 2
+    assert "Training m on cpu" in console.file.getvalue().rpartition("It has failed.")[0]
+
+
 @pytest.mark.parametrize("force_terminal", [False, True])
 def test_a_table_shows_every_cell_and_ends_its_lines_with_text_in_a_pipe(force_terminal):
     console = Console(file=io.StringIO(), width=70, force_terminal=force_terminal)
