@@ -22,7 +22,7 @@ from poetgen.cli.options import (
     ensure_picture,
     given_settings,
 )
-from poetgen.cli.signals import stop_on_signal
+from poetgen.cli.signals import or_stop, stop_on_signal
 from poetgen.cli.train import DEFAULT_CORPUS
 from poetgen.comparison.results import Equal
 from poetgen.config import TrainConfig
@@ -194,9 +194,9 @@ def compare(
                 force=force,
                 workers=workers,
                 command=shlex.join(_command()),
-                on_note=console.print,
-                on_event=show,
-                on_failure=show_failure,
+                on_note=or_stop(console.print, stop),
+                on_event=or_stop(show, stop),
+                on_failure=or_stop(show_failure, stop),
                 on_verdict=seen.on_verdict,
                 should_stop=stop.wanted,
             )

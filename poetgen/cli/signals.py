@@ -6,6 +6,9 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import ParamSpec
+
+P = ParamSpec("P")
 
 # Windows has no SIGHUP, which a closed terminal or a lost connection sends.
 _WATCHED = [
@@ -35,6 +38,18 @@ class Stop:
     def exit_code(self) -> int:
         """Return 128 + the number of the signal, as a shell does."""
         return 128 + (self.number or 0)
+
+
+def or_stop(show: Callable[P, object], stop: Stop) -> Callable[P, None]:
+    """Show what happens; if that fails, as on a terminal that was closed, request a stop."""
+
+    def listen(*arguments: P.args, **options: P.kwargs) -> None:
+        try:
+            show(*arguments, **options)
+        except GONE:
+            stop.reader_left()
+
+    return listen
 
 
 @contextmanager

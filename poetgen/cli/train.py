@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +10,7 @@ import typer
 from poetgen.cli.completion import complete_corpus, complete_model
 from poetgen.cli.corpora import find_or_offer
 from poetgen.cli.options import Force, Quiet, given_settings
-from poetgen.cli.signals import GONE, Stop, stop_on_signal
+from poetgen.cli.signals import or_stop, stop_on_signal
 from poetgen.config import TrainConfig
 from poetgen.errors import SettingError
 from poetgen.generation.settings import exclude
@@ -19,7 +18,7 @@ from poetgen.generation.settings import exclude
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from poetgen.training.events import Event, Trained
+    from poetgen.training.events import Trained
 
 DEFAULT_CORPUS = "tang"
 
@@ -87,7 +86,7 @@ def train(
             given=given_settings(context, TrainConfig),
             force=force,
             tensorboard=tensorboard,
-            on_event=_or_stop(display.show, stop),
+            on_event=or_stop(display.show, stop),
             should_stop=stop.wanted,
         )
     _report(console, trained, corpus)
@@ -108,18 +107,6 @@ def _add_index(model: str, corpus: str, *, quiet: bool, alone: bool) -> None:
     folder = find_or_offer(corpus, console, "poetgen train NAME")
     path = add_choice(model, folder, on_note=console.print)
     console.print(f"Wrote the index of {folder.name} into {path}.")
-
-
-def _or_stop(show: Callable[[Event], None], stop: Stop) -> Callable[[Event], None]:
-    """Show events; if that fails, as on a terminal that was closed, save the run and stop."""
-
-    def listen(event: Event) -> None:
-        try:
-            show(event)
-        except GONE:
-            stop.reader_left()
-
-    return listen
 
 
 def _report(console: Console, trained: Trained, corpus: str) -> None:

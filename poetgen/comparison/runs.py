@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from poetgen.comparison.budgets import Budget
+from poetgen.comparison.budgets import Budget, shape_of
 from poetgen.comparison.contenders import Entrant, header_of
 from poetgen.comparison.differences import differences_between
 from poetgen.comparison.judging import judge
@@ -247,7 +247,13 @@ class Runs:
         ]
         seconds = sum(run.train_seconds for run in runs)
         settings = {}
-        if entrant.settings is not None:
+        about = self._about.get(entrant.name, {})
+        if entrant.settings is not None and self.corpus is not None:
+            # Also of one whose run has failed.
+            about = {
+                "num_parameters": num_parameters(shape_of(entrant.settings, self.corpus)),
+                **about,
+            }
             names = changed(entrant.settings) - set(_SET_BY_RACE)
             settings = {name: getattr(entrant.settings, name) for name in sorted(names)}
         return Contender(
@@ -256,5 +262,5 @@ class Runs:
             settings=settings,
             tokens_per_second=sum(run.tokens for run in runs) / seconds if seconds else None,
             runs=runs,
-            **self._about.get(entrant.name, {}),
+            **about,
         )

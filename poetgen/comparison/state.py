@@ -100,8 +100,10 @@ def _check_same(contender: str, before: TrainConfig, now: TrainConfig) -> None:
             continue
         flag = flag_of(field.name, field.metadata["flag"])
         flag = "--budget" if field.name == "max_tokens" else flag
+        begun = f"without {flag}" if old is None else f"with {flag} {old}"
+        now_given = f"without {flag}" if new is None else f"with {flag} {new}"
         raise SettingError(
-            f"{contender} was begun with {flag} {old}, not with {flag} {new}.",
+            f"{contender} was begun {begun}, not {now_given}.",
             "Give the same contenders and settings as before, or begin another race with "
             "--report DIR.",
         )

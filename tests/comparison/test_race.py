@@ -267,6 +267,7 @@ def test_a_contender_that_fails_stands_with_its_reason_and_the_others_go_on(
     ended = runs_of(verdict)
     assert (ended["gru"].status, ended["gru"].reason) == (status, reason)
     assert ended["gru"].figures is None
+    assert all(contender.num_parameters > 0 for contender in verdict.contenders)
     assert told == [("gru", error)]
     for name in ("rnn", "lstm"):
         assert ended[name].status == "done"

@@ -87,6 +87,25 @@ def test_a_race_that_was_stopped_goes_on_byte_for_byte(whole, corpus, tmp_path, 
     assert not list(folder.glob("*.checkpoint*"))
 
 
+def test_a_race_of_torch_that_was_stopped_goes_on_byte_for_byte(corpus, tmp_path):
+    settings = dataclasses.replace(NUMPY, engine="torch")
+    steps = []
+
+    def look(name, event):
+        steps.extend([name] if isinstance(event, Progress) else [])
+
+    compare(
+        NAMES[:2], corpus=corpus, budget=4000, settings=settings, folder=tmp_path / "r",
+        on_event=look, should_stop=lambda: "gru:dropout=0.2" in steps,
+    )  # fmt: skip
+    assert (tmp_path / "r" / "gru-dropout-0.2.checkpoint").exists()
+    options = {"names": NAMES[:2], "budget": 4000, "settings": settings}
+    resumed, _ = race(corpus, tmp_path / "r", resume=True, **options)
+    whole, _ = race(corpus, tmp_path / "s", **options)
+    assert models_in(resumed.folder) == models_in(whole.folder)
+    assert timeless(resumed) == timeless(whole)
+
+
 class Killed(BaseException):
     """What nothing catches, as little as a kill."""
 
