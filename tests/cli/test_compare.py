@@ -2,15 +2,17 @@
 
 import json
 import math
+import os
 import signal
 import subprocess
+import sys
 
 import pytest
 
 from poetgen.config import PrepareConfig
 from poetgen.corpus.folder import save_corpus
 from poetgen.corpus.prepare import build_corpus
-from tests.command import assert_two_line_error, begin, poetgen, start, wait_until
+from tests.command import ENVIRONMENT, assert_two_line_error, begin, poetgen, start, wait_until
 from tests.synthetic import write_poems
 
 TINY = [
@@ -140,6 +142,23 @@ def test_a_second_signal_gives_the_object_too(workplace):
     answer = object_of(subprocess.CompletedProcess(command, running.returncode, out, said))
     assert answer["exit_code"] == 130
     assert len(answer["contenders"]) == 2
+
+
+def test_a_race_whose_reader_left_is_saved(workplace):
+    # stderr is a pipe that nobody reads, as of a terminal that was closed.
+    folder = workplace / "reports/gone"
+    command = ["compare", "rnn", "gru", "--budget", "20000", *TINY, "--report", str(folder)]
+    gone, pipe = os.pipe()
+    os.close(gone)
+    done = subprocess.run(
+        [sys.executable, "-m", "poetgen", *command],
+        cwd=workplace, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=pipe, check=False,
+    )  # fmt: skip
+    os.close(pipe)
+    assert done.returncode == 141
+    report = json.loads((folder / "report.json").read_text("utf-8"))
+    assert {one["runs"][0]["status"] for one in report["contenders"]} == {"interrupted"}
+    assert poetgen(*command, "--resume", cwd=workplace).returncode == 0
 
 
 @pytest.mark.parametrize("seed", [1, 2])
