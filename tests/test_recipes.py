@@ -14,8 +14,9 @@ PAGE = "docs/recipes.md"
 
 
 def trainings() -> list[list[str]]:
+    """The trainings of the table; others need texts that the user has to get."""
     lines = [shlex.split(line) for line in commands_of(PAGE)]
-    return [line[1:] for line in lines if line[:2] == ["poetgen", "train"]]
+    return [line[1:] for line in lines if line[:2] == ["poetgen", "train"] and "--name" in line]
 
 
 def name_of(command: list[str]) -> str:
