@@ -341,7 +341,7 @@ class OccasionConfig(Settings):
     keyword: str | None = setting(None, "Words that the poem is about, with commas between.")
     untitled: bool = setting(False, "Write without a title.")
     guidance: float = setting(
-        2.0,
+        1.5,
         "How closely the poem keeps to title, poet and keywords: 1 as the model has learned it, "
         "more for closer.",
         min=0,

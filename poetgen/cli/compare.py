@@ -110,6 +110,15 @@ def compare(
             "--start", show_default="three that all contenders know", help="How every poem begins."
         ),
     ] = None,
+    num_samples: Annotated[
+        int,
+        typer.Option(
+            "--samples",
+            min=0,
+            max=100_000,
+            help="Sample so many poems of each contender for the panel; 0 writes and times none.",
+        ),
+    ] = 200,
     plot: Annotated[
         Path | None,
         typer.Option(
@@ -189,6 +198,7 @@ def compare(
                 settings=settings,
                 given=given,
                 start=start,
+                num_samples=num_samples,
                 folder=report_folder,
                 resume=resume,
                 force=force,

@@ -48,6 +48,7 @@ def compare(
     settings: TrainConfig = TrainConfig(),
     given: Collection[str] | None = None,
     start: str | None = None,
+    num_samples: int = 200,
     folder: str | Path | None = None,
     resume: bool = False,
     force: bool = False,
@@ -82,6 +83,7 @@ def compare(
         given: names of the settings that must apply; by default those that differ from the
             defaults.
         start: how every poem starts; by default some of the usual starts that all know.
+        num_samples: poems of the panel; 0 writes no poems, and measures none.
         folder: where the report and the models are kept; by default a new one in ./reports.
         resume: continue a race where it stopped; finished runs are kept, and the others end as
             if they had not been interrupted.
@@ -159,6 +161,7 @@ def compare(
             state=state,
             resume=resume,
             num_workers=workers,
+            num_samples=num_samples,
             on_note=on_note,
             on_event=on_event,
             on_failure=on_failure,

@@ -32,8 +32,6 @@ from poetgen.training.events import Event, Note
 from poetgen.training.run_files import RunFiles
 from poetgen.verse.choice import Choice, build_choice
 
-# Poems of the panel.
-_NUM_POEMS = 200
 # A model file is named after its contender, up to so many characters.
 _LONGEST_NAME = 60
 _SET_BY_RACE = ("arch", "epochs", "max_tokens", "max_minutes", "seed")
@@ -55,6 +53,8 @@ class Runs:
     state: RaceState
     resume: bool
     num_workers: int
+    # Poems of the panel; 0 measures no poems at all.
+    num_samples: int
     on_note: Callable[[str], object]
     on_event: Callable[[str, Event], object]
     on_failure: Callable[[str, Exception], object]
@@ -195,8 +195,10 @@ class Runs:
                 about["num_parameters"] = num_parameters(header_of(model).config)
                 about["num_bytes"] = model.stat().st_size
                 poet, choice = load_poet(str(model)), None
+            if self.num_samples == 0:
+                return
             seeds = [self.poem_seed]
-            measured = measure_poems(poet, self.blank.starts, seeds, _NUM_POEMS, choice)
+            measured = measure_poems(poet, self.blank.starts, seeds, self.num_samples, choice)
             about |= measured._asdict()
             if isinstance(model, Path):
                 about["cold_seconds"] = cold_seconds(model)

@@ -7,8 +7,7 @@ from poetgen.comparison import runs
 
 @pytest.fixture(autouse=True, scope="session")
 def quick_measures():
-    """Start no processes to measure them, and sample few poems."""
+    """Start no processes to measure them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(runs, "cold_seconds", lambda path: 0.25)
-        patch.setattr(runs, "_NUM_POEMS", 5)
         yield

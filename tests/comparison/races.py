@@ -10,6 +10,7 @@ SETTINGS = TrainConfig(hidden_size=12, embedding_dim=7, batch_tokens=256, device
 def run_race(contenders, corpus, folder, settings=SETTINGS, budget=BUDGET, **options):
     """Run a race; its verdict, and the events of each contender."""
     events = {}
+    options = {"num_samples": 5, **options}
     verdict = compare(
         contenders, corpus=corpus, budget=budget, settings=settings, folder=folder,
         on_event=lambda name, event: events.setdefault(name, []).append(event), **options,

@@ -301,7 +301,7 @@ def test_what_has_finished_is_in_the_report_before_the_next_begins(corpus, tmp_p
     compare_options = {"corpus": corpus, "budget": 500, "settings": NUMPY}
     compare(
         ["rnn", "gru"], folder=tmp_path / "r", on_event=look, on_verdict=verdicts.append,
-        **compare_options,
+        num_samples=5, **compare_options,
     )  # fmt: skip
     assert seen == [["It was not begun.", "It was not begun."], ["", "It was not begun."]]
     assert [len(one.contenders[0].figures) for one in verdicts] == [0, 1, 1]
@@ -315,7 +315,7 @@ def test_an_interrupted_contender_stands_with_what_it_had(corpus, tmp_path):
         return any(isinstance(event, Progress) for event in events.get("gru", []))
 
     verdict = compare(
-        ["rnn", "gru", "lstm"], corpus=corpus, budget=BUDGET, settings=SETTINGS,
+        ["rnn", "gru", "lstm"], num_samples=5, corpus=corpus, budget=BUDGET, settings=SETTINGS,
         folder=tmp_path / "r", should_stop=stop,
         on_event=lambda name, event: events.setdefault(name, []).append(event),
     )  # fmt: skip

@@ -77,7 +77,7 @@ def test_a_race_that_was_stopped_goes_on_byte_for_byte(whole, corpus, tmp_path, 
 
     folder = tmp_path / "r"
     compare(
-        NAMES, corpus=corpus, budget=1500, settings=NUMPY, folder=folder, seeds=2,
+        NAMES, num_samples=5, corpus=corpus, budget=1500, settings=NUMPY, folder=folder, seeds=2,
         on_event=look, should_stop=stop,
     )  # fmt: skip
     resumed, events = race(corpus, folder, seeds=2, resume=True)
@@ -96,7 +96,7 @@ def test_a_race_of_torch_that_was_stopped_goes_on_byte_for_byte(corpus, tmp_path
 
     compare(
         NAMES[:2], corpus=corpus, budget=4000, settings=settings, folder=tmp_path / "r",
-        on_event=look, should_stop=lambda: "gru:dropout=0.2" in steps,
+        num_samples=5, on_event=look, should_stop=lambda: "gru:dropout=0.2" in steps,
     )  # fmt: skip
     assert (tmp_path / "r" / "gru-dropout-0.2.checkpoint").exists()
     options = {"names": NAMES[:2], "budget": 4000, "settings": settings}
