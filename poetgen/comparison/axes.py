@@ -50,7 +50,7 @@ def axes_of(curves: Sequence[Curve], against: Against) -> tuple[Axis, Axis]:
     title, unit = "training tokens", 1.0
     if against == "seconds":
         unit, name = next((unit, name) for first, unit, name in _UNITS_OF_TIME if most >= first)
-        title = f"{name} of training"
+        title = f"{name}, validation and samples included"
     across = Axis(title, least if is_log else 0.0, most, is_log, unit)
     heights = [value for line in lines for value in (*line.low, *line.high)]
     heights += [curve.level for curve in curves if curve.level is not None]

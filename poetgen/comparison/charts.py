@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from xml.sax.saxutils import escape
 from poetgen.comparison.axes import Axis, axes_of, spread
 from poetgen.comparison.curves import Against, Curve, Line, curves_of
 from poetgen.comparison.results import Verdict
+from poetgen.errors import SettingError
 from poetgen.files import write_text, write_whole
 from poetgen.plotting import fonts_for, need_matplotlib, notes_of
 from poetgen.terminal import display_width, visible
@@ -216,11 +218,15 @@ def picture(verdict: Verdict) -> str:
 
 
 def check_plot(path: Path) -> None:
-    """Ensure, before any work, that what draws a plot with the name ``path`` is installed.
+    """Ensure, before any work, that a plot with the name ``path`` can be drawn and written.
 
     Raises:
-        SettingError: it is a .png, and matplotlib is not installed.
+        SettingError: it is a .png, and matplotlib is not installed; or its folder is not there
+            or cannot be written.
     """
+    if not os.access(path.parent, os.W_OK):
+        why = "cannot be written" if path.parent.exists() else "is not there"
+        raise SettingError(f"The folder {path.parent} {why}.", "Give --plot another name.")
     if path.suffix == ".png":
         need_matplotlib(", or give a .svg file, which needs nothing.")
 

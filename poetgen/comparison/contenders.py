@@ -14,7 +14,7 @@ from poetgen.corpus.vocabulary import UNK, Vocabulary
 from poetgen.errors import InputError, ModelError, SettingError
 from poetgen.networks.model import Model
 from poetgen.networks.model_file import load_model, load_model_header
-from poetgen.places import SNAPSHOT_SUFFIXES, did_you_mean, find_model, models_here
+from poetgen.places import SNAPSHOT_SUFFIXES, corpora_here, did_you_mean, find_model, models_here
 from poetgen.settings import flag_of
 
 # What the race itself decides, for all contenders alike.
@@ -144,6 +144,8 @@ def _find(name: str) -> Path:
         here = sorted(models_here())
         known = f", or a model: {', '.join(here)}" if here else ""
         question = did_you_mean(name, [*ARCHS, *here])
+        if name in corpora_here():
+            question = f"{name} is a corpus: give it as --corpus {name}. "
         raise InputError(
             error.problem if Path(name).exists() else f"There is no contender {name}.",
             f"{question}Choose among: {', '.join(ARCHS)}, {_NGRAM}:{_DEFAULT_ORDER}{known}.",

@@ -72,6 +72,11 @@ class Run:
     figures: Figures | None = None
     model: str = ""
 
+    @property
+    def has_learned(self) -> bool:
+        """Whether the run came to its end and took at least one step."""
+        return self.status in ("done", "time", "patience") and self.steps > 0
+
 
 @dataclass(frozen=True, slots=True)
 class Contender:

@@ -119,6 +119,8 @@ def train_run(
     except Exception as error:
         on_failure(error)
         return watch.run("failed", reason_of(error), files)
+    if trained.step == 0 and trained.reason == "time":
+        return watch.run("time", "There was no time for a single step.", files)
     return watch.run(trained.reason, "", files)
 
 

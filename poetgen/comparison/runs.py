@@ -23,7 +23,7 @@ from poetgen.config import TrainConfig
 from poetgen.corpus.corpus import Corpus, decode_poems
 from poetgen.errors import PoetgenError
 from poetgen.generation.poet import load_poet
-from poetgen.networks.model import num_parameters
+from poetgen.networks.model import Model, num_parameters
 from poetgen.networks.model_file import load_model
 from poetgen.places import plain_name
 from poetgen.settings import changed
@@ -32,11 +32,11 @@ from poetgen.training.events import Event, Note
 from poetgen.training.run_files import RunFiles
 from poetgen.verse.choice import Choice, build_choice
 
+# From this share of unknown tokens on, a text is not one that a model can predict.
+_MANY_UNKNOWN = 0.2
 # A model file is named after its contender, up to so many characters.
 _LONGEST_NAME = 60
 _SET_BY_RACE = ("arch", "epochs", "max_tokens", "max_minutes", "seed")
-# How a run ends that has figures.
-_FINISHED = ("done", "time", "patience")
 
 
 @dataclass(slots=True)
@@ -102,20 +102,29 @@ class Runs:
         self.on_note(f"Measuring {name} on {self.blank.on}.")
         try:
             if path is not None:
-                run = replace(run, figures=judge(load_model(path), self.texts))
+                run = self._judged(name, run, load_model(path))
                 self._measure(name, path)
             elif self.corpus is not None and order is not None:
                 ngram = train_ngram(self.corpus, order)
-                run = replace(run, figures=judge(ngram, self.texts))
+                run = self._judged(name, run, ngram)
                 self._measure(name, ngram)
         except Exception as error:
             self.on_failure(name, error)
             return replace(run, status="failed", reason=reason_of(error))
         return run
 
+    def _judged(self, name: str, run: Run, model: Model | NGram) -> Run:
+        figures = judge(model, self.texts)
+        if figures.unknown_share > _MANY_UNKNOWN:
+            self.on_note(
+                f"{name} does not know {figures.unknown_share:.0%} of the text: it is in another "
+                "language or script, and the figures say little."
+            )
+        return replace(run, figures=figures)
+
     def _is_over(self, name: str, seed: int) -> bool:
         run = self._runs.get((name, seed))
-        return run is not None and run.status in (*_FINISHED, "diverged")
+        return run is not None and (run.has_learned or run.status == "diverged")
 
     def _minutes(
         self, name: str, settings: TrainConfig, num_left: int, num_runs: int
@@ -166,13 +175,12 @@ class Runs:
     def _finish(self, name: str, settings: TrainConfig, run: Run) -> None:
         """Save a run that has ended, and judge it, unless that is done."""
         self._put(name, settings, run)
-        if run.status in _FINISHED:
+        if run.has_learned:
             path = self.blank.folder / run.model
             try:
                 if run.figures is None:
                     self.on_note(f"Measuring {name}, seed {run.seed}, on {self.blank.on}.")
-                    figures = judge(load_model(path), self.texts)
-                    self._put(name, settings, replace(run, figures=figures))
+                    self._put(name, settings, self._judged(name, run, load_model(path)))
             except Exception as error:
                 self.on_failure(name, error)
                 # Only here: its training, which is saved, has not failed.

@@ -23,6 +23,7 @@ from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import CorpusError, SourceError
 from poetgen.limits import ensure_few
 from poetgen.networks.model import Model
+from poetgen.places import corpora_here
 from poetgen.reading import RawPoem, describe_ignored, find_inputs, read_document
 from poetgen.verse.pieces import UNKNOWN
 
@@ -125,7 +126,15 @@ def read_texts(
     elif is_source(on):
         texts = _read_files(Path(on), learned, format)
     else:
-        texts = _split_of(load_corpus(on), split)
+        try:
+            texts = _split_of(load_corpus(on), split)
+        except CorpusError as error:
+            if Path(on).exists() or str(on) in corpora_here():
+                raise
+            raise CorpusError(
+                f"There is neither a file nor a prepared corpus {on}.",
+                "Give a text, or the name of a corpus: --on FILE",
+            ) from error
     if texts.num_poems == 0:
         raise SourceError(
             f"There is nothing to measure on in {texts.description}.",

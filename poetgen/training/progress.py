@@ -115,9 +115,9 @@ class DataOrder:
                 f"of {config.seq_len} steps.",
                 "Lower --batch-size or --seq-len.",
             )
-        # Of the first epoch: what is planned by it must not depend on where a run resumed.
+        # Of the first epoch: what is planned by these must not depend on where a run resumed.
         self.steps_per_epoch = len(self.batches)
-        self.total_steps = self._count_steps()
+        self.total_steps = self.planned_steps = self._count_steps()
 
     def go_to(self, counters: Counters, total_steps: int) -> None:
         """Move to the place that ``counters`` describe.
@@ -136,6 +136,16 @@ class DataOrder:
                 f"step {counters.step} of {total_steps} is not batch {counters.next_batch} of "
                 f"epoch {counters.epoch}"
             )
+
+    def steps_between(self, num_per_epoch: int, num_least: int) -> int:
+        """Return after how many steps to do what is done so often in an epoch.
+
+        And in a run with a limit of tokens at least ``num_least`` times.
+        """
+        steps = self.steps_per_epoch // num_per_epoch
+        if self._config.max_tokens is not None:
+            steps = min(steps, self.planned_steps // num_least)
+        return max(1, steps)
 
     @property
     def is_one_strip(self) -> bool:

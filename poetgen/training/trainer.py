@@ -39,8 +39,9 @@ from poetgen.training.processes import ALONE, Processes
 from poetgen.training.progress import REPORT_STEPS, Counters, DataOrder, Timer
 from poetgen.training.run_files import RunFiles
 
-# Validations in an epoch: often enough to keep a good model when a run is cut short.
-_VALIDATIONS_PER_EPOCH = 2
+# Validations in an epoch, and in a run of so many tokens at least: often enough to keep a good
+# model when a run is cut short, and for the learning curve of a race.
+_VALIDATIONS_PER_EPOCH, _LEAST_VALIDATIONS = 2, 10
 # What helps a run that diverges is a smaller rate; what three halvings do not help is
 # something else.
 _MOST_SETBACKS = 3
@@ -141,7 +142,7 @@ class Trainer:
             # Before anything is learned: what follows may be worse.
             on_event(self._validate())
         last_sample = -math.inf
-        every = max(1, self.order.steps_per_epoch // _VALIDATIONS_PER_EPOCH)
+        every = self.order.steps_between(_VALIDATIONS_PER_EPOCH, _LEAST_VALIDATIONS)
         while (reason := self._reason_to_end(should_stop)) is None or self._is_unmeasured(reason):
             if reason is None:
                 learned = self._train_steps(every)
