@@ -139,7 +139,8 @@ def _opened(
             check(values, {n: (s.get_dtype(), tuple(s.get_shape())) for n, s in slices.items()})
             yield file, values, checksum
     except malformed as error:
-        why = f"{error} is missing" if isinstance(error, KeyError) else error
+        # A parser may repeat the whole header.
+        why = f"{error} is missing" if isinstance(error, KeyError) else f"{error!s:.120}"
         raise shortage_in(error) or DamagedError(
             f"{path} is not a whole {kind.noun}: {why}.", advice
         ) from error

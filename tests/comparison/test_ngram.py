@@ -67,8 +67,8 @@ class Reference:
         self.order = order
 
     def probability(self, token, context):
-        context = tuple(context)[len(context) - self.order + 1 :] if self.order > 1 else ()
-        return self._after(token, context)
+        context = tuple(context)[max(0, len(context) - self.order + 1) :]
+        return self._after(token, context if self.order > 1 else ())
 
     def _after(self, token, context):
         shorter = self._after(token, context[1:]) if context else 1 / len(WRITTEN)
