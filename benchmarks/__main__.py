@@ -3,6 +3,7 @@
 import sys
 
 from benchmarks import (
+    book,
     cold_start,
     generation,
     load,
@@ -19,6 +20,7 @@ BENCHMARKS = {
     "generation": generation.rows,
     "prepare": preparing.rows,
     "training": training.rows,
+    "book": book.rows,
     "load": load.rows,
     "memory": memory.rows,
     "quality": quality.rows,

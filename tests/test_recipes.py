@@ -1,16 +1,23 @@
-"""The recipes of docs/recipes.md: their commands, and the figures of their table."""
+"""The recipes of docs/recipes.md: their commands, and the figures of their tables."""
 
+import json
 import re
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.command import poetgen
-from tests.real_data import SHAKESPEARE, needs_english
+from tests.real_data import SHAKESPEARE, TIME_MACHINE, needs_english
 from tests.test_readme import commands_of
 
 PAGE = "docs/recipes.md"
+
+
+def page() -> str:
+    return (Path(__file__).parent.parent / PAGE).read_text(encoding="utf-8")
 
 
 def trainings() -> list[list[str]]:
@@ -25,8 +32,7 @@ def name_of(command: list[str]) -> str:
 
 def table() -> dict[str, tuple[int, float, float]]:
     """Give steps, our smoothed loss, and the report's, of each recipe."""
-    text = (Path(__file__).parent.parent / PAGE).read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\S+)` \| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \|", text, re.MULTILINE)
+    rows = re.findall(r"^\| `(\S+)` \| ([\d,]+) \| ([\d.]+) \| ([\d.]+) \|", page(), re.MULTILINE)
     return {name: (int(n.replace(",", "")), float(a), float(b)) for name, n, a, b in rows}
 
 
@@ -68,3 +74,101 @@ def test_a_recipe_gives_the_figure_of_the_table(command, bard):
     # Other machines add up in another order; the report is beaten on all.
     assert loss == pytest.approx(ours, rel=0.05)
     assert loss < theirs
+
+
+def races() -> list[list[str]]:
+    """The races on the opening of The Time Machine."""
+    lines = [shlex.split(line) for line in commands_of(PAGE)]
+    return [line[1:] for line in lines if line[:2] == ["poetgen", "compare"] and "sgd" in line]
+
+
+def option(command: list[str], flag: str) -> str:
+    return command[command.index(flag) + 1]
+
+
+def contenders_of(command: list[str]) -> list[str]:
+    return command[1 : next(i for i, word in enumerate(command) if word.startswith("--"))]
+
+
+def corpus_of(command: list[str]) -> str:
+    return option(command, "--corpus")
+
+
+def known_by_heart() -> list[tuple[str, str, float, float]]:
+    """Return corpus, contender, training perplexity and minutes of each row."""
+    row = r"^\| `(book|words)` \| `(\S+)` \| ([\d.]+) \| ([\d.]+) \|"
+    found = re.findall(row, page(), re.MULTILINE)
+    return [(corpus, name, float(a), float(b)) for corpus, name, a, b in found]
+
+
+@pytest.fixture(scope="module")
+def opening(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the corpora of the opening, made by the commands of the page."""
+    if shutil.which("sh") is None:
+        pytest.skip("no shell here")
+    folder = tmp_path_factory.mktemp("opening")
+    shutil.copy(TIME_MACHINE, folder / "timemachine.txt")
+    lines = commands_of(PAGE)
+    for line in (line for line in lines if re.search(r"> (letters|book)\.txt$", line)):
+        subprocess.run(["sh", "-c", line], cwd=folder, check=True)
+    for line in (line for line in lines if line.startswith("poetgen prepare book.txt")):
+        done = poetgen(*shlex.split(line)[1:], cwd=folder)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+@needs_english
+def test_the_opening_is_that_of_the_textbook(opening):
+    original = TIME_MACHINE.read_text(encoding="utf-8")
+    letters = (opening / "letters.txt").read_text(encoding="ascii")
+    assert letters == re.sub("[^A-Za-z]+", " ", original).lower()[:10_000]
+    report = json.loads((opening / "corpora/book/corpus.json").read_text(encoding="utf-8"))
+    # With the token of its end.
+    assert report["report"]["targets"]["train"] - 1 == len(letters)
+    for recited in re.findall("^> (time traveller .*)", page(), re.MULTILINE):
+        assert recited in letters
+
+
+def test_the_table_has_every_contender_of_the_races_in_their_order():
+    rows = [(corpus_of(race), name) for race in races() for name in contenders_of(race)]
+    assert [row[:2] for row in known_by_heart()] == rows
+
+
+def test_letters_are_known_by_heart_as_well_as_in_the_report():
+    for corpus, name, perplexity, _ in known_by_heart():
+        if corpus == "book":
+            # The report has one decimal for the others.
+            assert perplexity <= 1.05 if name in ("lstm", "gru") else round(perplexity, 1) <= 1.4
+
+
+@needs_english
+@pytest.mark.parametrize("command", races(), ids=lambda command: option(command, "--report"))
+def test_a_race_on_the_opening_runs_and_reports_its_training_perplexity(command, opening):
+    shorter = [*command, "--budget", "12000", "--hidden-size", "24", "--report", "short"]
+    verdict, report = raced(shorter, opening)
+    assert [one["name"] for one in verdict["contenders"]] == contenders_of(command)
+    assert all(one["runs"][0]["training_perplexity"] > 1 for one in verdict["contenders"])
+    assert "| training perplexity |" in report
+    assert all(one["poems"][0].startswith(verdict["starts"][0]) for one in verdict["contenders"])
+
+
+@pytest.mark.long
+@needs_english
+@pytest.mark.parametrize("command", races(), ids=lambda command: option(command, "--report"))
+def test_a_race_on_the_opening_gives_the_figures_of_the_table(command, opening):
+    verdict, _ = raced(command, opening)
+    rows = {(corpus, name): perplexity for corpus, name, perplexity, _ in known_by_heart()}
+    for one in verdict["contenders"]:
+        expected = rows[corpus_of(command), one["name"]]
+        # Other machines add up in another order.
+        assert one["runs"][0]["training_perplexity"] == pytest.approx(expected, rel=0.05)
+
+
+def raced(command: list[str], folder: Path) -> tuple[dict, str]:
+    """Return the report of a race, as JSON and as Markdown."""
+    shutil.rmtree(folder / "short", ignore_errors=True)
+    done = poetgen(*command, "--json", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    verdict = json.loads(done.stdout)
+    assert (folder / option(command, "--plot")).stat().st_size > 0
+    return verdict, (folder / verdict["folder"] / "report.md").read_text(encoding="utf-8")

@@ -20,7 +20,7 @@ _ABOUT = 0.05
 _ROUND_SIZE = 8
 _ROUND_SHARE = 0.01
 _LARGEST_SIZE = 65_536
-# A race for time ends by the clock, not by the epochs.
+# A race ends by its tokens or the clock; epochs of windows differ in length.
 _ENDLESS_EPOCHS = 1_000_000
 
 
@@ -102,7 +102,10 @@ def equalise(
         else:
             budget = replace(budget, equal="tokens")
     tokens = _tokens_of(settings, corpus, budget)
-    limited = {name: _limited(one, corpus, tokens[name]) for name, one in settings.items()}
+    limited = {
+        name: replace(one, epochs=_ENDLESS_EPOCHS, max_tokens=tokens[name])
+        for name, one in settings.items()
+    }
     return [replace(one, settings=limited.get(one.name)) for one in entrants], budget
 
 
@@ -161,14 +164,6 @@ def _tokens_of(
     # The costliest has the budget, the others as many operations as that takes.
     total = budget.tokens * max(costs.values(), default=0)
     return {name: total // cost for name, cost in costs.items()}
-
-
-def _limited(settings: TrainConfig, corpus: Corpus, tokens: int | None) -> TrainConfig:
-    if tokens is None:
-        return replace(settings, epochs=_ENDLESS_EPOCHS, max_tokens=None)
-    # One more than seems needed: windows may leave the end of the text out.
-    epochs = 1 + math.ceil(tokens / max(1, corpus.splits["train"].num_targets))
-    return replace(settings, epochs=epochs, max_tokens=tokens)
 
 
 def describe(budget: Budget, entrants: Sequence[Entrant], corpus: Corpus, num_seeds: int) -> str:

@@ -132,6 +132,11 @@ def meanings(verdict: Verdict) -> list[str]:
             "Time in training was spent in steps, and tokens per second refer to it; time in all "
             "includes validation, samples and files."
         )
+    if any(run.training_perplexity is not None for run in verdict.all_runs):
+        sentences.append(
+            "Training perplexity is per token of the last epoch, as it was read: before each step, "
+            "with dropout. It is of the end of the run, the others of the best validation."
+        )
     if any(one.cold_seconds is not None for one in contenders):
         sentences.append(
             "A poem, cold, is the time of poetgen generate as a new process; warm, that of a poem "

@@ -55,7 +55,9 @@ class Run:
     """One training of a contender, with what it really had.
 
     ``train_seconds`` were spent in steps, ``total_seconds`` include validation, samples and
-    files. ``reason`` says why it has no figures. ``model`` is a file in the folder of the race.
+    files. ``training_perplexity`` is per token over the last epoch, from the losses before
+    its steps, with dropout; None for a run of less than an epoch. ``reason`` says
+    why it has no figures. ``model`` is a file in the folder of the race.
     """
 
     seed: int
@@ -69,6 +71,7 @@ class Run:
     precision: str = ""
     threads: int = 0
     curve: Sequence[Point] = ()
+    training_perplexity: float | None = None
     figures: Figures | None = None
     model: str = ""
 

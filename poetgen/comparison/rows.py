@@ -112,6 +112,7 @@ def _training(contenders: Sequence[Contender]) -> list[Row]:
         Row("finished runs", [_finished(one) for one in contenders]),
         counted("tokens", lambda run: run.tokens),
         counted("steps", lambda run: run.steps),
+        Row("training perplexity", [_spread(_in_training(runs), number) for runs in trained]),
         timed("time in training", lambda run: run.train_seconds),
         timed("time in all", lambda run: run.total_seconds),
         Row("tokens per second", [_or_missing(c.tokens_per_second, "{:,.0f}") for c in contenders]),
@@ -191,6 +192,11 @@ def run_rows(verdict: Verdict) -> tuple[list[str], list[list[str]]]:
 def finished(contender: Contender) -> list[Run]:
     """Return the runs that have figures."""
     return [run for run in contender.runs if run.figures is not None]
+
+
+def _in_training(runs: Sequence[Run]) -> list[float]:
+    values = [run.training_perplexity for run in runs]
+    return [value for value in values if value is not None]
 
 
 def _finished(contender: Contender) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from poetgen.comparison.results import Point, Run, Status
 from poetgen.config import TrainConfig
@@ -14,8 +15,9 @@ from poetgen.networks.model_file import load_model, save_model
 from poetgen.shortage import shortage_in
 from poetgen.training.checkpoint import delete_checkpoints
 from poetgen.training.engine import make_engine
+from poetgen.training.evaluation import perplexity_of
 from poetgen.training.events import Event, OnEvent, Progress, Started, Trained
-from poetgen.training.logs import read_validations
+from poetgen.training.logs import read_losses, read_validations
 from poetgen.training.progress import DataOrder
 from poetgen.training.run import train
 from poetgen.training.run_files import RunFiles
@@ -36,6 +38,7 @@ class Watch:
         """Pass all events on."""
         self._on_event = on_event
         self._run = Run(seed, "interrupted", "It was not finished.")
+        self._steps_per_epoch = 0
 
     def __call__(self, event: Event) -> None:
         """Take note of one event."""
@@ -47,6 +50,7 @@ class Watch:
                 threads=event.num_threads,
                 steps=event.resumed_at_step,
             )
+            self._steps_per_epoch = event.steps_per_epoch
         elif isinstance(event, Progress):
             self._run = replace(
                 self._run,
@@ -76,8 +80,33 @@ class Watch:
             )
             for record in read_validations(files.metrics)
         ]
-        model = files.model.name if files.model.exists() else ""
-        return replace(self._run, status=status, reason=reason, curve=curve, model=model)
+        # From the file: a run that was resumed has not seen all its steps.
+        loss = mean_of_last(read_losses(files.metrics), self._steps_per_epoch)
+        return replace(
+            self._run,
+            status=status,
+            reason=reason,
+            curve=curve,
+            training_perplexity=None if loss is None else perplexity_of(loss),
+            model=files.model.name if files.model.exists() else "",
+        )
+
+
+def mean_of_last(records: Sequence[Mapping[str, Any]], num_steps: int) -> float | None:
+    """Return the mean loss in nats of the last ``num_steps`` steps; None if there are fewer.
+
+    A record has the mean ``loss`` of all steps after the record before it, up to its ``step``.
+    The first record that counts is taken whole.
+    """
+    total, counted = 0.0, 0
+    for number in reversed(range(len(records))):
+        if counted >= num_steps:
+            break
+        before = records[number - 1]["step"] if number else 0
+        steps = records[number]["step"] - before
+        total += records[number]["loss"] * steps
+        counted += steps
+    return total / counted if 0 < num_steps <= counted else None
 
 
 def train_run(

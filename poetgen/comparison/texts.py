@@ -87,7 +87,7 @@ class Texts:
         letters = _has_letters_only(vocabulary)
         if self.is_clean:
             texts = [poem.text for part in self.parts for poem in part.poems]
-            texts = list(map(letters_only, texts)) if letters else convert_all(texts, script)
+            texts = list(map(_letters_of, texts)) if letters else convert_all(texts, script)
         else:
             wanted = cast(Script, "keep" if letters else script)
             sieve = Sieve(
@@ -249,6 +249,12 @@ def _texts_of(corpus: Corpus, split: Split) -> list[str]:
         join_tokens([*map(spelled, poems[number][1:-1].tolist())], vocabulary.kind)
         for number in range(len(poems))
     ]
+
+
+def _letters_of(text: str) -> str:
+    """Return the letters of a text; what a corpus of letters no longer has stays unknown."""
+    known = text.replace(UNKNOWN, "x")
+    return text if known == letters_only(known) else letters_only(text)
 
 
 def _has_letters_only(vocabulary: Vocabulary) -> bool:

@@ -98,8 +98,17 @@ def scan_metrics(path: Path) -> tuple[set[str | None], int]:
 
 def read_validations(path: Path) -> list[dict[str, Any]]:
     """Return the records of all validations in a ``metrics.jsonl``; none if it is not there."""
+    return _records_with("validation", path)
+
+
+def read_losses(path: Path) -> list[dict[str, Any]]:
+    """Return the records of training steps in a ``metrics.jsonl``; none if it is not there."""
+    return _records_with("loss", path)
+
+
+def _records_with(name: str, path: Path) -> list[dict[str, Any]]:
     lines = _read(path)[0] if path.exists() else []
-    return [line.record for line in lines if "validation" in line.record]
+    return [line.record for line in lines if name in line.record]
 
 
 def _read(path: Path) -> tuple[list[_Line], int]:

@@ -239,6 +239,17 @@ def test_a_corpus_of_words_keeps_its_tokens(tmp_path):
     assert figures.perplexity_per_hanzi is None
 
 
+def test_words_that_a_corpus_of_letters_no_longer_has_are_unknown_and_not_left_out(tmp_path):
+    source = tmp_path / "lines.txt"
+    source.write_text("old pond frog, pond, jumps\n\nOld, old frog\n\npond frog\n", "utf-8")
+    settings = PrepareConfig(letters_only=True, format="prose", tokens="word", min_count=2)
+    corpus = build_corpus([source], "words", settings).corpus
+    texts = read_texts(corpus, split="train")
+    judged = judge(train_ngram(corpus, 2), texts)
+    assert judged.num_tokens == corpus.splits["train"].num_targets
+    assert judged.unknown_share == corpus.report.unknown_share["train"] > 0
+
+
 def test_a_corpus_is_found_by_its_folder(small_corpus, tmp_path, monkeypatch):
     save_corpus(small_corpus, tmp_path / "corpora" / "small")
     monkeypatch.chdir(tmp_path)

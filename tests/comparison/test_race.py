@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+from statistics import fmean
 
 import pytest
 
@@ -85,6 +86,39 @@ def test_every_run_has_the_budget_and_says_what_it_had(race, verdict):
         assert run.threads == started.num_threads > 0
         assert 0 < run.train_seconds == trained.train_seconds < run.total_seconds
         assert run.total_seconds == trained.elapsed_seconds
+
+
+def test_windows_that_leave_out_the_end_of_the_text_have_the_budget_too(corpus, tmp_path):
+    # An eighth of the text is left out of each epoch.
+    windows = dataclasses.replace(SETTINGS, batching="sequential", batch_size=9, seq_len=37)
+    budget = 20 * corpus.splits["train"].num_targets
+    verdict, _ = run_race(["rnn", "gru"], corpus, tmp_path / "race", windows, budget=budget)
+    for run in verdict.all_runs:
+        assert budget <= run.tokens < budget + 9 * 37
+
+
+def test_training_perplexity_is_that_of_the_steps_of_the_last_epoch(corpus, tmp_path):
+    # One strip of text, so that the steps of an epoch are many and the same for all.
+    windows = dataclasses.replace(SETTINGS, batching="sequential", batch_size=1, seq_len=20)
+    verdict, events = run_race(["rnn", "gru"], corpus, tmp_path / "race", windows, budget=4000)
+    for name, run in runs_of(verdict).items():
+        started, *progress = [e for e in events[name] if isinstance(e, Started | Progress)]
+        ends = [0, *(event.step for event in progress)]
+        losses = [
+            event.loss
+            for event, begin in zip(progress, ends, strict=False)
+            for _ in range(begin, event.step)
+        ]
+        # Counted in tens, from the end.
+        first = run.steps - started.steps_per_epoch
+        first -= first % 10
+        expected = math.exp(fmean(losses[first:]))
+        assert run.training_perplexity == pytest.approx(expected, rel=1e-9)
+
+
+def test_less_than_an_epoch_has_no_training_perplexity(corpus, tmp_path):
+    verdict, _ = run_race(["rnn", "gru"], corpus, tmp_path / "race", budget=600)
+    assert {run.training_perplexity for run in verdict.all_runs} == {None}
 
 
 def test_the_curve_has_every_validation(race, verdict):

@@ -51,6 +51,17 @@ def test_runs_without_figures_count_as_not_finished_and_not_in_the_means(verdict
     assert shown["tokens"][1] == "1,000,448"
 
 
+def test_training_perplexity_is_the_mean_of_the_runs_that_have_it(verdict):
+    assert "training perplexity" not in cells(verdict)
+    values = 1.25, None, 1.35
+    runs = [
+        Run(seed, "done", training_perplexity=value, figures=figures(90.0))
+        for seed, value in enumerate(values)
+    ]
+    shown = cells(with_runs(verdict, *runs))["training perplexity"]
+    assert shown == ["1.300 ± 0.071", *[MISSING] * 4]
+
+
 def test_tokens_of_runs_that_differ_are_a_range(verdict):
     runs = [
         Run(seed, "time", tokens=tokens, steps=7, figures=figures(90.0))
