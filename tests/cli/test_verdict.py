@@ -100,7 +100,7 @@ def test_curves_are_against_time_where_time_was_made_equal(tmp_path):
     verdict = english(tmp_path)
     assert "training tokens" in "".join(on_terminal(verdict, 80))
     timed = "".join(on_terminal(replace(verdict, equal="time"), 80))
-    assert "seconds of training" in timed
+    assert "seconds, validation and samples included" in timed
     assert "made equal: time" in timed
 
 
