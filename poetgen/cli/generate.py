@@ -178,10 +178,11 @@ def _print_streams(poet: Poet, request: Request, seed: int, num_poems: int) -> l
     cuts: list[bool] = []
     for number in range(num_poems):
         print("\n" if number else "", end="")
-        if heading := poet.heading(request, seed, number):
+        titled = poet.titled(request, seed, number)
+        if heading := poet.heading(titled, seed, number):
             print(visible(heading), flush=True)
         text = ""
-        for piece in poet.stream(request, seed, number):
+        for piece in poet.stream(titled, seed, number):
             print(visible(with_breaks(text, piece)), end="", flush=True)
             text += piece
         print()

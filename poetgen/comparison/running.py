@@ -51,16 +51,7 @@ class Watch:
                 steps=event.resumed_at_step,
             )
             self._steps_per_epoch = event.steps_per_epoch
-        elif isinstance(event, Progress):
-            self._run = replace(
-                self._run,
-                steps=event.step,
-                tokens=event.num_tokens,
-                threads=event.num_threads,
-                train_seconds=event.train_seconds,
-                total_seconds=event.elapsed_seconds,
-            )
-        elif isinstance(event, Trained):
+        elif isinstance(event, Progress | Trained):
             self._run = replace(
                 self._run,
                 steps=event.step,
@@ -68,6 +59,8 @@ class Watch:
                 train_seconds=event.train_seconds,
                 total_seconds=event.elapsed_seconds,
             )
+        if isinstance(event, Progress):
+            self._run = replace(self._run, threads=event.num_threads)
         self._on_event(event)
 
     def run(self, status: Status, reason: str, files: RunFiles) -> Run:

@@ -16,7 +16,7 @@ from poetgen.arrays import IntArray
 from poetgen.config import PrepareConfig, Script
 from poetgen.corpus.about import Abouts
 from poetgen.corpus.split import SPLITS, Split
-from poetgen.corpus.vocabulary import END, NUM_SPECIAL, START, UNK, Vocabulary
+from poetgen.corpus.vocabulary import END, START, UNK, Vocabulary
 from poetgen.verse.pieces import UNKNOWN
 
 # So many are encoded, or hashed, at once: in parts, so that memory never holds all of them a
@@ -159,8 +159,7 @@ def _encode(texts: Sequence[str], vocabulary: Vocabulary) -> tuple[IntArray, NDA
 def decode_poems(poems: Poems, vocabulary: Vocabulary) -> list[str]:
     """Return the texts of poems whose tokens are characters; U+FFFD stands for unknown ones."""
     table = np.full(len(vocabulary), ord(UNKNOWN), "<u4")
-    ordinary = slice(NUM_SPECIAL, NUM_SPECIAL + len(vocabulary.tokens))
-    table[ordinary] = [ord(token) for token in vocabulary.tokens]
+    table[vocabulary.ordinary] = [ord(token) for token in vocabulary.tokens]
     text = table[poems.tokens].tobytes().decode("utf-32-le")
     return [text[begin + 1 : end - 1] for begin, end in itertools.pairwise(poems.offsets.tolist())]
 

@@ -22,6 +22,7 @@ from poetgen.corpus.about import About, Abouts
 from poetgen.corpus.corpus import Poems, dtype_for
 from poetgen.corpus.vocabulary import MAX_TITLE, UNK, Vocabulary
 from poetgen.verse.forms import FORMS, MIXED, kind_of_lines
+from poetgen.verse.pieces import runs_of
 from poetgen.verse.tunes import find_tune
 
 # As long on a page as a Chinese title may be.
@@ -253,9 +254,7 @@ class _Lines:
 
 
 def _lines_of(poems: Poems, vocabulary: Vocabulary) -> _Lines:
-    inside = vocabulary.hanzi_mask()[poems.tokens]
-    edges = np.diff(inside.astype(np.int8), prepend=0, append=0)
-    begins, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    begins, ends = runs_of(vocabulary.hanzi_mask()[poems.tokens])
     owners = np.searchsorted(poems.offsets, begins, side="right") - 1
     return _Lines(begins, ends - begins, owners)
 
@@ -270,7 +269,7 @@ def _words_of(lines: _Lines, poems: Poems, vocabulary: Vocabulary) -> NDArray[np
     words = np.sort(np.concatenate(places))
     tokens = poems.tokens.astype(np.int64)
     first, second = tokens[words], tokens[words + 1]
-    empty = [UNK, *(i for i in vocabulary.encode(_EMPTY) if i != UNK)]
+    empty = [UNK, *vocabulary.encode(_EMPTY)]
     is_known = ~np.isin(first, empty) & ~np.isin(second, empty) & (first != second)
     words, pairs = words[is_known], (first * len(vocabulary) + second)[is_known]
     _, which, counts = np.unique(pairs, return_inverse=True, return_counts=True)

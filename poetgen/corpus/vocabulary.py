@@ -76,6 +76,11 @@ class Vocabulary:
         """The ids that are in no poem: padding, start, unknown, and the marks of fields."""
         return [PAD, START, UNK, *map(self.field_id, self.fields)]
 
+    @property
+    def ordinary(self) -> slice:
+        """The ids of the tokens that have a spelling, in the order of ``tokens``."""
+        return slice(NUM_SPECIAL, NUM_SPECIAL + len(self.tokens))
+
     def is_ordinary(self, token_id: int) -> bool:
         """Return whether an id stands for a token that has a spelling."""
         return NUM_SPECIAL <= token_id < NUM_SPECIAL + len(self.tokens)
@@ -126,8 +131,7 @@ class Vocabulary:
         mask = np.zeros(len(self), dtype=bool)
         if self.kind == "char":
             mask[UNK] = mostly_han("".join(self.tokens))
-            ordinary = slice(NUM_SPECIAL, NUM_SPECIAL + len(self.tokens))
-            mask[ordinary] = [is_hanzi(token) for token in self.tokens]
+            mask[self.ordinary] = [is_hanzi(token) for token in self.tokens]
         return mask
 
 

@@ -58,6 +58,10 @@ class Request(NamedTuple):
     occasion: Occasion | None = None
     unwritten: Sequence[int] = (PAD, START, UNK)
 
+    def plan_of(self, number: int = 0) -> Plan | None:
+        """Return the plan of poem ``number``; None without rules."""
+        return self.plans[number % len(self.plans)] if self.plans else None
+
 
 class Draft(NamedTuple):
     """The token ids of a whole poem, the prompt first.
@@ -76,7 +80,14 @@ def read_prompt(
     network: Stepper[State], prompt: Sequence[int], num_poems: int
 ) -> tuple[FloatArray, State]:
     """Read the start token and the prompt once; return logits and state for each poem."""
-    logits, state = network.prime(np.array([START, *prompt]), network.start(1))
+    return read_once(network, [START, *prompt], num_poems)
+
+
+def read_once(
+    network: Stepper[State], token_ids: Sequence[int], num_poems: int
+) -> tuple[FloatArray, State]:
+    """Read token ids from the first state on; return logits and state as often as asked for."""
+    logits, state = network.prime(np.array(token_ids), network.start(1))
     copies = np.zeros(num_poems, np.int64)
     return logits[copies], network.select(state, copies)
 

@@ -99,7 +99,7 @@ class Poet:
                 *map(vocabulary.decode, about),
             )
 
-        plan = request.plans[0] if request.plans else None
+        plan = request.plan_of()
         if search.beam is not None:
             from poetgen.generation.beam import beam_search
 
@@ -115,7 +115,7 @@ class Poet:
         elif said is not None and not said.has_title:
             # Each poem has an occasion of its own, and is written alone.
             for number in range(num_poems):
-                plan = request.plans[number % len(request.plans)] if request.plans else None
+                plan = request.plan_of(number)
                 rngs = poem_rngs(seed, 1, number)
                 (thought,) = self._think(said, rngs)
                 (draft,) = self._write(
@@ -224,7 +224,7 @@ class Poet:
             return None
         from poetgen.verse.score_line import score_of
 
-        plan = request.plans[0] if request.plans else None
+        plan = request.plan_of()
         wished: dict[str, Any] = {} if plan is None else plan.described()
         return score_of(
             text,
@@ -237,15 +237,15 @@ class Poet:
 
     def heading(self, request: Request, seed: int, number: int = 0) -> str:
         """Return the heading of the poem that ``stream`` yields."""
-        said, decode = self._occasion(request, seed, number), self.model.vocabulary.decode
+        said, decode = self.titled(request, seed, number).occasion, self.model.vocabulary.decode
         return "" if said is None else heading_of(decode(said.title), decode(said.author))
 
-    def _occasion(self, request: Request, seed: int, number: int) -> Occasion | None:
-        """Return the occasion of poem ``number`` of a seed, with a title that is thought of."""
+    def titled(self, request: Request, seed: int, number: int = 0) -> Request:
+        """Return the request of poem ``number`` of a seed, with the title that is thought of."""
         said = request.occasion
         if said is None or said.has_title:
-            return said
-        return self._think(said, poem_rngs(seed, 1, number))[0]
+            return request
+        return request._replace(occasion=self._think(said, poem_rngs(seed, 1, number))[0])
 
     def stream(self, request: Request, seed: int, number: int = 0) -> Iterator[str]:
         """Yield poem ``number`` of a seed in pieces: the start, then each token when written.
@@ -257,8 +257,8 @@ class Poet:
         if request.prompt:
             yield vocabulary.decode(request.prompt)
             before = vocabulary.token(request.prompt[-1])
-        plan = request.plans[number % len(request.plans)] if request.plans else None
-        network = _under(plan, self._opened(self._occasion(request, seed, number)))
+        plan = request.plan_of(number)
+        network = _under(plan, self._opened(self.titled(request, seed, number).occasion))
         for written in iter_written(network, request, poem_rngs(seed, 1, number)):
             if written.token_id == END:
                 yield ""

@@ -11,7 +11,7 @@ import numpy as np
 
 from poetgen.arrays import BoolArray
 from poetgen.config import OccasionConfig, SampleConfig, VerseConfig
-from poetgen.corpus.vocabulary import NUM_SPECIAL, Vocabulary
+from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import SettingError
 from poetgen.generation.decode import Request
 from poetgen.generation.prompt import encode_prompt, name_of, read_start
@@ -83,6 +83,5 @@ def _exempt(vocabulary: Vocabulary) -> BoolArray:
     Every line of verse ends with a mark, and every line of prose with a break.
     """
     exempt = np.ones(len(vocabulary), np.bool_)
-    ordinary = slice(NUM_SPECIAL, NUM_SPECIAL + len(vocabulary.tokens))
-    exempt[ordinary] = [not any(map(str.isalnum, token)) for token in vocabulary.tokens]
+    exempt[vocabulary.ordinary] = [not any(map(str.isalnum, token)) for token in vocabulary.tokens]
     return exempt

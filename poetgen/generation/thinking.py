@@ -11,7 +11,7 @@ from poetgen.arrays import FloatArray, IntArray
 from poetgen.characters import LINE_MARKS
 from poetgen.config import SampleConfig
 from poetgen.corpus.vocabulary import END, MAX_TITLE, PAD, START, UNK
-from poetgen.generation.decode import State, Stepper
+from poetgen.generation.decode import State, Stepper, read_once
 from poetgen.generation.occasion import Occasion
 from poetgen.generation.sampling import sample
 
@@ -60,14 +60,11 @@ def think_titles(
     vocabulary = occasion.vocabulary
     # The field after the title, or the poem itself, is its end.
     ends = [START, vocabulary.field_id("form")]
-    marks = [i for i in vocabulary.encode(LINE_MARKS) if i != UNK]
     others = map(vocabulary.field_id, ("author", "keyword", "title"))
-    barred = [PAD, END, UNK, *others, *marks]
+    barred = [PAD, END, UNK, *others, *vocabulary.encode(LINE_MARKS)]
     titles: list[list[int]] = [[] for _ in rngs]
     alive = np.arange(len(rngs))
-    first = np.zeros(len(rngs), np.int64)
-    logits, state = network.prime(np.array(occasion.up_to_title()), network.start(1))
-    logits, state = logits[first], network.select(state, first)
+    logits, state = read_once(network, occasion.up_to_title(), len(rngs))
     for length in range(MAX_TITLE):
         logits[:, barred if length else barred + ends] = -np.inf
         chosen = sample(logits, sampling, np.array([rngs[i].random() for i in alive.tolist()]))

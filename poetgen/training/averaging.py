@@ -1,7 +1,7 @@
 """The moving average of a model's weights, which predicts better than any of them.
 
 At a constant learning rate the weights go on moving about a good place; their average is in it.
-Source: Polyak & Juditsky 1992; the warm-up is that of Martens 2020, arXiv:1412.1193, section 14.
+Source: Polyak & Juditsky 1992; the warm-up is that of TensorFlow's ExponentialMovingAverage.
 """
 
 from __future__ import annotations

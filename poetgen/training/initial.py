@@ -84,9 +84,7 @@ def begin_from(model: Model, corpus: Corpus, config: TrainConfig) -> Beginning:
 def in_vocabulary(corpus: Corpus, vocabulary: Vocabulary) -> Corpus:
     """Return a corpus whose token ids are those of another vocabulary."""
     table = np.arange(len(corpus.vocabulary))
-    table[NUM_SPECIAL : NUM_SPECIAL + len(corpus.vocabulary.tokens)] = vocabulary.encode(
-        corpus.vocabulary.tokens
-    )
+    table[corpus.vocabulary.ordinary] = vocabulary.encode(corpus.vocabulary.tokens)
     table = table.astype(dtype_for(vocabulary))
     splits = {
         split: Poems(table[poems.tokens], poems.offsets) for split, poems in corpus.splits.items()

@@ -48,11 +48,16 @@ def split(texts: Sequence[str]) -> Lines:
     inside = codes == ord(UNKNOWN)
     for first, last in HAN_RANGES:
         inside |= (codes >= first) & (codes <= last)
-    edges = np.diff(inside.astype(np.int8), prepend=0, append=0)
-    begins, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    begins, ends = runs_of(inside)
     lengths = ends - begins
     starts = np.cumsum(lengths) - lengths
     return Lines(codes[inside], starts, lengths, of_poem[begins])
+
+
+def runs_of(mask: BoolArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return where each run of True in a mask (N,) begins and where it has ended, (M,) both."""
+    edges = np.diff(mask.astype(np.int8), prepend=0, append=0)
+    return np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
 
 
 def code_points(text: str) -> NDArray[np.uint32]:

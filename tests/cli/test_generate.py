@@ -31,7 +31,8 @@ def test_poems_are_printed_while_they_are_written(options, here, capsys, monkeyp
     class Slow:
         """A poet who looks at what is printed between two tokens."""
 
-        name, request, heading = poet.name, poet.request, poet.heading
+        name, request = poet.name, poet.request
+        titled, heading = poet.titled, poet.heading
 
         def iter_poems(self, *arguments, **options):
             for poem in poet.iter_poems(*arguments, **options):
