@@ -83,14 +83,19 @@ def best_by_lines(
         rows = [plan.advance(row, token_id) for row, token_id in zip(rows, ids, strict=True)]
         texts = [[*text, token_id] for text, token_id in zip(texts, ids, strict=True)]
         is_last = position + 1 == len(plan.slots)
+        copies = None
         if judge is not None and plan.slots[position].place is None:
             scores = judge.scores([vocabulary.decode(text) for text in texts], log_probabilities)
             order = _survivors(scores, texts, len(rngs), 1 if is_last else num_kept)
             rows, texts = [rows[i] for i in order], [texts[i] for i in order]
             log_probabilities = log_probabilities[order]
-            chosen, state = chosen[order], network.select(state, np.array(order))
+            # Drafts that are continued in several ways are read once.
+            kept, copies = np.unique(order, return_inverse=True)
+            chosen, state = chosen[kept], network.select(state, kept)
         if not is_last:
             logits, state = network.step(chosen, state)
+            if copies is not None:
+                logits, state = logits[copies], network.select(state, copies)
     return [
         Draft(texts[first], False, float(log_probabilities[first]))
         for first in range(0, num_rows, num_drafts)

@@ -14,7 +14,6 @@ import numpy as np
 from poetgen.arrays import FloatArray, IntArray
 from poetgen.generation.decode import Network, State
 from poetgen.generation.occasion import Occasion
-from poetgen.generation.sampling import log_softmax
 from poetgen.generation.thinking import read_fields
 
 
@@ -26,7 +25,7 @@ class GuidedState(NamedTuple, Generic[State]):
 
 
 class GuidedNetwork(Generic[State]):
-    """A network whose logits are log p + (g − 1)·(log p − log q).
+    """A network whose logits are log p + (g − 1)·(log p − log q), up to a number a row.
 
     p is the distribution after an occasion, q that after its form alone; a guidance g of 1
     changes nothing. To read both at once takes little longer than to read one.
@@ -64,6 +63,7 @@ class GuidedNetwork(Generic[State]):
         return GuidedState(self.network.select(state.inner, both), len(rows))
 
     def _guide(self, logits: FloatArray) -> FloatArray:
-        given, plain = np.split(log_softmax(logits), 2)
+        # What normalises p and q is one number a row, and changes no distribution.
+        given, plain = np.split(logits, 2)
         guided: FloatArray = given + (self.guidance - 1) * (given - plain)
         return guided

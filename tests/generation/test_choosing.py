@@ -92,7 +92,7 @@ def test_the_best_whole_poem_is_the_best_of_all_that_were_written(model, network
 
 
 @quick
-@given(seed=CHARS, num_kept=st.integers(1, 4))
+@given(seed=CHARS, num_kept=st.integers(1, 6))
 def test_lines_are_chosen_one_after_the_other(model, network, plan, seed, num_kept):
     judge = Counting()
     drafts = best_by_lines(network, plan, request_of(plan), poem_rngs(seed, 2), 6, judge, num_kept)
