@@ -126,7 +126,7 @@ def compare(
         ),
     ] = None,
     report_folder: Annotated[
-        Path | None,
+        str | None,  # of which a Path would make "." if it is empty
         typer.Option(
             "--report",
             metavar="DIR",
@@ -172,8 +172,8 @@ def compare(
     try:
         if plot is not None:
             ensure_picture(plot)
-            ensure_new(plot, force or resume)
             check_plot(plot)
+            ensure_new(plot, force or resume)
         given = given_settings(context, TrainConfig) - {"seed"}
         entrants = parse_contenders(contenders, settings, given)
         needs_corpus = on is None or any(one.kind != "saved" for one in entrants)
@@ -188,7 +188,7 @@ def compare(
                 seen.on_failure(contender, error)
 
             verdict = run_race(
-                contenders,
+                entrants,
                 corpus=folder,
                 on=on,
                 budget=budget,

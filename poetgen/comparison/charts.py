@@ -221,9 +221,11 @@ def check_plot(path: Path) -> None:
     """Ensure, before any work, that a plot with the name ``path`` can be drawn and written.
 
     Raises:
-        SettingError: it is a .png, and matplotlib is not installed; or its folder is not there
-            or cannot be written.
+        SettingError: it is a .png, and matplotlib is not installed; or it is a folder, or its
+            folder is not there or cannot be written.
     """
+    if path.is_dir():
+        raise SettingError(f"{path} is a folder.", "Give --plot another name.")
     if not os.access(path.parent, os.W_OK):
         why = "cannot be written" if path.parent.exists() else "is not there"
         raise SettingError(f"The folder {path.parent} {why}.", "Give --plot another name.")

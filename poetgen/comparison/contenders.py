@@ -13,8 +13,8 @@ from poetgen.config import ARCHS, TrainConfig
 from poetgen.corpus.vocabulary import UNK, Vocabulary
 from poetgen.errors import InputError, ModelError, SettingError
 from poetgen.networks.model import Model
-from poetgen.networks.model_file import load_model, load_model_header
-from poetgen.places import SNAPSHOT_SUFFIXES, corpora_here, did_you_mean, find_model, models_here
+from poetgen.networks.model_file import load_model
+from poetgen.places import corpora_here, did_you_mean, find_model, models_here
 from poetgen.settings import flag_of
 
 # What the race itself decides, for all contenders alike.
@@ -30,19 +30,21 @@ class Entrant:
     """A contender before the comparison.
 
     One that is trained has ``settings``, a saved model a ``path``, an n-gram an ``order``;
-    ``own`` are the settings that its own name gives: ``lstm:hidden_size=512``.
+    ``own`` are the settings that its own name gives: ``lstm:hidden_size=512``. ``model`` is the
+    saved model without weights and choice.
     """
 
     name: str
     kind: Kind
     settings: TrainConfig | None = None
     path: Path | None = None
+    model: Model | None = None
     order: int | None = None
     own: frozenset[str] = frozenset()
 
 
 def parse_contenders(
-    names: Sequence[str], settings: TrainConfig, given: Collection[str]
+    names: Sequence[str | Entrant], settings: TrainConfig, given: Collection[str]
 ) -> list[Entrant]:
     """Return the contenders of these names.
 
@@ -50,7 +52,7 @@ def parse_contenders(
     (``ngram:5``), or a model's name or file.
 
     Args:
-        names: of at least two contenders.
+        names: of at least two contenders; one that was parsed before stays as it is.
         settings: what those that are trained have in common.
         given: names of the settings that the user insists on.
 
@@ -62,7 +64,7 @@ def parse_contenders(
     """
     entrants: list[Entrant] = []
     for name in names:
-        entrant = _parse(name, settings)
+        entrant = name if isinstance(name, Entrant) else _parse(name, settings)
         for other in entrants:
             if _identity(entrant) == _identity(other):
                 same = "" if entrant.name == other.name else f", also as {other.name}"
@@ -80,11 +82,6 @@ def parse_contenders(
             f"No contender is trained, so {flag} does not apply.", f"Leave {flag} out."
         )
     return entrants
-
-
-def header_of(path: Path) -> Model:
-    """Return a saved model, without its weights where its file can be read without them."""
-    return load_model(path) if path.suffix in SNAPSHOT_SUFFIXES else load_model_header(path)
 
 
 def check_languages(models: Mapping[str, Vocabulary], script_of: Mapping[str, str]) -> None:
@@ -117,6 +114,10 @@ def _is_chinese(vocabulary: Vocabulary) -> bool:
 
 
 def _parse(name: str, settings: TrainConfig) -> Entrant:
+    if not (bare := name.strip()):
+        raise InputError("A contender is empty.", "For example: lstm gru ngram:5")
+    if name != bare:
+        raise InputError(f"{name!r} begins or ends with a blank.", f"Write it without: {bare}")
     head, colon, rest = name.partition(":")
     arch = next((arch for arch in ARCHS if arch == head.lower()), None)
     if arch is not None:
@@ -134,12 +135,15 @@ def _parse(name: str, settings: TrainConfig) -> Entrant:
                 f"{name} is not an n-gram.", f"Give an order from 1 to {_LARGEST_ORDER}: ngram:5"
             )
         return Entrant(f"{_NGRAM}:{order}", "ngram", order=order)
-    return Entrant(name, "saved", path=_find(name))
+    path = _find(name)
+    # Whether it is a whole model is found out before the work.
+    model = replace(load_model(path), weights={}, choice=None)
+    return Entrant(name, "saved", path=path, model=model)
 
 
 def _find(name: str) -> Path:
     try:
-        path = find_model(name)
+        return find_model(name)
     except ModelError as error:
         here = sorted(models_here())
         known = f", or a model: {', '.join(here)}" if here else ""
@@ -150,8 +154,6 @@ def _find(name: str) -> Path:
             error.problem if Path(name).exists() else f"There is no contender {name}.",
             f"{question}Choose among: {', '.join(ARCHS)}, {_NGRAM}:{_DEFAULT_ORDER}{known}.",
         ) from error
-    load_model(path)  # whether it is a whole model is found out before the work
-    return path
 
 
 def _read_order(text: str) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -9,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from poetgen.comparison.budgets import describe, equalise, plan_budget
-from poetgen.comparison.contenders import Entrant, check_languages, header_of, parse_contenders
+from poetgen.comparison.contenders import Entrant, check_languages, parse_contenders
 from poetgen.comparison.measuring import starts_for
 from poetgen.comparison.results import Equal, Verdict
 from poetgen.comparison.running import check_run
@@ -37,7 +38,7 @@ _LOCK = "race"
 
 
 def compare(
-    contenders: str | Sequence[str],
+    contenders: str | Sequence[str | Entrant],
     *,
     corpus: str | Path | Corpus = "tang",
     on: str | Path | Corpus | None = None,
@@ -67,7 +68,8 @@ def compare(
 
     Args:
         contenders: architectures (``lstm``, ``lstm:hidden_size=512,num_layers=2``), names or
-            files of models, and n-grams (``ngram:5``); at least two.
+            files of models, and n-grams (``ngram:5``), or what ``parse_contenders`` made of
+            them; at least two.
         corpus: the name or the folder of a prepared corpus, or a loaded one.
         on: a text or a corpus on which all are judged; by default the validation split of
             ``corpus``.
@@ -117,11 +119,14 @@ def compare(
     check_workers(workers)
     titles = [one.name if one.path is None else one.path.stem for one in entrants]
     folder = _pick_folder(folder, "-".join(titles), resume, force)
+    _check_folder(folder)
+    if on == "":
+        raise InputError("--on is empty.", "Give a text or the name of a corpus, or leave it out.")
     before = load_state(folder) if resume else None
     data: Corpus | None = None
     if on is None or any(entrant.kind != "saved" for entrant in entrants):
         data = corpus if isinstance(corpus, Corpus) else load_corpus(corpus)
-    models = {one.name: header_of(one.path) for one in entrants if one.path is not None}
+    models = {one.name: one.model for one in entrants if one.model is not None}
     starts = _check_vocabularies(models, data, on, start)
     said = ""
     if data is not None and trains:
@@ -199,6 +204,8 @@ def _held(folder: Path) -> Iterator[None]:
 
 
 def _pick_folder(wanted: str | Path | None, title: str, resume: bool, force: bool) -> Path:
+    if wanted == "":
+        raise SettingError("--report is empty.", "Give the name of a folder, or leave it out.")
     base = plain_name(title)[:_LONGEST_NAME].rstrip("-.")
     reports = Path("reports")
     if resume:
@@ -210,10 +217,18 @@ def _pick_folder(wanted: str | Path | None, title: str, resume: bool, force: boo
         return max(begun, key=lambda path: path.stat().st_mtime_ns, default=reports / base)
     if wanted is None:
         return reports / free_name(reports, base, ("",))
-    if Path(wanted).exists() and not force:
+    if Path(wanted).is_dir() and not force:
         go_on = "--resume to continue that race, or " if has_race(Path(wanted)) else ""
         raise ExistsError(f"{wanted} is already there.", f"Give {go_on}--force to write into it.")
     return Path(wanted)
+
+
+def _check_folder(folder: Path) -> None:
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise SettingError(f"{there} is a file, not a folder.", "Give another --report DIR.")
+    if not os.access(there, os.W_OK):
+        raise SettingError(f"The folder {there} cannot be written.", "Give another --report DIR.")
 
 
 def _check_vocabularies(

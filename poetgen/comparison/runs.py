@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from poetgen.comparison.budgets import Budget, shape_of
-from poetgen.comparison.contenders import Entrant, header_of
+from poetgen.comparison.contenders import Entrant
 from poetgen.comparison.differences import differences_between
 from poetgen.comparison.judging import judge
 from poetgen.comparison.measuring import cold_seconds, measure_poems
@@ -22,9 +22,10 @@ from poetgen.comparison.workers import Job, train_together
 from poetgen.config import TrainConfig
 from poetgen.corpus.corpus import Corpus, decode_poems
 from poetgen.errors import PoetgenError
-from poetgen.generation.poet import load_poet
+from poetgen.generation.poet import Poet
 from poetgen.networks.model import Model, num_parameters
 from poetgen.networks.model_file import load_model
+from poetgen.networks.numpy_model import NumpyModel
 from poetgen.places import plain_name
 from poetgen.settings import changed
 from poetgen.training.choice import has_choice
@@ -102,12 +103,13 @@ class Runs:
         self.on_note(f"Measuring {name} on {self.blank.on}.")
         try:
             if path is not None:
-                run = self._judged(name, run, load_model(path))
-                self._measure(name, path)
+                model = load_model(path)
+                run = self._judged(name, run, model)
+                self._measure(name, model, path)
             elif self.corpus is not None and order is not None:
                 ngram = train_ngram(self.corpus, order)
                 run = self._judged(name, run, ngram)
-                self._measure(name, ngram)
+                self._measure(name, ngram, None)
         except Exception as error:
             self.on_failure(name, error)
             return replace(run, status="failed", reason=reason_of(error))
@@ -175,22 +177,24 @@ class Runs:
     def _finish(self, name: str, settings: TrainConfig, run: Run) -> None:
         """Save a run that has ended, and judge it, unless that is done."""
         self._put(name, settings, run)
-        if run.has_learned:
+        if run.has_learned and not (run.figures and name in self._about):
             path = self.blank.folder / run.model
             try:
+                model = load_model(path)
                 if run.figures is None:
                     self.on_note(f"Measuring {name}, seed {run.seed}, on {self.blank.on}.")
-                    self._put(name, settings, self._judged(name, run, load_model(path)))
+                    self._put(name, settings, self._judged(name, run, model))
             except Exception as error:
                 self.on_failure(name, error)
-                # Only here: its training, which is saved, has not failed.
-                failed = replace(run, status="failed", reason=reason_of(error))
-                self._runs[name, run.seed] = failed
+                if run.figures is None:
+                    # Only here: its training, which is saved, has not failed.
+                    failed = replace(run, status="failed", reason=reason_of(error))
+                    self._runs[name, run.seed] = failed
             else:
-                self._measure(name, path)
+                self._measure(name, model, path)
         self._save()
 
-    def _measure(self, name: str, model: Path | NGram) -> None:
+    def _measure(self, name: str, model: Model | NGram, path: Path | None) -> None:
         """Measure a contender and its poems, once; what fails is reported, and missing."""
         if name in self._about:
             return
@@ -200,16 +204,18 @@ class Runs:
                 about["num_parameters"] = model.num_parameters
                 poet, choice = ngram_poet(model), self._index()
             else:
-                about["num_parameters"] = num_parameters(header_of(model).config)
-                about["num_bytes"] = model.stat().st_size
-                poet, choice = load_poet(str(model)), None
+                about["num_parameters"] = num_parameters(model.config)
+                network = NumpyModel(model.config, model.weights)
+                poet, choice = Poet(name, model, network), None
+            if path is not None:
+                about["num_bytes"] = path.stat().st_size
             if self.num_samples == 0:
                 return
             seeds = [self.poem_seed]
             measured = measure_poems(poet, self.blank.starts, seeds, self.num_samples, choice)
             about |= measured._asdict()
-            if isinstance(model, Path):
-                about["cold_seconds"] = cold_seconds(model)
+            if path is not None:
+                about["cold_seconds"] = cold_seconds(path)
         except Exception as error:
             self.on_failure(name, error)
 

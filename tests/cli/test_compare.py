@@ -32,6 +32,7 @@ def workplace(tmp_path_factory):
     write_poems(folder / "poems.txt", 120)
     corpus = build_corpus([folder / "poems.txt"], "few", PrepareConfig()).corpus
     save_corpus(corpus, folder / "corpora/few")
+    (folder / "drawn.svg").mkdir()
     return folder
 
 
@@ -200,7 +201,20 @@ def test_a_race_that_was_killed_now_and_then_ends_with_the_same_bytes(workplace,
         (["lstm", "gru", "--resume", "--force"], ["--resume", "--force"]),
         (["lstm", "gru", "--resume", "--report", "nowhere"], ["no race to resume"]),
         (["lstm", "gru", "--report", "corpora"], ["corpora is already there"]),
+        (["lstm", "gru", "--report", "poems.txt"], ["poems.txt is a file", "--report DIR"]),
+        (["lstm", "gru", "--report", "poems.txt/a", "--force"], ["poems.txt is a file"]),
+        (["lstm", "gru", "--report", "poems.txt", "--resume"], ["poems.txt is a file"]),
+        (["lstm", "gru", "--report", ""], ["--report is empty", "folder"]),
+        (["lstm", "gru", "--on", ""], ["--on is empty", "leave it out"]),
         (["lstm", "gru", "--plot", "curves.jpg"], ["curves.jpg"]),
+        (["lstm", "gru", "--plot", "drawn.svg", "--force"], ["drawn.svg is a folder"]),
+        (["lstm", ""], ["contender is empty", "lstm gru"]),
+        (["lstm", " "], ["contender is empty"]),
+        (["lstm", "ngram:5 "], ["blank", "Write it without: ngram:5"]),
+        (["gru", "lstm:"], ["lstm:", "hidden_size=512"]),
+        (["gru", "lstm:hidden_size="], ["hidden_size=", "hidden_size=512"]),
+        (["gru", ":5"], ["no contender :5", "ngram:5"]),
+        (["gru", "ngram:"], ["not an n-gram", "ngram:5"]),
     ],
     ids=" ".join,
 )

@@ -7,7 +7,7 @@ from statistics import fmean
 
 import pytest
 
-from poetgen.comparison import runs
+from poetgen.comparison import contenders, runs
 from poetgen.comparison.race import compare
 from poetgen.comparison.results import Comparison
 from poetgen.config import ARCHS, TrainConfig
@@ -254,6 +254,28 @@ def test_saved_models_are_judged_without_training(corpus, tmp_path):
     alone, none = run_race(files, corpus, tmp_path / "t", TrainConfig(), budget=None)
     assert not none
     assert (alone.equal, alone.budget, alone.seeds) == (None, "", [])
+
+
+def test_a_saved_model_is_read_once_to_check_it_and_once_to_measure_it(
+    corpus, tmp_path, monkeypatch
+):
+    paths = [tmp_path / f"{number}.safetensors" for number in (1, 2)]
+    for number, path in enumerate(paths):
+        save_model(tiny_model("gru", tokens="".join(corpus.vocabulary.tokens), seed=number), path)
+    names = [str(path) for path in paths]
+    read = []
+    for module in (contenders, runs):
+
+        def load(path, module=module):
+            read.append((module, str(path)))
+            return load_model(path)
+
+        monkeypatch.setattr(module, "load_model", load)
+    settings = TrainConfig()
+    entrants = contenders.parse_contenders(names, settings, ())
+    verdict, _ = run_race(entrants, corpus, tmp_path / "r", settings, budget=None)
+    assert read == [(module, name) for module in (contenders, runs) for name in names]
+    assert all(one.poems for one in verdict.contenders)
 
 
 # What fails.
