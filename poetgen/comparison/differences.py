@@ -1,44 +1,59 @@
-"""Whether two contenders differ by more than their repetitions do: Welch's t-test."""
+"""Whether two contenders differ by more than chance: over repetitions, or over texts.
+
+Contenders that were trained several times differ if their runs do (Welch's t-test). Two models of
+which there is one each, such as saved ones, differ if their losses on the same texts do (a paired
+t-test). The first is about architectures and settings, the second about these two models.
+"""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from poetgen.comparison.results import Contender, Difference, Figures
+from poetgen.arrays import FloatArray
+from poetgen.comparison.results import Contender, Difference
 
 # With fewer runs of each, a spread is hardly known.
 LEAST_RUNS = 3
-_LEVEL = 0.05
-_TEST = f"Welch's t-test of bits per character, clear below {_LEVEL}"
-_NOT_TESTED = f"not tested: that takes at least {LEAST_RUNS} seeds of each"
+# From so many on, the mean difference of texts is about normal, however they are distributed.
+LEAST_TEXTS = 30
+LEVEL = 0.05
 # Of the continued fraction, which has converged to double precision long before.
 _MOST_TERMS = 10_000
 
 
-def differences_between(contenders: Sequence[Contender]) -> list[Difference]:
+def differences_between(
+    contenders: Sequence[Contender], bits: Mapping[str, FloatArray] = {}
+) -> list[Difference]:
     """Return the difference of each two contenders that have figures.
 
-    Bits per character are compared, which contenders of every vocabulary have in common.
+    Bits per character are compared, which contenders of every vocabulary have in common. ``bits``
+    are those of each text, (number of texts,), by contender; they count for those of a single run.
     """
     known = [contender for contender in contenders if contender.figures]
-    return [_difference(one, other) for one, other in itertools.combinations(known, 2)]
+    return [_difference(one, other, bits) for one, other in itertools.combinations(known, 2)]
 
 
-def _difference(one: Contender, other: Contender) -> Difference:
+def _difference(one: Contender, other: Contender, bits: Mapping[str, FloatArray]) -> Difference:
     losses = {each.name: [f.bits_per_char for f in each.figures] for each in (one, other)}
     better, worse = sorted(losses, key=lambda name: sum(losses[name]) / len(losses[name]))
-    if min(map(len, losses.values())) < LEAST_RUNS:
-        return Difference(better, worse, is_clear=False, p_value=None, test=_NOT_TESTED)
-    p_value = welch(losses[better], losses[worse])
-    return Difference(better, worse, p_value < _LEVEL, p_value, _TEST)
+    if min(map(len, losses.values())) >= LEAST_RUNS:
+        p_value = welch(losses[better], losses[worse])
+        return Difference(better, worse, p_value < LEVEL, p_value, "Welch's t-test over seeds")
+    if _can_be_paired(one, other, bits):
+        p_value = paired(bits[better], bits[worse])
+        test = f"paired t-test over {len(bits[better]):,} texts"
+        return Difference(better, worse, p_value < LEVEL, p_value, test, is_of_models=True)
+    return Difference(better, worse, is_clear=False, p_value=None, test="not tested")
 
 
-def spread_of(figures: Sequence[Figures], name: str) -> float | None:
-    """Return the standard deviation of one figure over the runs, or None of fewer than two."""
-    values = [value for one in figures if (value := getattr(one, name)) is not None]
-    return math.sqrt(_variance(values)) if len(values) > 1 else None
+def _can_be_paired(one: Contender, other: Contender, bits: Mapping[str, FloatArray]) -> bool:
+    if max(len(one.runs), len(other.runs)) > 1 or not bits.keys() >= {one.name, other.name}:
+        return False
+    # In another script two poems may be the same, and letters alone are fewer characters.
+    sizes = {(len(bits[each.name]), each.figures[0].num_chars) for each in (one, other)}
+    return len(sizes) == 1 and len(bits[one.name]) >= LEAST_TEXTS
 
 
 def welch(one: Sequence[float], other: Sequence[float]) -> float:
@@ -56,6 +71,20 @@ def welch(one: Sequence[float], other: Sequence[float]) -> float:
         share**2 / (len(values) - 1) for share, values in zip(shares, (one, other), strict=True)
     )
     return student_p(distance / math.sqrt(sum(shares)), freedom)
+
+
+def paired(one: FloatArray, other: FloatArray) -> float:
+    """Return the two-sided p-value, 0 to 1, that the differences of pairs have the mean 0.
+
+    Both are (number of pairs,), of at least two. Source: Student 1908, "The probable error of a
+    mean", Biometrika 6; for the losses of language models Dror et al. 2018, "The hitchhiker's
+    guide to testing statistical significance in natural language processing", ACL.
+    """
+    differences = one - other
+    mean, deviation = float(differences.mean()), float(differences.std(ddof=1))
+    if deviation == 0:
+        return 1.0 if mean == 0 else 0.0
+    return student_p(mean / deviation * math.sqrt(len(differences)), len(differences) - 1)
 
 
 def student_p(t: float, freedom: float) -> float:

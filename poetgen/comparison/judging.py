@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from poetgen.arrays import BoolArray
+from poetgen.arrays import BoolArray, FloatArray
 from poetgen.characters import is_hanzi, mostly_han
 from poetgen.comparison.ngram import NGram
 from poetgen.comparison.results import Figures
@@ -17,48 +17,43 @@ from poetgen.comparison.texts import Texts
 from poetgen.corpus.codepoints import codepoints
 from poetgen.corpus.corpus import Poems, encode_poems, unknown_share
 from poetgen.corpus.tokens import split_tokens
-from poetgen.corpus.vocabulary import END, PAD, START, UNK, Vocabulary
+from poetgen.corpus.vocabulary import END, START, UNK, Vocabulary
 from poetgen.networks.model import Model
 from poetgen.networks.numpy_model import NumpyModel
-from poetgen.training.batches import iter_batches
-from poetgen.training.evaluation import Measurable, perplexity_of
+from poetgen.training.evaluation import Measurable, iter_losses, perplexity_of
 from poetgen.verse.pieces import UNKNOWN
 
-_BATCH_TOKENS = 4096
+
+class Judged(NamedTuple):
+    """Figures on all texts, and the bits of the characters of each text, (number of texts,)."""
+
+    figures: Figures
+    bits: FloatArray
 
 
-def judge(
-    model: Model | NGram,
-    texts: Texts,
-    on_tokens: Callable[[int, int], object] = lambda done, total: None,
-) -> Figures:
+def judge(model: Model | NGram, texts: Texts) -> Judged:
     """Return how well a model, as its file has it, or an n-gram predicts texts.
 
-    It reads them in its own script, with its own vocabulary; ``on_tokens`` is called with the
-    number of tokens measured and of all.
+    It reads them in its own script, with its own vocabulary.
     """
     network = model if isinstance(model, NGram) else NumpyModel(model.config, model.weights)
-    return figures_of(network, model.vocabulary, model.script, texts, on_tokens)
+    return judge_network(network, model.vocabulary, model.script, texts)
 
 
-def figures_of(
-    network: Measurable,
-    vocabulary: Vocabulary,
-    script: str,
-    texts: Texts,
-    on_tokens: Callable[[int, int], object] = lambda done, total: None,
-) -> Figures:
+def judge_network(network: Measurable, vocabulary: Vocabulary, script: str, texts: Texts) -> Judged:
     """Return how well a network of any engine, with this vocabulary and script, predicts texts."""
     read = texts.for_model(vocabulary, script)
     poems = encode_poems(read, vocabulary)
-    losses = token_losses(network, poems, on_tokens)
+    losses = np.zeros(len(poems.tokens))
+    for places, found in iter_losses(network, poems):
+        losses[places] = found
     num_unknown = len(unknown_tokens(read, vocabulary))
     losses[poems.tokens == UNK] += math.log(max(1, num_unknown))
     per_token = float(losses.sum()) / poems.num_targets
     hanzi = _hanzi_of(read, poems, vocabulary)
     num_chars = sum(map(len, read))
     in_text = float(losses[poems.tokens != END].sum())
-    return Figures(
+    figures = Figures(
         loss_per_token=per_token,
         perplexity_per_token=perplexity_of(per_token),
         perplexity_per_hanzi=perplexity_of(float(losses[hanzi].mean())) if hanzi.any() else None,
@@ -68,23 +63,8 @@ def figures_of(
         num_tokens=poems.num_targets,
         num_chars=num_chars,
     )
-
-
-def token_losses(
-    network: Measurable,
-    poems: Poems,
-    on_tokens: Callable[[int, int], object] = lambda done, total: None,
-) -> NDArray[np.float64]:
-    """Return the loss in nats of each token of ``poems.tokens``, (N,); 0 for start tokens."""
-    losses = np.zeros(len(poems.tokens))
-    num_done = 0
-    for batch in iter_batches(poems, _BATCH_TOKENS):
-        inputs, targets = batch.read()
-        places = batch.starts[:, None] + 1 + np.arange(batch.width)
-        losses[places[targets != PAD]] = network.losses(inputs, targets, PAD)
-        num_done += batch.num_targets
-        on_tokens(num_done, poems.num_targets)
-    return losses
+    losses[poems.tokens == END] = 0
+    return Judged(figures, np.add.reduceat(losses, poems.offsets[:-1]) / math.log(2))
 
 
 def unknown_tokens(texts: Sequence[str], vocabulary: Vocabulary) -> set[str]:

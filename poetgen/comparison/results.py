@@ -111,13 +111,18 @@ class Contender:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Two contenders whose losses differ, or do not, by a test that ``test`` names."""
+    """Two contenders whose losses differ, or do not, by a test that ``test`` names.
+
+    ``is_of_models`` says that the test is about these two models on such texts, and not about
+    others that are trained alike.
+    """
 
     better: str
     worse: str
     is_clear: bool
     p_value: float | None
     test: str
+    is_of_models: bool = False
 
 
 @dataclass(frozen=True, slots=True)

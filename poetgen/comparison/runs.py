@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from poetgen.arrays import FloatArray
 from poetgen.comparison.budgets import Budget, shape_of
 from poetgen.comparison.contenders import Entrant
 from poetgen.comparison.differences import differences_between
@@ -62,6 +63,8 @@ class Runs:
     on_verdict: Callable[[Verdict], object]
     # By contender and seed.
     _runs: dict[tuple[str, int], Run] = field(default_factory=dict)
+    # The bits of each text in the last run that was judged, by contender.
+    _bits: dict[str, FloatArray] = field(default_factory=dict)
     _about: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -116,7 +119,8 @@ class Runs:
         return run
 
     def _judged(self, name: str, run: Run, model: Model | NGram) -> Run:
-        figures = judge(model, self.texts)
+        figures, bits = judge(model, self.texts)
+        self._bits[name] = bits
         if figures.unknown_share > _MANY_UNKNOWN:
             self.on_note(
                 f"{name} does not know {figures.unknown_share:.0%} of the text: it is in another "
@@ -177,11 +181,13 @@ class Runs:
     def _finish(self, name: str, settings: TrainConfig, run: Run) -> None:
         """Save a run that has ended, and judge it, unless that is done."""
         self._put(name, settings, run)
-        if run.has_learned and not (run.figures and name in self._about):
+        # What a single run has of each text is not saved, and is measured again.
+        is_judged = run.figures is not None and len(self.blank.seeds) > 1
+        if run.has_learned and not (is_judged and name in self._about):
             path = self.blank.folder / run.model
             try:
                 model = load_model(path)
-                if run.figures is None:
+                if not is_judged:
                     self.on_note(f"Measuring {name}, seed {run.seed}, on {self.blank.on}.")
                     self._put(name, settings, self._judged(name, run, model))
             except Exception as error:
@@ -251,7 +257,9 @@ class Runs:
     def _verdict(self) -> Verdict:
         contenders = [self._contender(entrant) for entrant in self.entrants]
         return replace(
-            self.blank, contenders=contenders, differences=differences_between(contenders)
+            self.blank,
+            contenders=contenders,
+            differences=differences_between(contenders, self._bits),
         )
 
     def _contender(self, entrant: Entrant) -> Contender:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -46,12 +46,8 @@ def evaluate(
     is_hanzi = vocabulary.hanzi_mask()
     loss = hanzi_loss = 0.0
     num_tokens = num_hanzi = 0
-    for batch in iter_batches(poems, _EVALUATION_TOKENS):
-        before_batch()
-        inputs, targets = batch.read()
-        targets = np.where(np.logical_or.accumulate(inputs == START, axis=1), targets, PAD)
-        losses = network.losses(inputs, targets, PAD)
-        hanzi = is_hanzi[targets[targets != PAD]]
+    for places, losses in iter_losses(network, poems, before_batch):
+        hanzi = is_hanzi[poems.tokens[places]]
         loss += float(losses.sum())
         hanzi_loss += float(losses[hanzi].sum())
         num_tokens += len(losses)
@@ -63,6 +59,21 @@ def evaluate(
         num_tokens=num_tokens,
         num_hanzi=num_hanzi,
     )
+
+
+def iter_losses(
+    network: Measurable, poems: Poems, before_batch: Callable[[], object] = lambda: None
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Yield, batch by batch, the places in ``poems.tokens`` of targets and their losses, both (N,).
+
+    In nats. Start tokens, and what precedes them, are not predicted.
+    """
+    for batch in iter_batches(poems, _EVALUATION_TOKENS):
+        before_batch()
+        inputs, targets = batch.read()
+        targets = np.where(np.logical_or.accumulate(inputs == START, axis=1), targets, PAD)
+        places = batch.starts[:, None] + 1 + np.arange(batch.width)
+        yield places[targets != PAD], network.losses(inputs, targets, PAD)
 
 
 class Validation:

@@ -1,11 +1,17 @@
-"""A difference is called clear only by a test that knows the spread."""
+"""A difference is called clear only by a test: over seeds, or over texts."""
 
 import math
 
 import numpy as np
 import pytest
 
-from poetgen.comparison.differences import differences_between, spread_of, student_p, welch
+from poetgen.comparison.differences import (
+    LEAST_TEXTS,
+    differences_between,
+    paired,
+    student_p,
+    welch,
+)
 from poetgen.comparison.results import Contender, Figures, Run
 
 
@@ -90,8 +96,74 @@ def test_every_two_contenders_are_compared_once():
     assert pairs == {(one, other) for one in "abcd" for other in "abcd" if one < other}
 
 
-def test_a_spread_is_that_of_the_runs():
-    figures = contender("a", 1.0, 2.0, 4.0).figures
-    assert spread_of(figures, "bits_per_char") == pytest.approx(np.std([1, 2, 4], ddof=1))
-    assert spread_of(figures[:1], "bits_per_char") is None
-    assert spread_of(figures, "perplexity_per_hanzi") is None
+# Two models, text by text.
+
+
+def single(name, bits, num_chars=100):
+    """A model of one run, which has these bits in all."""
+    figures = Figures(1.0, math.e, None, sum(bits) / num_chars, 0.0, 0, num_chars, num_chars)
+    return Contender(name, "saved", runs=[Run(0, "done", figures=figures)])
+
+
+def between(one, other, num_chars=(100, 100)):
+    bits = {"a": np.array(one), "b": np.array(other)}
+    contenders = [single(name, bits[name], n) for name, n in zip("ab", num_chars, strict=True)]
+    (only,) = differences_between(contenders, bits)
+    return only
+
+
+def test_a_paired_test_is_that_of_the_differences():
+    one, other = [3.0, 1.0, 4.0, 1.5, 9.2], [2.0, 1.5, 2.5, 1.0, 6.1]
+    # As slowly as it is written: the mean difference over its standard error.
+    differences = [a - b for a, b in zip(one, other, strict=True)]
+    mean = sum(differences) / 5
+    variance = sum((difference - mean) ** 2 for difference in differences) / 4
+    expected = by_rule(mean / math.sqrt(variance / 5), 4)
+    assert paired(np.array(one), np.array(other)) == pytest.approx(expected, abs=1e-4)
+    assert paired(np.array(other), np.array(one)) == paired(np.array(one), np.array(other))
+
+
+def test_pairs_that_differ_alike_differ_and_equal_ones_do_not():
+    one = np.array([1.0, 2.0, 3.0])
+    assert paired(one, one) == 1
+    assert paired(one, one + 0.5) == 0
+
+
+def test_a_paired_test_agrees_with_drawn_signs():
+    # If the models were the same, each difference could as well have the other sign.
+    rng = np.random.default_rng(2)
+    one = rng.gamma(3, 40, 60)
+    other = one + rng.normal(3, 12, 60)
+    signs = rng.choice([-1, 1], (20_000, 60))
+    drawn = np.abs(signs @ (one - other))
+    share = np.mean(drawn >= abs((one - other).sum()))
+    assert 0.01 < share < 0.5
+    assert paired(one, other) == pytest.approx(share, abs=0.02)
+
+
+def test_the_spread_of_texts_that_both_share_hides_no_difference():
+    rng = np.random.default_rng(1)
+    one = rng.gamma(3, 40, 60)
+    found = between(one + rng.normal(2, 3, 60), one)
+    assert (found.better, found.worse, found.is_clear, found.is_of_models) == (*"ba", True, True)
+    assert "60 texts" in found.test
+    assert welch([*one], [*(one + 2)]) > 0.5
+    assert not between(one + rng.normal(0.1, 9, 60), one).is_clear
+
+
+def test_models_are_tested_on_the_same_texts_and_on_enough_of_them():
+    rng = np.random.default_rng(1)
+    one, other = rng.gamma(3, 40, LEAST_TEXTS), rng.gamma(3, 40, LEAST_TEXTS)
+    assert between(one, other).p_value is not None
+    for untested in (
+        between(one[1:], other[1:]),
+        between(one, other[1:]),
+        between(one, other, num_chars=(100, 99)),
+    ):
+        assert (untested.is_clear, untested.p_value) == (False, None)
+    # A contender of several runs is more than one of its models.
+    bits = {"a": one, "b": other}
+    (only,) = differences_between([contender("a", 5.0, 5.1), single("b", other)], bits)
+    assert only.p_value is None
+    (only,) = differences_between([single("a", one), single("b", other)])
+    assert only.p_value is None

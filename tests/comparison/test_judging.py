@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from poetgen.comparison.judging import figures_of, judge
+from poetgen.comparison.judging import judge, judge_network
 from poetgen.comparison.ngram import train_ngram
 from poetgen.comparison.texts import IN_TRAINING, corpora_of, read_texts
 from poetgen.config import PrepareConfig
@@ -42,7 +42,7 @@ def write_lines(path, poems):
 
 def constant_figures(poems, tokens, path, script="keep"):
     texts = read_texts(write_lines(path / "poems.jsonl", poems))
-    return figures_of(Constant(), Vocabulary(tokens), script, texts)
+    return judge_network(Constant(), Vocabulary(tokens), script, texts).figures
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +58,7 @@ def test_a_model_with_the_vocabulary_of_a_corpus_has_the_metrics_of_training():
     model = tiny_model(tokens="".join(corpus.vocabulary.tokens))
     network = NumpyModel(model.config, model.weights)
     metrics = evaluate(network, corpus.splits["validation"], corpus.vocabulary)
-    figures = judge(model, read_texts(corpus))
+    figures = judge(model, read_texts(corpus)).figures
     assert figures.loss_per_token == pytest.approx(metrics.loss_per_token)
     assert figures.perplexity_per_token == pytest.approx(metrics.perplexity_per_token)
     assert figures.perplexity_per_hanzi == pytest.approx(metrics.perplexity_per_hanzi)
@@ -80,6 +80,15 @@ def test_every_token_counts_once_ends_included_and_characters_are_those_of_the_t
     assert figures.perplexity_per_token == pytest.approx(8)
     assert figures.perplexity_per_hanzi == pytest.approx(8)
     assert figures.bits_per_char == pytest.approx(3)
+
+
+def test_the_bits_of_a_text_are_those_of_its_characters_and_sum_to_those_of_all(tmp_path):
+    poems = [*TWO, "日月山云，日月山水。"]
+    texts = read_texts(write_lines(tmp_path / "poems.jsonl", poems))
+    figures, bits = judge_network(Constant(), Vocabulary("日月山水，。"), "keep", texts)
+    # Of each character three, of the one that is unknown six; the end of a poem is none.
+    assert bits.tolist() == pytest.approx([3 * len(TWO[0]), 3 * len(TWO[1]), 3 * 9 + 6])
+    assert bits.sum() / figures.num_chars == pytest.approx(figures.bits_per_char, rel=1e-12)
 
 
 def test_an_unknown_character_is_charged_as_one_of_all_that_the_text_has(tmp_path):
@@ -109,7 +118,7 @@ def test_an_unknown_mark_is_not_a_character(tmp_path):
 def test_letters_have_no_perplexity_per_hanzi(tmp_path):
     path = tmp_path / "prose.txt"
     path.write_text("One day, and another 日.\n\nAnd a third day.\n", encoding="utf-8")
-    figures = figures_of(Constant(), Vocabulary("Oneday "), "keep", read_texts(path))
+    figures = judge_network(Constant(), Vocabulary("Oneday "), "keep", read_texts(path)).figures
     assert figures.perplexity_per_hanzi is None
     assert figures.bits_per_char > 3
 
@@ -128,7 +137,8 @@ def test_a_corpus_is_converted_too():
     corpus = tiny_corpus(80, seed=1)
     vocabulary = Vocabulary([*corpus.vocabulary.tokens, "風", "長", "遠", "見", "聞", "來", "雲"])
     (figures,) = {
-        figures_of(Constant(), vocabulary, s, read_texts(corpus)) for s in ("keep", "traditional")
+        judge_network(Constant(), vocabulary, s, read_texts(corpus)).figures
+        for s in ("keep", "traditional")
     }
     assert figures.unknown_share == 0
 
@@ -230,7 +240,7 @@ def test_a_corpus_of_words_keeps_its_tokens(tmp_path):
     settings = PrepareConfig(tokens="word", min_count=3)
     corpus = build_corpus([path], "words", settings).corpus
     validation = corpus.splits["validation"]
-    figures = figures_of(Constant(), corpus.vocabulary, "keep", read_texts(corpus))
+    figures = judge_network(Constant(), corpus.vocabulary, "keep", read_texts(corpus)).figures
     assert figures.num_tokens == validation.num_targets
     assert figures.unknown_share * figures.num_tokens == pytest.approx(
         (validation.tokens == UNK).sum()
@@ -245,7 +255,7 @@ def test_words_that_a_corpus_of_letters_no_longer_has_are_unknown_and_not_left_o
     settings = PrepareConfig(letters_only=True, format="prose", tokens="word", min_count=2)
     corpus = build_corpus([source], "words", settings).corpus
     texts = read_texts(corpus, split="train")
-    judged = judge(train_ngram(corpus, 2), texts)
+    judged = judge(train_ngram(corpus, 2), texts).figures
     assert judged.num_tokens == corpus.splits["train"].num_targets
     assert judged.unknown_share == corpus.report.unknown_share["train"] > 0
 
@@ -263,10 +273,8 @@ def test_an_ngram_is_judged_as_a_model_is(written):
     _, corpus = written
     ngram = train_ngram(corpus, 3)
     metrics = evaluate(ngram, corpus.splits["validation"], corpus.vocabulary)
-    counted = []
-    figures = judge(ngram, read_texts(corpus), lambda done, total: counted.append((done, total)))
+    figures = judge(ngram, read_texts(corpus)).figures
     assert figures.loss_per_token == pytest.approx(metrics.loss_per_token)
-    assert counted[-1] == (figures.num_tokens, figures.num_tokens)
 
 
 def test_a_text_that_is_not_there_is_neither_a_file_nor_a_corpus(tmp_path, monkeypatch):

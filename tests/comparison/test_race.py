@@ -29,6 +29,7 @@ from poetgen.training.evaluation import evaluate
 from poetgen.training.events import Progress, Started, Trained, Validated
 from poetgen.training.numpy_engine import NumpyEngine
 from tests.comparison.races import BUDGET, SETTINGS, run_race, runs_of
+from tests.synthetic import write_poems
 from tests.tiny import tiny_corpus, tiny_model
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -254,6 +255,21 @@ def test_saved_models_are_judged_without_training(corpus, tmp_path):
     alone, none = run_race(files, corpus, tmp_path / "t", TrainConfig(), budget=None)
     assert not none
     assert (alone.equal, alone.budget, alone.seeds) == (None, "", [])
+
+
+def test_models_of_one_run_are_compared_text_by_text(corpus, tmp_path):
+    write_poems(tmp_path / "poems.txt", 60, seed=9)
+    names = ["rnn", "gru", "ngram:2"]
+    options = {"settings": NUMPY, "budget": 600, "on": tmp_path / "poems.txt"}
+    verdict, _ = run_race(names, corpus, tmp_path / "r", **options)
+    assert len(verdict.differences) == 3
+    for difference in verdict.differences:
+        assert 0 <= difference.p_value <= 1
+        assert difference.is_of_models
+    resumed, events = run_race(names, corpus, tmp_path / "r", resume=True, **options)
+    assert not events
+    assert resumed.differences == verdict.differences
+    assert [run.figures for run in resumed.all_runs] == [run.figures for run in verdict.all_runs]
 
 
 def test_a_saved_model_is_read_once_to_check_it_and_once_to_measure_it(
