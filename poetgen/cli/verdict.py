@@ -14,6 +14,7 @@ from poetgen.characters import LINE_MARKS
 from poetgen.cli.display import print_stripped
 from poetgen.comparison.curves import Against
 from poetgen.comparison.findings import conditions, early_ends, findings
+from poetgen.comparison.labels import labels_of
 from poetgen.comparison.results import Verdict
 from poetgen.comparison.rows import Section, sections
 from poetgen.comparison.text_chart import draw_text
@@ -30,7 +31,7 @@ _MAX_NAME = 16
 _MIN_POEM = 24
 # After a mark of Chinese verse, and where a contender's name may be broken.
 _AFTER_MARK = re.compile(f"(?<=[{LINE_MARKS}])(?=.)")
-_AFTER_PART = re.compile(r"(?<=[:,])(?=.)")
+_AFTER_PART = re.compile(r" |(?<=[:,])(?=.)")
 
 
 class _Column(NamedTuple):
@@ -137,8 +138,8 @@ def _laid_out(poem: str, whole: bool) -> str:
 def _headings(console: Console, verdict: Verdict) -> list[Text]:
     """Return the names of the contenders in their colours; on a terminal in several lines."""
     found = []
-    for place, contender in enumerate(verdict.contenders):
-        name = visible(contender.name)
+    for place, label in enumerate(labels_of(verdict.contenders)):
+        name = visible(label)
         if console.is_terminal and display_width(name) > _MAX_NAME:
             name = "\n".join(_AFTER_PART.split(name))
         found.append(Text(name, style=f"bold {_colour(place)}"))

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from poetgen.arrays import FloatArray
+from poetgen.comparison.labels import labels_of
 from poetgen.comparison.results import Contender, Point, Verdict, mean_of
 from poetgen.comparison.rows import finished
 
@@ -64,13 +65,14 @@ def curves_of(verdict: Verdict, against: Against) -> list[Curve]:
     Contenders without training have a level, if they were measured on the text of the curves.
     """
     found = []
-    for place, contender in enumerate(verdict.contenders):
+    labels = labels_of(verdict.contenders)
+    for place, (contender, label) in enumerate(zip(verdict.contenders, labels, strict=True)):
         if contender.kind == "trained":
-            curve = _curve_of(contender, place, against)
+            curve = _curve_of(replace(contender, name=label), place, against)
             found += [curve] if curve.lines else []
         elif verdict.on_validation and contender.figures:
             level = mean_of(contender.figures, "perplexity_per_token")
-            found.append(Curve(contender.name, place, level=level))
+            found.append(Curve(label, place, level=level))
     return found if any(curve.lines for curve in found) else []
 
 

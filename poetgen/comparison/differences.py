@@ -40,7 +40,7 @@ def _difference(one: Contender, other: Contender, bits: Mapping[str, FloatArray]
     better, worse = sorted(losses, key=lambda name: sum(losses[name]) / len(losses[name]))
     if min(map(len, losses.values())) >= LEAST_RUNS:
         p_value = welch(losses[better], losses[worse])
-        return Difference(better, worse, p_value < LEVEL, p_value, "Welch's t-test over seeds")
+        return Difference(better, worse, p_value < LEVEL, p_value, "Welch's t-test over the seeds")
     if _can_be_paired(one, other, bits):
         p_value = paired(bits[better], bits[worse])
         test = f"paired t-test over {len(bits[better]):,} texts"

@@ -2,40 +2,104 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
 
 from poetgen.comparison.curves import curves_of
-from poetgen.comparison.results import Verdict
-from poetgen.comparison.rows import has_spread
+from poetgen.comparison.differences import LEAST_RUNS, LEAST_TEXTS, LEVEL
+from poetgen.comparison.labels import labels_of
+from poetgen.comparison.results import Difference, Run, Verdict, mean_of
+from poetgen.comparison.rows import (
+    common_settings,
+    differing_settings,
+    finished,
+    has_spread,
+    p_value,
+)
+
+# A run whose perplexity fell by more than this share in its last tenth has more to learn.
+_STEEP = 0.02
+# Settings that decide what a step reads.
+_OF_BATCHES = ("batching", "batch_tokens", "batch_size", "seq_len", "fields")
 
 
 def title_of(verdict: Verdict) -> str:
     """Return the title of a report."""
-    names = [contender.name for contender in verdict.contenders]
-    return f"{_list(names)} on {verdict.on}"
+    return f"{_list(labels_of(verdict.contenders))} on {verdict.on}"
 
 
 def findings(verdict: Verdict) -> list[str]:
-    """Return which differences are clear, which are not, and which were not tested."""
-    tested = [one for one in verdict.differences if one.p_value is not None]
-    untested = [f"{one.better} and {one.worse}" for one in verdict.differences if one not in tested]
-    sentences = [
-        f"{one.better} predicts better than {one.worse} (p = {one.p_value:.2g}, {one.test})."
-        for one in tested
-        if one.is_clear
-    ]
-    sentences += [
-        f"Between {one.better} and {one.worse} there is no clear difference "
-        f"(p = {one.p_value:.2g}, {one.test})."
-        for one in tested
-        if not one.is_clear
-    ]
+    """Return the ranking, which neighbours in it differ clearly, and how far to trust it."""
+    labels = _labels(verdict)
+    bits = {
+        contender.name: mean
+        for contender in verdict.contenders
+        if (mean := mean_of(contender.figures, "bits_per_char")) is not None
+    }
+    ranking = sorted(bits, key=lambda name: bits[name])
+    found = {frozenset((one.better, one.worse)): one for one in verdict.differences}
+    sentences = []
+    if len(ranking) > 1:
+        ranked = ", ".join(f"{labels[name]} ({bits[name]:.3f})" for name in ranking)
+        sentences.append(f"Best first, by bits per character: {ranked}.")
+    pairs = [found[pair] for pair in map(frozenset, pairwise(ranking)) if pair in found]
+    for is_clear, word in ((True, "Clearly different"), (False, "Not clearly different")):
+        shown = [
+            f"{labels[one.better]} and {labels[one.worse]} (p {p_value(one.p_value)})"
+            for one in pairs
+            if one.p_value is not None and one.is_clear == is_clear
+        ]
+        if shown:
+            sentences.append(f"{word}: {'; '.join(shown)}.")
+    untested = [f"{labels[one.better]} and {labels[one.worse]}" for one in pairs if not _test(one)]
     if untested:
         sentences.append(
-            "Not tested, because that needs three seeds of both; the one with the lower loss "
-            f"first: {'; '.join(untested)}."
+            f"Not tested: {'; '.join(untested)}. A test needs at least {LEAST_RUNS} seeds of both, "
+            f"or a single run of both on the same texts, at least {LEAST_TEXTS}."
         )
-    return sentences
+    if tests := list(dict.fromkeys(test for one in pairs if (test := _test(one)))):
+        sentences.append(f"Tested by {_list(tests)}; clear if p < {LEVEL}.")
+    if any(one.is_of_models for one in pairs):
+        more = f" For that, give --seeds {LEAST_RUNS}." if verdict.seeds else ""
+        sentences.append(
+            "The paired test is about these models as they are, on texts like these, and not "
+            f"about their architectures.{more}"
+        )
+    return [*sentences, *_doubts(verdict)]
+
+
+def _test(difference: Difference) -> str:
+    return "" if difference.p_value is None else difference.test
+
+
+def _doubts(verdict: Verdict) -> list[str]:
+    """Return a sentence about the contenders that more training may move."""
+    short = [
+        label
+        for label, contender in zip(labels_of(verdict.contenders), verdict.contenders, strict=True)
+        if contender.kind == "trained" and any(map(_is_short, finished(contender)))
+    ]
+    more = "--max-minutes" if verdict.equal == "time" else "--budget"
+    said = (
+        f"Barely trained (less than an epoch, or perplexity still fell by over {_STEEP:.0%} in the "
+        f"last tenth): {_list(short)}. A larger {more} may change the ranking."
+    )
+    return [said] if short else []
+
+
+def _is_short(run: Run) -> bool:
+    """Return whether a run is less than an epoch, or its perplexity still fell at the end."""
+    if run.epochs is not None and run.epochs < 1:
+        return True
+    points = [point for point in run.curve if math.isfinite(point.perplexity)]
+    if len(points) < 2:
+        return False
+    losses = [math.log(point.perplexity) for point in points]
+    before = np.interp(0.9 * points[-1].tokens, [point.tokens for point in points], losses)
+    return float(before) - losses[-1] > -math.log(1 - _STEEP)
 
 
 # How runs ended that did not have the whole budget.
@@ -53,45 +117,48 @@ def early_ends(verdict: Verdict) -> list[str]:
     Runs that ended alike have one sentence.
     """
     sentences = []
-    for contender in verdict.contenders:
-        ended: dict[tuple[str, str], list[str]] = {}
+    for label, contender in zip(labels_of(verdict.contenders), verdict.contenders, strict=True):
+        ended: dict[tuple[str, str], list[int]] = {}
         for run in contender.runs:
             if run.status in _ENDED:
                 after = f" after {run.tokens:,} tokens" if run.tokens else ""
                 how = f"{_ENDED[run.status]}{after}."
-                ended.setdefault((how, run.reason), []).append(str(run.seed))
+                ended.setdefault((how, run.reason), []).append(run.seed)
         for (how, reason), seeds in ended.items():
-            sentences.append(f"{contender.name}, {_of_seeds(seeds)}: {how} {reason}".rstrip())
+            sentences.append(f"{label}, {_of_seeds(seeds)}: {how} {reason}".rstrip())
         if contender.kind == "trained" and not contender.runs:
-            sentences.append(f"{contender.name}: not trained yet.")
+            sentences.append(f"{label}: not trained yet.")
     return sentences
 
 
 def conditions(verdict: Verdict) -> list[str]:
-    """Return under which conditions the contenders were trained and measured."""
-    sentences = [f"All were measured on {verdict.on}."]
+    """Return who the contenders are, and under which conditions they were trained and measured."""
+    renamed = [f"{label} is {name}" for name, label in _labels(verdict).items() if label != name]
+    sentences = [f"{'; '.join(renamed)}."] if renamed else []
+    sentences.append(f"All were measured on {verdict.on}.")
     trained = [one for one in verdict.contenders if one.kind == "trained"]
     if trained:
-        seeds = _of_seeds([str(seed) for seed in verdict.seeds])
         sentences.append(
-            f"Trained on {verdict.corpus} (fingerprint {verdict.fingerprint}), {seeds}, the same "
-            f"batches in the same order for all. Budget: {verdict.budget}"
+            f"Trained on {verdict.corpus} (fingerprint {verdict.fingerprint}), "
+            f"{_of_seeds(verdict.seeds)}, {_batches(verdict)}. Budget: {verdict.budget}"
             + (f"; made equal: {verdict.equal}." if verdict.equal else ".")
         )
+        common = common_settings(trained)
+        if common:
+            sentences.append(
+                f"Settings of all: {', '.join(common)}. Those that differ are in the table; all "
+                "others are the defaults of poetgen train."
+            )
     if has_spread(verdict):
         sentences.append("± is the standard deviation over the seeds.")
     return sentences
 
 
-def setups(verdict: Verdict) -> list[str]:
-    """Return for each contender the settings that are not the defaults of training."""
-    return [
-        f"{contender.name} has "
-        + ", ".join(f"{name} = {value}" for name, value in contender.settings.items())
-        + "; all other settings are the defaults of poetgen train."
-        for contender in verdict.contenders
-        if contender.settings
-    ]
+def _batches(verdict: Verdict) -> str:
+    apart = [name for name in differing_settings(verdict.contenders) if name in _OF_BATCHES]
+    if apart:
+        return f"in different batches, because the contenders differ in {_list(apart)}"
+    return "the same batches in the same order for all"
 
 
 def reading_curves(verdict: Verdict) -> list[str]:
@@ -155,9 +222,27 @@ def meanings(verdict: Verdict) -> list[str]:
     return sentences
 
 
-def _of_seeds(seeds: Sequence[str]) -> str:
-    return f"{'seed' if len(seeds) == 1 else 'seeds'} {_list(seeds)}"
+def _labels(verdict: Verdict) -> dict[str, str]:
+    """Return the short name of each contender by its whole one."""
+    contenders = verdict.contenders
+    return dict(zip([one.name for one in contenders], labels_of(contenders), strict=True))
+
+
+def _of_seeds(seeds: Sequence[int]) -> str:
+    """Return seeds in words, those that follow each other as a range."""
+    runs: list[list[int]] = []
+    for seed in sorted(seeds):
+        if runs and seed == runs[-1][-1] + 1:
+            runs[-1].append(seed)
+        else:
+            runs.append([seed])
+    shown = [
+        part
+        for run in runs
+        for part in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else map(str, run))
+    ]
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {_list(shown)}"
 
 
 def _list(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return " and ".join([*filter(None, [", ".join(names[:-1])]), *names[-1:]])

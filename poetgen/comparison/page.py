@@ -14,11 +14,11 @@ from poetgen.comparison.findings import (
     findings,
     meanings,
     reading_curves,
-    setups,
     title_of,
 )
+from poetgen.comparison.labels import labels_of
 from poetgen.comparison.results import Verdict
-from poetgen.comparison.rows import run_rows, sections
+from poetgen.comparison.rows import pair_rows, run_rows, sections
 from poetgen.terminal import visible
 from poetgen.verse.layout import couplets
 
@@ -37,7 +37,8 @@ def page(verdict: Verdict) -> str:
         *_figures(verdict),
         *_curves(verdict),
         *_poems(verdict),
-        *_runs(verdict),
+        *_table("Pairs", pair_rows(verdict)),
+        *_table("Runs", run_rows(verdict)),
         *_about(verdict),
     ]
     return "\n".join(
@@ -115,32 +116,29 @@ def _poems(verdict: Verdict) -> Iterator[str]:
         yield "</div>"
 
 
-def _runs(verdict: Verdict) -> Iterator[str]:
-    heads, rows = run_rows(verdict)
+def _table(title: str, table: tuple[Sequence[str], Sequence[Sequence[str]]]) -> Iterator[str]:
+    heads, rows = table
     if rows:
-        yield "<h2>Runs</h2>"
+        yield f"<h2>{title}</h2>"
         yield f'{_SCROLL}<table class="runs"><thead><tr>'
         yield "".join(f"<th scope=col>{_text(head)}</th>" for head in heads)
         yield "</tr></thead><tbody>"
         for name, *cells in rows:
-            yield f"<tr><th scope=row>{_breakable(name)}</th>{_cells(cells)}</tr>"
+            yield f"<tr><th scope=row>{_text(name)}</th>{_cells(cells)}</tr>"
         yield "</tbody></table></div>"
 
 
 def _about(verdict: Verdict) -> Iterator[str]:
     yield "<h2>How it was measured</h2><ul>"
-    yield from (
-        f"<li>{_text(one)}</li>"
-        for one in (*conditions(verdict), *setups(verdict), *meanings(verdict))
-    )
+    yield from (f"<li>{_breakable(one)}</li>" for one in (*conditions(verdict), *meanings(verdict)))
     yield f"</ul><p>The command:</p><pre><code>{_text(verdict.command)}</code></pre>"
 
 
 def _names(verdict: Verdict) -> list[str]:
     """Return the names of the contenders with their colours."""
     return [
-        f'<i class="swatch s{place % len(COLOURS)}"></i>{_breakable(contender.name)}'
-        for place, contender in enumerate(verdict.contenders)
+        f'<i class="swatch s{place % len(COLOURS)}"></i>{_breakable(label)}'
+        for place, label in enumerate(labels_of(verdict.contenders))
     ]
 
 

@@ -12,12 +12,12 @@ from poetgen.comparison.findings import (
     findings,
     meanings,
     reading_curves,
-    setups,
     title_of,
 )
+from poetgen.comparison.labels import labels_of
 from poetgen.comparison.page import page
 from poetgen.comparison.results import Verdict
-from poetgen.comparison.rows import run_rows, sections
+from poetgen.comparison.rows import pair_rows, run_rows, sections
 from poetgen.files import write_text
 from poetgen.terminal import json_text, visible
 from poetgen.verse.layout import couplets
@@ -43,7 +43,7 @@ def save_verdict(verdict: Verdict) -> None:
 
 def markdown(verdict: Verdict) -> str:
     """Return the report as Markdown; its picture is curves.svg beside it."""
-    names = [_plain(contender.name) for contender in verdict.contenders]
+    names = [_plain(label) for label in labels_of(verdict.contenders)]
     lines = [f"# {_plain(title_of(verdict))}", ""]
     lines += [f"- {_plain(sentence)}" for sentence in (*findings(verdict), *early_ends(verdict))]
     lines += ["", *_table(["", *names], _figures(verdict))]
@@ -56,11 +56,11 @@ def markdown(verdict: Verdict) -> str:
         rows = [list(row) for row in zip(*poems, strict=False)]
         lines += ["", "## Poems from the same starts and seeds", ""]
         lines += _table([names[i] for i in writers], rows, right=False)
-    heads, runs = run_rows(verdict)
-    if runs:
-        rows = [[_plain(cell) for cell in row] for row in runs]
-        lines += ["", "## Runs", "", *_table(heads, rows)]
-    about = [*conditions(verdict), *setups(verdict), *meanings(verdict)]
+    for title, (heads, found) in (("Pairs", pair_rows(verdict)), ("Runs", run_rows(verdict))):
+        if found:
+            rows = [[_plain(cell) for cell in row] for row in found]
+            lines += ["", f"## {title}", "", *_table(heads, rows)]
+    about = [*conditions(verdict), *meanings(verdict)]
     lines += ["", "## How it was measured", "", *(f"- {_plain(sentence)}" for sentence in about)]
     lines += ["", "The command:", "", f"    {visible(verdict.command)}"]
     return "\n".join(lines) + "\n"

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from poetgen.config import ModelConfig
+
 Kind = Literal["trained", "saved", "ngram"]
 # How a run ended; only one that is done, or out of time, has figures.
 Status = Literal["done", "time", "patience", "interrupted", "diverged", "failed"]
@@ -54,6 +56,7 @@ class Point:
 class Run:
     """One training of a contender, with what it really had.
 
+    ``epochs`` are the passes over the training split, None if unknown (older races).
     ``train_seconds`` were spent in steps, ``total_seconds`` include validation, samples and
     files. ``training_perplexity`` is per token over the last epoch, from the losses before
     its steps, with dropout; None for a run of less than an epoch. ``reason`` says
@@ -65,6 +68,7 @@ class Run:
     reason: str = ""
     tokens: int = 0
     steps: int = 0
+    epochs: float | None = None
     train_seconds: float = 0.0
     total_seconds: float = 0.0
     device: str = ""
@@ -85,15 +89,16 @@ class Run:
 class Contender:
     """A contender: what it is, its runs (a saved model and an n-gram have one), its verdict.
 
-    ``settings`` are those in which it differs from the defaults of ``train``. Times are seconds
-    of one poem: ``cold_seconds`` of a new process, ``warm_seconds`` of one that is loaded.
-    ``panel`` are the figures of ``verse.panel`` over poems without rules, ``poems`` are from the
-    same starts and seeds for all contenders.
+    ``settings`` are those in which it differs from the defaults of ``train``, ``shape`` is that of
+    a network. Times are seconds of one poem: ``cold_seconds`` of a new process, ``warm_seconds``
+    of one that is loaded. ``panel`` are the figures of ``verse.panel`` over poems without rules,
+    ``poems`` are from the same starts and seeds for all contenders.
     """
 
     name: str
     kind: Kind
     settings: Mapping[str, Any] = field(default_factory=dict)
+    shape: ModelConfig | None = None
     num_parameters: int = 0
     num_bytes: int = 0
     tokens_per_second: float | None = None

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from statistics import fmean, stdev
 from typing import NamedTuple
 
-from poetgen.comparison.results import Contender, Run, Verdict
+from poetgen.comparison.labels import labels_of
+from poetgen.comparison.results import Contender, Run, Verdict, mean_of
+from poetgen.config import TrainConfig
 
 MISSING = "–"
 
@@ -63,6 +65,7 @@ def sections(verdict: Verdict, places: Sequence[int] | None = None) -> list[Sect
     return [
         Section(title, kept)
         for title, rows in (
+            ("Model", _model(contenders)),
             ("Prediction", _prediction(contenders)),
             (training, _training(contenders)),
             ("Size and speed", _speed(contenders)),
@@ -79,6 +82,66 @@ def has_spread(verdict: Verdict) -> bool:
 
 def _known(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if set(row.cells) != {MISSING}]
+
+
+# Settings that have a row of their own.
+_SHAPE = (
+    ("arch", "architecture"),
+    ("hidden_size", "hidden size"),
+    ("num_layers", "layers"),
+    ("embedding_dim", "embedding size"),
+    ("vocab_size", "vocabulary"),
+)
+
+
+def _model(contenders: Sequence[Contender]) -> list[Row]:
+    shapes = [one.shape for one in contenders]
+    epochs = [[run.epochs for run in one.runs if run.epochs is not None] for one in contenders]
+    return [
+        *(
+            Row(label, [MISSING if s is None else _shown(getattr(s, name)) for s in shapes])
+            for name, label in _SHAPE
+        ),
+        Row("parameters", [_or_missing(c.num_parameters or None, "{:,}") for c in contenders]),
+        *(
+            Row(
+                name.replace("_", " "),
+                [_setting(c, name) if c.kind == "trained" else MISSING for c in contenders],
+            )
+            for name in differing_settings(contenders)
+        ),
+        Row("epochs", [_range(some, "{:.3g}".format) for some in epochs]),
+    ]
+
+
+def differing_settings(contenders: Sequence[Contender]) -> list[str]:
+    """Return the settings in which those that are trained differ, their shape apart."""
+    trained = [one for one in contenders if one.kind == "trained"]
+    names = dict.fromkeys(name for one in trained for name in one.settings)
+    shape = {name for name, _ in _SHAPE}
+    return [n for n in names if n not in shape and len({_setting(c, n) for c in trained}) > 1]
+
+
+def common_settings(contenders: Sequence[Contender]) -> list[str]:
+    """Return what all that are trained have set, as ``name = value``, their shape apart."""
+    trained = [one for one in contenders if one.kind == "trained"]
+    left_out = {*differing_settings(contenders), *(name for name, _ in _SHAPE)}
+    names = dict.fromkeys(name for one in trained for name in one.settings)
+    return [f"{name} = {_setting(trained[0], name)}" for name in names if name not in left_out]
+
+
+def _setting(contender: Contender, name: str) -> str:
+    settings = TrainConfig(**contender.settings)
+    value = settings.peak_rate if name == "learning_rate" else getattr(settings, name)
+    if value is None:
+        return "default" if getattr(TrainConfig(), name) is None else "none"
+    return _shown(value)
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    return f"{value:,}" if type(value) is int else str(value)
 
 
 def _prediction(contenders: Sequence[Contender]) -> list[Row]:
@@ -125,7 +188,6 @@ def _training(contenders: Sequence[Contender]) -> list[Row]:
 def _speed(contenders: Sequence[Contender]) -> list[Row]:
     sizes = [float(one.num_bytes) or None for one in contenders]
     return [
-        Row("parameters", [_or_missing(c.num_parameters or None, "{:,}") for c in contenders]),
         _scaled("model file", sizes, _BYTES),
         _scaled("a poem, cold", [one.cold_seconds for one in contenders], _TIMES),
         _scaled("a poem, warm", [one.warm_seconds for one in contenders], _TIMES),
@@ -170,7 +232,7 @@ def run_rows(verdict: Verdict) -> tuple[list[str], list[list[str]]]:
     ]
     return heads, [
         [
-            one.name,
+            name,
             str(run.seed),
             run.status,
             MISSING if run.figures is None else number(run.figures.perplexity_per_token),
@@ -183,10 +245,37 @@ def run_rows(verdict: Verdict) -> tuple[list[str], list[list[str]]]:
             str(run.threads or MISSING),
             run.model or MISSING,
         ]
-        for one in verdict.contenders
+        for name, one in zip(labels_of(verdict.contenders), verdict.contenders, strict=True)
         if one.kind == "trained"
         for run in one.runs
     ]
+
+
+def pair_rows(verdict: Verdict) -> tuple[list[str], list[list[str]]]:
+    """Return what was found of each two contenders: the headings, and a row for each pair.
+
+    A single pair, of which the findings say all, has none.
+    """
+    contenders = verdict.contenders
+    labels = dict(zip([c.name for c in contenders], labels_of(contenders), strict=True))
+    bits = {c.name: mean_of(c.figures, "bits_per_char") or 0.0 for c in contenders}
+    return ["better", "worse", "difference in bits", "clear", "p", "test"], [
+        [
+            labels[one.better],
+            labels[one.worse],
+            f"{bits[one.worse] - bits[one.better]:.4f}",
+            MISSING if one.p_value is None else "yes" if one.is_clear else "no",
+            MISSING if one.p_value is None else p_value(one.p_value).removeprefix("= "),
+            one.test,
+        ]
+        for one in verdict.differences
+        if len(verdict.differences) > 1
+    ]
+
+
+def p_value(value: float) -> str:
+    """Return a p-value with the digits that mean something, after its sign."""
+    return "< 0.0001" if value < 0.0001 else f"= {value:.2g}"
 
 
 def finished(contender: Contender) -> list[Run]:
@@ -224,11 +313,10 @@ def _spread(values: Sequence[float], show: Callable[[float], str]) -> str:
     return f"{mean} ± {of_share if mean.endswith('%') else f'{deviation:,.{decimals}f}'}"
 
 
-def _range(values: Sequence[int]) -> str:
-    if not values:
-        return MISSING
-    low, high = min(values), max(values)
-    return f"{low:,}" if low == high else f"{low:,}–{high:,}"
+def _range(values: Sequence[float], show: Callable[[float], str] = "{:,}".format) -> str:
+    """Return the lowest and the highest value, or one if they are shown alike."""
+    ends = dict.fromkeys(map(show, (min(values), max(values)))) if values else [MISSING]
+    return "–".join(ends)
 
 
 def _or_missing(value: float | None, form: str) -> str:

@@ -38,7 +38,7 @@ class Watch:
         """Pass all events on."""
         self._on_event = on_event
         self._run = Run(seed, "interrupted", "It was not finished.")
-        self._steps_per_epoch = 0
+        self._steps_per_epoch = 1
 
     def __call__(self, event: Event) -> None:
         """Take note of one event."""
@@ -55,6 +55,7 @@ class Watch:
             self._run = replace(
                 self._run,
                 steps=event.step,
+                epochs=event.step / self._steps_per_epoch,
                 tokens=event.num_tokens,
                 train_seconds=event.train_seconds,
                 total_seconds=event.elapsed_seconds,

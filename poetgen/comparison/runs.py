@@ -210,9 +210,7 @@ class Runs:
                 about["num_parameters"] = model.num_parameters
                 poet, choice = ngram_poet(model), self._index()
             else:
-                about["num_parameters"] = num_parameters(model.config)
-                network = NumpyModel(model.config, model.weights)
-                poet, choice = Poet(name, model, network), None
+                poet, choice = Poet(name, model, NumpyModel(model.config, model.weights)), None
             if path is not None:
                 about["num_bytes"] = path.stat().st_size
             if self.num_samples == 0:
@@ -271,20 +269,19 @@ class Runs:
         ]
         seconds = sum(run.train_seconds for run in runs)
         settings = {}
-        about = self._about.get(entrant.name, {})
+        # Also of one whose run has failed.
+        shape = None if entrant.model is None else entrant.model.config
         if entrant.settings is not None and self.corpus is not None:
-            # Also of one whose run has failed.
-            about = {
-                "num_parameters": num_parameters(shape_of(entrant.settings, self.corpus)),
-                **about,
-            }
+            shape = shape_of(entrant.settings, self.corpus)
             names = changed(entrant.settings) - set(_SET_BY_RACE)
             settings = {name: getattr(entrant.settings, name) for name in sorted(names)}
+        about = {} if shape is None else {"num_parameters": num_parameters(shape)}
         return Contender(
             name=entrant.name,
             kind=entrant.kind,
             settings=settings,
+            shape=shape,
             tokens_per_second=sum(run.tokens for run in runs) / seconds if seconds else None,
             runs=runs,
-            **about,
+            **about | self._about.get(entrant.name, {}),
         )

@@ -87,6 +87,7 @@ def test_every_run_has_the_budget_and_says_what_it_had(race, verdict):
         assert run.threads == started.num_threads > 0
         assert 0 < run.train_seconds == trained.train_seconds < run.total_seconds
         assert run.total_seconds == trained.elapsed_seconds
+        assert run.epochs == run.steps / started.steps_per_epoch
 
 
 def test_windows_that_leave_out_the_end_of_the_text_have_the_budget_too(corpus, tmp_path):
@@ -141,6 +142,7 @@ def test_a_contender_says_what_its_model_is_worth(verdict, corpus):
         path = verdict.folder / run.model
         model = load_model(path)
         assert model.config.arch == contender.name
+        assert model.config == contender.shape
         assert num_parameters(model.config) == contender.num_parameters
         assert path.stat().st_size == contender.num_bytes
         again = evaluate(
@@ -470,6 +472,7 @@ def test_architectures_models_and_n_grams_stand_in_one_list(corpus, tmp_path):
         (figures,) = contender.figures
         assert figures.num_tokens == corpus.splits["validation"].num_targets
         assert contender.num_parameters > 0
+        assert (contender.shape is None) == (contender.kind == "ngram")
         assert len(contender.poems) == len(verdict.starts)
     assert [note.partition(" on ")[0] for note in notes] == [
         *("Measuring ngram:2", f"Measuring {model}", "Measuring ngram:3"),

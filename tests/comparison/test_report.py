@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from poetgen.comparison.findings import findings
 from poetgen.comparison.report import save_verdict
 from poetgen.comparison.results import Contender
-from poetgen.comparison.rows import run_rows, sections
+from poetgen.comparison.rows import pair_rows, run_rows, sections
 from poetgen.verse.layout import couplets
 from tests.comparison.verdicts import MARKUP, chinese, english
 
@@ -66,7 +66,7 @@ def test_a_report_is_four_files(verdict):
 def test_page_and_markdown_have_the_same_rows(verdict):
     page, markdown, _, _ = saved(verdict)
     wanted = [[row.label, *row.cells] for section in sections(verdict) for row in section.rows]
-    wanted += run_rows(verdict)[1]
+    wanted += [*pair_rows(verdict)[1], *run_rows(verdict)[1]]
     for found in (page.rows, markdown.rows):
         assert [row for row in found if row in wanted] == wanted
     assert {row[0] for row in markdown.rows} >= {section.title for section in sections(verdict)}
@@ -91,7 +91,9 @@ def test_findings_poems_and_the_command_are_in_both(verdict):
 def test_markup_in_a_poem_and_in_a_name_is_text(tmp_path):
     verdict = chinese(tmp_path)
     strange = replace(verdict.contenders[0], name=MARKUP, poems=[MARKUP, "a\u202eb\x1b[2J"])
-    page, markdown, _, read = saved(replace(verdict, contenders=[strange, *verdict.contenders[1:]]))
+    others = verdict.contenders[1:]
+    strange_verdict = replace(verdict, contenders=[strange, *others], differences=[])
+    page, markdown, _, read = saved(strange_verdict)
     for found in (page, markdown):
         assert "script" not in found.tags
         assert MARKUP in found.text

@@ -47,7 +47,7 @@ def timeless(verdict):
         [
             (
                 *(run.seed, run.status, run.reason, run.tokens, run.steps, run.figures, run.model),
-                run.training_perplexity,
+                *(run.epochs, run.training_perplexity),
                 [(point.tokens, point.perplexity) for point in run.curve],
             )
             for run in contender.runs
