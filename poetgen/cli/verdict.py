@@ -17,9 +17,9 @@ from poetgen.comparison.findings import conditions, early_ends, findings
 from poetgen.comparison.labels import labels_of
 from poetgen.comparison.results import Verdict
 from poetgen.comparison.rows import Section, sections
+from poetgen.comparison.samples import shown_lines
 from poetgen.comparison.text_chart import draw_text
 from poetgen.terminal import display_width, visible
-from poetgen.verse.layout import couplets
 
 # As in the pictures: blue, orange (in a terminal red), green, pink, yellow, grey.
 _COLOURS = ("blue", "red", "green", "magenta", "yellow", "bright_black")
@@ -129,7 +129,7 @@ def _print_poems(console: Console, verdict: Verdict, headings: Sequence[Text]) -
 
 def _laid_out(poem: str, whole: bool) -> str:
     """Return a poem with line breaks: of Chinese verse ``whole`` couplets, or single lines."""
-    lines = couplets(visible(poem))
+    lines = shown_lines(visible(poem))
     if not whole and "\n" not in poem:
         lines = [part for line in lines for part in _AFTER_MARK.split(line)]
     return "\n".join(lines)

@@ -206,8 +206,8 @@ def meanings(verdict: Verdict) -> list[str]:
         )
     if any(one.cold_seconds is not None for one in contenders):
         sentences.append(
-            "A poem, cold, is the time of poetgen generate as a new process; warm, that of a poem "
-            "by a model that is loaded."
+            "Cold is the time of poetgen generate as a new process; warm, that of a model that is "
+            "already loaded."
         )
     if any(one.panel for one in contenders):
         sentences.append(

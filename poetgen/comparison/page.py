@@ -19,8 +19,8 @@ from poetgen.comparison.findings import (
 from poetgen.comparison.labels import labels_of
 from poetgen.comparison.results import Verdict
 from poetgen.comparison.rows import pair_rows, run_rows, sections
+from poetgen.comparison.samples import samples_title, shown_lines
 from poetgen.terminal import visible
-from poetgen.verse.layout import couplets
 
 _WIDE, _NARROW = 600, 360
 # A table may be wider than the page; with a keyboard it can be scrolled, too.
@@ -104,13 +104,13 @@ def _poems(verdict: Verdict) -> Iterator[str]:
     writers = [place for place, one in enumerate(verdict.contenders) if one.poems]
     if not writers:
         return
-    yield "<h2>Poems from the same starts and seeds</h2>"
+    yield f"<h2>{samples_title(verdict)}</h2>"
     for number in range(max(len(verdict.contenders[i].poems) for i in writers)):
         yield "<div class=poems>"
         for i in writers:
             for poem in verdict.contenders[i].poems[number : number + 1]:
                 language = ' lang="zh"' if mostly_han(poem) else ""
-                lines = _text("\n".join(couplets(poem)))
+                lines = _text("\n".join(shown_lines(poem)))
                 yield f"<figure><figcaption>{names[i]}</figcaption>"
                 yield f"<p{language}>{lines}</p></figure>"
         yield "</div>"

@@ -18,9 +18,9 @@ from poetgen.comparison.labels import labels_of
 from poetgen.comparison.page import page
 from poetgen.comparison.results import Verdict
 from poetgen.comparison.rows import pair_rows, run_rows, sections
+from poetgen.comparison.samples import samples_title, shown_lines
 from poetgen.files import write_text
 from poetgen.terminal import json_text, visible
-from poetgen.verse.layout import couplets
 
 # What Markdown, or HTML inside it, would read as more than a character.
 _MARKDOWN = re.compile(r"([\\`*{}\[\]#|~$]|\b_|_\b)")
@@ -54,7 +54,7 @@ def markdown(verdict: Verdict) -> str:
     if writers:
         poems = [[_poem(poem) for poem in verdict.contenders[i].poems] for i in writers]
         rows = [list(row) for row in zip(*poems, strict=False)]
-        lines += ["", "## Poems from the same starts and seeds", ""]
+        lines += ["", f"## {samples_title(verdict)}", ""]
         lines += _table([names[i] for i in writers], rows, right=False)
     for title, (heads, found) in (("Pairs", pair_rows(verdict)), ("Runs", run_rows(verdict))):
         if found:
@@ -80,7 +80,7 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], right: bool = Tr
 
 
 def _poem(text: str) -> str:
-    return "<br>".join(map(_plain, couplets(text)))
+    return "<br>".join(map(_plain, shown_lines(text)))
 
 
 def _plain(text: str) -> str:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from poetgen.comparison.labels import labels_of
 from poetgen.comparison.results import Contender, Run, Verdict, mean_of
+from poetgen.comparison.samples import is_verse
 from poetgen.config import TrainConfig
 
 MISSING = "–"
@@ -68,7 +69,7 @@ def sections(verdict: Verdict, places: Sequence[int] | None = None) -> list[Sect
             ("Model", _model(contenders)),
             ("Prediction", _prediction(contenders)),
             (training, _training(contenders)),
-            ("Size and speed", _speed(contenders)),
+            ("Size and speed", _speed(contenders, "poem" if is_verse(verdict) else "sample")),
             (_panel_title(contenders), _panel(contenders)),
         )
         if (kept := _known(rows))
@@ -185,12 +186,12 @@ def _training(contenders: Sequence[Contender]) -> list[Row]:
     ]
 
 
-def _speed(contenders: Sequence[Contender]) -> list[Row]:
+def _speed(contenders: Sequence[Contender], sample: str) -> list[Row]:
     sizes = [float(one.num_bytes) or None for one in contenders]
     return [
         _scaled("model file", sizes, _BYTES),
-        _scaled("a poem, cold", [one.cold_seconds for one in contenders], _TIMES),
-        _scaled("a poem, warm", [one.warm_seconds for one in contenders], _TIMES),
+        _scaled(f"a {sample}, cold", [one.cold_seconds for one in contenders], _TIMES),
+        _scaled(f"a {sample}, warm", [one.warm_seconds for one in contenders], _TIMES),
     ]
 
 

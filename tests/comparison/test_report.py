@@ -12,7 +12,7 @@ from poetgen.comparison.findings import findings
 from poetgen.comparison.report import save_verdict
 from poetgen.comparison.results import Contender
 from poetgen.comparison.rows import pair_rows, run_rows, sections
-from poetgen.verse.layout import couplets
+from poetgen.comparison.samples import shown_lines
 from tests.comparison.verdicts import MARKUP, chinese, english
 
 
@@ -85,7 +85,22 @@ def test_findings_poems_and_the_command_are_in_both(verdict):
         assert all(sentence in found.text for sentence in findings(verdict))
         for contender in verdict.contenders:
             for poem in contender.poems:
-                assert all(line in found.text for line in couplets(poem))
+                assert all(line in found.text for line in shown_lines(poem))
+
+
+def test_prose_is_called_samples_and_shown_as_excerpts(tmp_path):
+    verdict = english(tmp_path)
+    long = "It was not so " * 40
+    writer = replace(verdict.contenders[0], poems=[long])
+    page, markdown, values, _ = saved(replace(verdict, contenders=[writer]))
+    for found in (page, markdown):
+        assert "Samples from the same starts" in found.text
+        assert "a sample, warm" in found.text
+        assert "Poems from" not in found.text
+        assert "a poem, warm" not in found.text
+        assert " ".join(shown_lines(long)) in found.text
+        assert long not in found.text
+    assert values["contenders"][0]["poems"] == [long]
 
 
 def test_markup_in_a_poem_and_in_a_name_is_text(tmp_path):
