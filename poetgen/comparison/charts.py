@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
-from poetgen.comparison.axes import Axis, axes_of, spread
+from poetgen.comparison.axes import Axis, axes_of, spread, thinned
 from poetgen.comparison.curves import Against, Curve, Line, curves_of
 from poetgen.comparison.results import Verdict
 from poetgen.errors import SettingError
@@ -156,7 +156,8 @@ class _Frame:
         return f'<polyline class="{kind}" points="{" ".join(self._points(line.x, line.y))}"/>'
 
     def _points(self, x: Sequence[float], y: Sequence[float]) -> list[str]:
-        return [f"{self.x(a)},{self.y(b)}" for a, b in zip(x, y, strict=True)]
+        places = [(self.x(a), self.y(b)) for a, b in zip(x, y, strict=True)]
+        return [f"{across},{up}" for across, up in thinned(places)]
 
     def names_beside(self, curves: Sequence[Curve]) -> Iterator[str]:
         """Yield each name at the end of its curve: beside the chart, or where the curve ends."""

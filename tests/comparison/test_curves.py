@@ -4,11 +4,12 @@ import math
 from dataclasses import replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poetgen.comparison.axes import Axis, axes_of, spread
+from poetgen.comparison.axes import Axis, axes_of, spread, thinned
 from poetgen.comparison.curves import curves_of
 from poetgen.comparison.results import Contender, Point, Run
 from tests.comparison.verdicts import chinese, english, figures
@@ -110,6 +111,30 @@ def test_equal_ratios_are_equally_long_on_a_logarithmic_axis():
     assert axis.place(100) == pytest.approx(0.5)
     assert (axis.place(1), axis.place(10**6)) == (0, 1)
     assert Axis("x", 0, 40, False).place(10) == pytest.approx(0.25)
+
+
+def test_a_line_of_many_points_is_thinned_without_losing_its_ends_and_peaks():
+    rng = np.random.default_rng(3)
+    # Dense on the right, as on a logarithmic axis.
+    x = np.log(np.arange(1, 4001)) / math.log(4000) * 500
+    y = 300 * np.exp(-x / 90) + rng.normal(0, 2, 4000)
+    points = list(zip(x.tolist(), y.tolist(), strict=True))
+    found = thinned(points, 300)
+    assert len(found) <= 300
+    assert set(found) <= set(points)
+    assert found == sorted(found)
+    assert (found[0], found[-1]) == (points[0], points[-1])
+    # Beside every point, a few pixels away at most, there is one as high and one as low.
+    kept_x, kept_y = np.array(found).T
+    is_near = np.abs(x[:, None] - kept_x) <= 500 / 75
+    assert (np.where(is_near, kept_y, -np.inf).max(1) >= y).all()
+    assert (np.where(is_near, kept_y, np.inf).min(1) <= y).all()
+
+
+def test_a_line_of_few_points_stays_as_it_is():
+    points = [(float(x), float(x % 7)) for x in range(300)]
+    assert thinned(points, 300) == points
+    assert thinned([(1.0, float(y)) for y in range(900)], 300) == [(1.0, 0.0), (1.0, 899.0)]
 
 
 @given(PLACES, st.floats(1, 30))
