@@ -152,7 +152,7 @@ def _text(text: str) -> str:
 
 def _breakable(text: str) -> str:
     """Return text in which the long name of a contender can be broken between its settings."""
-    return _text(text).replace(":", ":<wbr>").replace(",", ",<wbr>")
+    return _text(text).replace(",", ",<wbr>")
 
 
 def _swatches() -> str:
@@ -201,5 +201,8 @@ figure p[lang=zh]{font-family:"Noto Serif CJK SC","Source Han Serif SC","Songti 
 pre{padding:.8rem 1rem;background:var(--tint);border-radius:.5rem;white-space:pre-wrap;
 overflow-wrap:anywhere;font-size:.875rem}
 @media (max-width:34rem){.wide{display:none}.narrow{display:block}h1{font-size:1.3rem}
-th:first-child{min-width:8.5rem;white-space:normal}td,th{padding-right:.6rem;padding-left:.6rem}}
+td,th{padding-right:.6rem;padding-left:.6rem}.runs :is(th,td):first-child{max-width:6.5rem}
+.figures{width:100%}.figures :is(td,thead th){text-align:left;padding-left:0}
+.figures thead th{min-width:5rem}.figures tbody td{padding-top:1.6rem}
+.figures tr:not(.section)>:first-child{width:0;max-width:0;padding-right:0;vertical-align:top}}
 """

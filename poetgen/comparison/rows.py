@@ -253,14 +253,17 @@ def run_rows(verdict: Verdict) -> tuple[list[str], list[list[str]]]:
 
 
 def pair_rows(verdict: Verdict) -> tuple[list[str], list[list[str]]]:
-    """Return what was found of each two contenders: the headings, and a row for each pair.
+    """Return what was found of each two contenders: the headings, and a row for each, best first.
 
     A single pair, of which the findings say all, has none.
     """
+    heads = ["better", "worse", "difference in bits", "clear", "p", "test"]
+    if len(verdict.differences) < 2:
+        return heads, []
     contenders = verdict.contenders
     labels = dict(zip([c.name for c in contenders], labels_of(contenders), strict=True))
     bits = {c.name: mean_of(c.figures, "bits_per_char") or 0.0 for c in contenders}
-    return ["better", "worse", "difference in bits", "clear", "p", "test"], [
+    return heads, [
         [
             labels[one.better],
             labels[one.worse],
@@ -269,8 +272,7 @@ def pair_rows(verdict: Verdict) -> tuple[list[str], list[list[str]]]:
             MISSING if one.p_value is None else p_value(one.p_value).removeprefix("= "),
             one.test,
         ]
-        for one in verdict.differences
-        if len(verdict.differences) > 1
+        for one in sorted(verdict.differences, key=lambda d: (bits[d.better], bits[d.worse]))
     ]
 
 

@@ -129,6 +129,13 @@ def test_the_page_loads_nothing_and_runs_nothing(verdict):
     assert not any(name.startswith("on") for _, name, _ in page.attributes)
 
 
+def test_on_a_phone_labels_stand_above_their_figures_and_take_no_column(verdict):
+    narrow = saved(verdict)[3]["report.html"].partition("@media (max-width:34rem){")[2]
+    rule = narrow.partition(".figures tr:not(.section)>:first-child{")[2].partition("}")[0]
+    assert {"max-width:0", "vertical-align:top"} <= set(rule.split(";"))
+    assert ".figures tbody td{padding-top:1.6rem}" in narrow
+
+
 def test_no_report_names_the_host_or_the_user(verdict, monkeypatch):
     *_, read = saved(verdict)
     assert not any(socket.gethostname() in text for text in read.values())
