@@ -11,7 +11,7 @@ import numpy as np
 from poetgen.comparison.curves import curves_of
 from poetgen.comparison.differences import LEAST_RUNS, LEAST_TEXTS, LEVEL
 from poetgen.comparison.labels import labels_of
-from poetgen.comparison.results import Difference, Run, Verdict, mean_of
+from poetgen.comparison.results import Run, Verdict, mean_of
 from poetgen.comparison.rows import (
     common_settings,
     differing_settings,
@@ -54,14 +54,15 @@ def findings(verdict: Verdict) -> list[str]:
         ]
         if shown:
             sentences.append(f"{word}: {'; '.join(shown)}.")
-    untested = [f"{labels[one.better]} and {labels[one.worse]}" for one in pairs if not _test(one)]
+    untested = [one for one in pairs if one.p_value is None]
     if untested:
+        shown = [f"{labels[one.better]} and {labels[one.worse]}" for one in untested]
         sentences.append(
-            f"Not tested: {'; '.join(untested)}. A test needs at least {LEAST_RUNS} seeds of both, "
+            f"Not tested: {'; '.join(shown)}. A test needs at least {LEAST_RUNS} seeds of both, "
             f"or a single run of both on the same texts, at least {LEAST_TEXTS}."
         )
-    if tests := list(dict.fromkeys(test for one in pairs if (test := _test(one)))):
-        sentences.append(f"Tested by {_list(tests)}; clear if p < {LEVEL}.")
+    if tests := list(dict.fromkeys(one.test for one in pairs if one.p_value is not None)):
+        sentences.append(f"Test: {_list(tests)}; clear if p < {LEVEL}.")
     if any(one.is_of_models for one in pairs):
         more = f" For that, give --seeds {LEAST_RUNS}." if verdict.seeds else ""
         sentences.append(
@@ -69,10 +70,6 @@ def findings(verdict: Verdict) -> list[str]:
             f"about their architectures.{more}"
         )
     return [*sentences, *_doubts(verdict)]
-
-
-def _test(difference: Difference) -> str:
-    return "" if difference.p_value is None else difference.test
 
 
 def _doubts(verdict: Verdict) -> list[str]:
