@@ -154,7 +154,7 @@ def conditions(verdict: Verdict) -> list[str]:
 def _batches(verdict: Verdict) -> str:
     apart = [name for name in differing_settings(verdict.contenders) if name in _OF_BATCHES]
     if apart:
-        return f"in different batches, because the contenders differ in {_list(apart)}"
+        return f"in batches that may differ, because the contenders differ in {_list(apart)}"
     return "the same batches in the same order for all"
 
 
