@@ -138,8 +138,8 @@ def compare(
         bool,
         typer.Option(
             "--resume",
-            help="Continue a race where it stopped, with the same contenders and settings; "
-            "--seeds may be more.",
+            help="Continue a race where it stopped, with the same settings; --seeds may be more, "
+            "and with --report the contenders.",
         ),
     ] = False,
     workers: Annotated[
