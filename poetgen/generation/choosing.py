@@ -27,7 +27,7 @@ class Judge(Protocol):
         """Return a score for each text (B,), which may be the beginning of a poem.
 
         Higher is better; −∞ refuses a text. ``log_probabilities`` (B,) are those of the
-        texts under the model itself.
+        texts under the network that wrote them, which may be guided.
         """
 
 

@@ -113,7 +113,7 @@ def weigh(logits: FloatArray, poems: Sequence[Sequence[int]], request: Request) 
 
 
 class Written(NamedTuple):
-    """A token that was written: in which poem, and its log-probability under the model itself."""
+    """A token that was written: in which poem, and its log-probability under the network."""
 
     poem: int
     token_id: int
@@ -168,13 +168,16 @@ def write(
 ) -> list[Draft]:
     """Return one whole poem for each generator, written as by ``iter_written``.
 
-    Their log-probabilities are the model's own, and known only if ``scored``.
+    Their log-probabilities are the network's own, before temperature and filters, and known only
+    if ``scored``.
     """
-    poems = [list(request.prompt) for _ in rngs]
+    poems, max_chars = [list(request.prompt) for _ in rngs], request.sampling.max_chars
     sums = [0.0 if scored else None for _ in rngs]
     for token in iter_written(network, request, rngs, scored=scored):
         poems[token.poem].append(token.token_id)
-        if (before := sums[token.poem]) is not None:
+        # A poem of the largest length may end or not.
+        before = sums[token.poem] if len(poems[token.poem]) <= max_chars else None
+        if before is not None:
             sums[token.poem] = before + token.log_probability
     return [
         Draft(ids[:-1], False, log_probability)

@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from poetgen.arrays import BoolArray
 from poetgen.generation.lexicon import Lexicon, bits
 from poetgen.generation.plan import Plan
@@ -39,7 +41,9 @@ def fit_plan(
     num_usable = {tone: int((lexicon.tones[tone] & usable).sum()) for tone in (*TONES, EITHER)}
     if num_usable[EITHER] == 0 < form.num_chars - len(fixed):
         return None
-    if no_repeats and not all(num_usable[tone] > form.num_chars for tone in TONES):
+    if no_repeats and (
+        _repeats(form, fixed) or not all(num_usable[tone] > form.num_chars for tone in TONES)
+    ):
         return None
     schemes, groups = [], dict[str, int]()
     for scheme in form.schemes:
@@ -55,6 +59,18 @@ def fit_plan(
         return None
     places = [fixed.get(place) for place in range(form.num_chars)]
     return Plan(form, lexicon, schemes, places, groups, usable, words=words, no_repeats=no_repeats)
+
+
+def _repeats(form: Form, fixed: Mapping[int, int]) -> bool:
+    """Return whether a character is fixed at two places, but for one that is doubled in a line."""
+    lines = np.repeat(np.arange(len(form.line_lengths)), form.line_lengths).tolist()
+    places: dict[int, list[int]] = {}
+    for place, token_id in sorted(fixed.items()):
+        places.setdefault(token_id, []).append(place)
+    return any(
+        len(at) > 2 or (len(at) == 2 and (at[1] - at[0] > 1 or lines[at[0]] != lines[at[1]]))
+        for at in places.values()
+    )
 
 
 def _labels(rhymes: Sequence[str], wanted: bool) -> tuple[str, ...]:

@@ -120,15 +120,15 @@ def _form_ids(form: Form | None, vocabulary: Vocabulary) -> tuple[int, ...]:
     """Return the name of a form as ``corpus.occasions`` has learned it, if the model knows it."""
     if form is None:
         return ()
-    from poetgen.verse.forms import FORMS, MIXED, kind_of_lines
+    from poetgen.verse.forms import MIXED, form_of_lengths, kind_of_lines
     from poetgen.verse.tunes import find_tune
 
-    lengths, tune = set(form.line_lengths), find_tune(form.name)
-    if tune is not None:
-        name = tune.name
-    elif form.name in FORMS:
-        name = form.name
+    lengths = form.line_lengths
+    if len(set(lengths)) == 1:
+        # As of all poems in lines of one length, tunes among them.
+        name = form_of_lengths(lengths) or kind_of_lines(lengths[0])
     else:
-        name = kind_of_lines(lengths.pop()) if len(lengths) == 1 else MIXED
+        tune = find_tune(form.name)
+        name = MIXED if tune is None else tune.name.partition(":")[0]
     token_ids = vocabulary.encode(name)
     return () if UNK in token_ids else tuple(token_ids)

@@ -159,8 +159,12 @@ class Plan:
         if self.no_repeats:
             self._exclude_repeats(mask, row, slot)
         for word in self.words:
-            if row.tail[1 - len(word) :] == word[:-1]:
-                mask[word[-1]] = True
+            for place, token_id in enumerate(word):
+                # The rest of the word may be fixed to follow.
+                after = word[place + 1 :]
+                written = row.tail[-place:] if place else ()
+                if written == word[:place] and after == self._fixed_after(row, len(after)):
+                    mask[token_id] = True
         if not (self.no_repeats or slot.is_last):
             return mask
         better = mask.copy()
@@ -169,6 +173,11 @@ class Plan:
             better[list(row.heard)] = True
         # With hardly a character to choose from, an end of a line is heard twice.
         return mask if better.all() else better
+
+    def _fixed_after(self, row: Row, count: int) -> tuple[int | None, ...]:
+        """Return what is fixed at so many places after the next one, in its line."""
+        slots = self.slots[row.position + 1 : row.position + 1 + count]
+        return tuple(None if slot.place is None else self.fixed[slot.place] for slot in slots)
 
     def exclude(self, logits: FloatArray, rows: Sequence[Row]) -> None:
         """Set the logits (B, V) of what may not come next in each poem to −∞, in place."""

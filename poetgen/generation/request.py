@@ -51,7 +51,10 @@ def make_request(
     if verse != VerseConfig():
         # Its tables of rhymes are read only where they are needed.
         from poetgen.generation.planning import make_plans
+        from poetgen.generation.wishes import with_single_marks
 
+        text = with_single_marks(text)
+        prompt = encode_prompt(text, vocabulary)
         plans = make_plans(verse, text, vocabulary)
         wanted = len(plans[0].slots)
         if wanted > sampling.max_chars != SampleConfig().max_chars and not isinstance(start, Path):

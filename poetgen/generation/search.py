@@ -56,6 +56,8 @@ def search(
     poem of the largest length is whole if its end is the likeliest to come next.
     """
     prompt, max_chars = list(request.prompt), request.sampling.max_chars
+    if len(prompt) >= max_chars:
+        return [Draft(prompt, False, 0.0)]
     growing = Beginnings([prompt], np.zeros(1), np.zeros(1))
     finished: list[tuple[float, Draft]] = []
     logits, state = read_prompt(network, prompt, 1)

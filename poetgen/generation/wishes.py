@@ -19,6 +19,8 @@ from poetgen.verse.schemes import PATTERN, Form, Scheme, find_form, regulated_fo
 # How an open place of a pattern may be written.
 _OPEN = "?？_＿□*"
 _LINE_BREAKS = re.compile(f"[{LINE_MARKS},.!;:\n]+".replace("？", ""))
+# All that may stand between two lines of a start.
+_BETWEEN = re.compile(rf"\s*[{LINE_MARKS},.?!;:\n][{LINE_MARKS},.?!;:\s]*")
 
 # The characters that a poem must have, as token ids by their places, for each wish.
 Fixed = Mapping[str, Mapping[int, int]]
@@ -37,8 +39,18 @@ class Wishes:
     forbidden: tuple[tuple[int, ...], ...]
 
 
+def with_single_marks(start: str) -> str:
+    """Return a start with one mark after each line, as a form has it: of several the first.
+
+    A line break is a comma.
+    """
+    return _BETWEEN.sub(
+        lambda found: full_width("".join(found[0].split()))[:1] or "，", start.strip()
+    )
+
+
 def read_wishes(verse: VerseConfig, start: str, vocabulary: Vocabulary) -> Wishes:
-    """Return what is wished for a poem that begins with ``start``.
+    """Return what is wished for a poem that begins with ``start``, which has single marks.
 
     Raises:
         SettingError: a wish is not understood, or two want different characters at one place.
@@ -92,8 +104,8 @@ def _choose_form(verse: VerseConfig, pattern: Sequence[str], acrostic: str, star
 
 
 def _first_length(start: str) -> int:
-    line = _LINE_BREAKS.split(start.strip())[0]
-    return len(line) if line != start.strip() else 0
+    line, *others = _BETWEEN.split(start)
+    return len(line) if others else 0
 
 
 def _form_of_pattern(lines: Sequence[str], verse: VerseConfig) -> Form:
@@ -178,7 +190,7 @@ def _fix_acrostic(acrostic: str, at: str, form: Form, vocabulary: Vocabulary) ->
 
 
 def _fix_start(start: str, form: Form, vocabulary: Vocabulary) -> dict[int, int]:
-    lines = _LINE_BREAKS.split("".join(start.split(" ")).rstrip("？?"))
+    lines = _BETWEEN.split("".join(start.split(" ")))
     fixed, place = {}, 0
     if len(lines) - (not lines[-1]) > len(form.line_lengths):
         raise SettingError(
@@ -186,7 +198,6 @@ def _fix_start(start: str, form: Form, vocabulary: Vocabulary) -> dict[int, int]
             "Change the start or give another --form.",
         )
     for number, line in enumerate(lines):
-        line = line.strip("？?")
         is_last = number + 1 == len(lines)
         length = form.line_lengths[number] if number < len(form.line_lengths) else 0
         if len(line) > length or (len(line) < length and not is_last):

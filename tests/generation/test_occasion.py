@@ -7,17 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poetgen.characters import punctuated
 from poetgen.config import OccasionConfig, SampleConfig, SearchConfig, VerseConfig
-from poetgen.corpus.vocabulary import END, MAX_TITLE, START
+from poetgen.corpus.about import About, Abouts
+from poetgen.corpus.corpus import Poems
+from poetgen.corpus.occasions import occasions_of
+from poetgen.corpus.vocabulary import END, MAX_TITLE, START, Vocabulary
 from poetgen.errors import PromptError, SettingError
 from poetgen.generation.decode import Request, poem_rngs, write
 from poetgen.generation.guidance import GuidedNetwork
-from poetgen.generation.occasion import Occasion
+from poetgen.generation.occasion import Occasion, read_occasion
 from poetgen.generation.poet import Poet, generate
 from poetgen.generation.sampling import log_softmax
 from poetgen.generation.thinking import OpenedNetwork, think_titles
 from poetgen.networks.model_file import load_model, save_model
 from poetgen.networks.numpy_model import NumpyModel
+from poetgen.verse.schemes import find_form
 from tests.command import poetgen
 from tests.tiny import HANZI, MARKS, tiny_model
 
@@ -65,6 +70,29 @@ def test_a_form_is_said_where_the_model_can_spell_it():
             "", SampleConfig(), VerseConfig(form=form, tones="off", rhyme="free")
         )
         assert VOCABULARY.decode(request.occasion.form) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("五古:4", "五绝"),
+        ("浣溪沙", "七言"),
+        ("玉楼春", "七律"),
+        ("念奴娇", "念奴娇"),
+        ("声声慢:仄韵", "声声慢"),
+    ],
+)
+def test_a_form_is_said_as_the_poems_of_a_corpus_have_it(name, said):
+    form = find_form(name)
+    title = f"{form.name.partition(':')[0]}·春"
+    text = punctuated(["日" * length for length in form.line_lengths])
+    vocabulary = Vocabulary([*dict.fromkeys("日春，。" + said)], fields=VOCABULARY.fields)
+    ids = vocabulary.encode(text)
+    poems = Poems(np.array([START, *ids, END]), np.array([0, len(ids) + 2]))
+    learned = occasions_of(poems, Abouts.of_lines([About(title).as_line()]), vocabulary).form.tokens
+    assert vocabulary.decode(learned[1:].tolist()) == said
+    occasion = read_occasion(OccasionConfig(title="春"), vocabulary, form, think=False)
+    assert vocabulary.decode(occasion.form) == said
 
 
 def test_without_wishes_the_model_thinks_of_a_title_unless_it_is_to_have_none():

@@ -108,6 +108,26 @@ def test_a_beam_as_wide_as_the_space_finds_the_best_of_all_poems(
         assert poem.log_probability == pytest.approx(poems[tuple(poem.token_ids)], abs=1e-9)
 
 
+def test_a_start_of_the_largest_length_is_the_poem():
+    request = Request([4, 5, 4, 5], MODEL_ITSELF)
+    network = network_of()
+    for found in (beam_search(network, request, 3, 0.6), sample_distinct(network, request, 1, 3)):
+        assert [(draft.token_ids, draft.is_cut) for draft in found] == [([4, 5, 4, 5], False)]
+
+
+@quick
+@given(seed=st.integers(0, 10_000))
+def test_the_end_of_a_poem_counts_unless_it_has_the_largest_length(seed):
+    network = network_of("gru", seed)
+    request = Request([], MODEL_ITSELF)
+    for draft in write(network, request, poem_rngs(seed, 8), scored=True):
+        ids, expected = [START, *draft.token_ids, END][: MODEL_ITSELF.max_chars + 1], 0.0
+        for place, token_id in enumerate(ids[1:], 1):
+            logits, _ = network.prime(np.array(ids[:place]), network.start(1))
+            expected += math.log(softmax(logits)[0, token_id])
+        assert draft.log_probability == pytest.approx(expected, abs=1e-9)
+
+
 @quick
 @given(
     seed=st.integers(0, 10_000),

@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from poetgen.characters import STARTS
-from poetgen.config import VerseConfig
+from poetgen.characters import LINE_MARKS, STARTS
+from poetgen.config import SampleConfig, VerseConfig
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import PromptError, SettingError
 from poetgen.generation.planning import make_plans
+from poetgen.generation.request import make_request
+from poetgen.generation.wishes import with_single_marks
 from poetgen.networks.model_file import load_model
 from poetgen.places import find_model
 from poetgen.verse.forms import line_lengths, lines_of
@@ -142,6 +144,49 @@ def test_a_start_is_the_start(start):
 
 
 @pytest.mark.parametrize(
+    "start",
+    [
+        "海内存知己\n天涯",
+        "海内存知己，，天",
+        "海内存知己！？ 天",
+        "海内存知己?天涯",
+        " 海内存知己\n",
+    ],
+)
+def test_however_the_lines_of_a_start_are_divided_one_mark_stands_between_them(start):
+    verse = VerseConfig(form="五律")
+    request = make_request(start, vocabulary(), SampleConfig(), verse)
+    (plan,) = request.plans
+    text = vocabulary().decode(request.prompt)
+    assert "".join(lines_of(text)) == "".join(lines_of(start))
+    row = plan.start()
+    for token_id, slot in zip(request.prompt, plan.slots, strict=False):
+        assert (vocabulary().token(token_id) in LINE_MARKS) == (slot.place is None)
+        row = plan.advance(row, token_id)
+    assert row.position == len(request.prompt)
+
+
+def test_the_first_whole_line_of_a_start_chooses_the_length():
+    for start, length in (("海内存知己？", 5), ("海内存知己", 7), ("借问酒家何处有？牧", 7)):
+        text = poem_of(start=with_single_marks(start), acrostic=start[:1])
+        assert line_lengths(text) == [length] * 4
+
+
+@pytest.mark.parametrize("pattern", ["?月???，", "明????，", "?月清??，", "??月清?，"])
+def test_a_forbidden_word_does_not_come_about_around_what_is_fixed(pattern):
+    for seed in range(5):
+        poem = poem_of(
+            form="五绝", tones="off", forbid="明月,月明,明月清,见明月", pattern=pattern, seed=seed
+        )
+        assert not re.search("明月|月明", poem)
+    before_moon = vocabulary().encode("明")[0]
+    plan = make_plans(
+        VerseConfig(form="五绝", tones="off", forbid="明月", pattern="?月???，"), "", vocabulary()
+    )[0]
+    assert plan.excluded(plan.start())[before_moon]
+
+
+@pytest.mark.parametrize(
     ("wishes", "one", "other"),
     [
         ({"acrostic": "东冬江支", "acrostic_at": "tail"}, "--acrostic 东冬江支", "--rhyme auto"),
@@ -149,6 +194,7 @@ def test_a_start_is_the_start(start):
         ({"pattern": "床前明月光", "forbid": "月", "form": "五绝"}, "--pattern", "--forbid 月"),
         ({"require": "明月", "forbid": "明月"}, "--require 明月", "--forbid 明月"),
         ({"start": "春", "acrostic": "秋"}, "--start", "--acrostic"),
+        ({"acrostic": "春春", "no_repeats": True}, "--acrostic 春春", "--no-repeats"),
         ({"acrostic": "春夏", "pattern": "秋??????"}, "--acrostic", "--pattern"),
     ],
 )
