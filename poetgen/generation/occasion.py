@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from poetgen.config import OccasionConfig
 from poetgen.corpus.vocabulary import UNK, Vocabulary
 from poetgen.errors import PromptError, SettingError
-from poetgen.generation.prompt import encode_prompt
+from poetgen.generation.prompt import encode_prompt, split_words
 
 if TYPE_CHECKING:
     from poetgen.verse.schemes import Form
@@ -105,7 +105,7 @@ def _texts(wish: OccasionConfig) -> list[tuple[str, str | None]]:
 
 
 def _encoded(flag: str, text: str | None, vocabulary: Vocabulary) -> list[tuple[int, ...]]:
-    parts = (text or "").replace("，", ",").split(",") if flag == "--keyword" else [text or ""]
+    parts = split_words(text or "") if flag == "--keyword" else [text or ""]
     try:
         known = [encode_prompt(part.strip(" 《》"), vocabulary) for part in parts]
     except PromptError as error:

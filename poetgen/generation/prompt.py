@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import unicodedata
 from pathlib import Path
@@ -45,6 +46,11 @@ def name_of(path: Path) -> str:
     return "standard input" if path == _STANDARD_INPUT else str(path)
 
 
+def split_words(text: str) -> list[str]:
+    """Return the words of a list, with commas, semicolons, 、 or blanks between them."""
+    return [word for word in re.split("[,，、;；\\s]+", text) if word]
+
+
 def encode_prompt(start: str, vocabulary: Vocabulary, source: str | None = None) -> list[int]:
     """Return the token ids of the start of a poem; ``source`` names the file it was read from.
 
@@ -62,14 +68,14 @@ def encode_prompt(start: str, vocabulary: Vocabulary, source: str | None = None)
         if vocabulary.kind == "char" and mostly_han(start):
             # Verse has no spaces but between words; people type them between lines.
             start = "".join(start.split())
-    token_ids = []
+    tokens = []
     for token in split_tokens(start, vocabulary.kind):
-        form = _known_form(token, vocabulary)
-        if form is None:
+        known = _known_form(token, vocabulary)
+        if known is None:
             where = "" if source is None else f" ({source}, {_place(token, text, vocabulary)})"
             raise _unknown(token, where, vocabulary)
-        token_ids.append(form)
-    return vocabulary.encode(token_ids)
+        tokens.append(known)
+    return vocabulary.encode(tokens)
 
 
 def _known_form(token: str, vocabulary: Vocabulary) -> str | None:

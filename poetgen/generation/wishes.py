@@ -12,7 +12,7 @@ from poetgen.config import VerseConfig
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import SettingError
 from poetgen.generation.lexicon import Lexicon, lexicon_of
-from poetgen.generation.prompt import encode_prompt
+from poetgen.generation.prompt import encode_prompt, split_words
 from poetgen.verse.forms import FORMS
 from poetgen.verse.schemes import PATTERN, Form, Scheme, find_form, regulated_form
 
@@ -245,7 +245,7 @@ def _words(
 ) -> tuple[tuple[int, ...], ...]:
     if text is None:
         return ()
-    words = [word for word in re.split("[,，、;；\\s]+", text) if word]
+    words = split_words(text)
     if not words or not all(map(is_hanzi, "".join(words))):
         raise SettingError(
             f"{flag} {text!r} is not a list of words.", "Give, for example, 明月,酒."

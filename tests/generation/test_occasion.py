@@ -53,9 +53,11 @@ def occasion_of(**said: str | bool) -> Occasion | None:
 # What is asked for.
 
 
-@given(WORDS, WORDS, WORDS, WORDS)
-def test_fields_stand_before_the_poem_in_their_order_each_after_its_mark(author, one, two, title):
-    said = occasion_of(author=author, keyword=f"{one}，{two}", title=f"《{title}》")
+@given(WORDS, WORDS, WORDS, WORDS, st.sampled_from(["，", ",", "、", " ", "; "]))
+def test_fields_stand_before_the_poem_in_their_order_each_after_its_mark(
+    author, one, two, title, comma
+):
+    said = occasion_of(author=author, keyword=f"{one}{comma}{two}", title=f"《{title}》")
     encode = VOCABULARY.encode
     assert said.token_ids == [
         *(MARK["author"], *encode(author)),
