@@ -81,6 +81,8 @@ class Level:
 class NGram:
     """An n-gram model that predicts and writes like a network, token by token."""
 
+    num_starts = 1
+
     def __init__(
         self, levels: Sequence[Level], order: int, vocabulary: Vocabulary, script: str = "keep"
     ) -> None:

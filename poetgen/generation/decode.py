@@ -23,6 +23,13 @@ State = TypeVar("State")
 class Stepper(Protocol[State]):
     """What the loop needs of a network."""
 
+    @property
+    def num_starts(self) -> int:
+        """How many states there are with which a poem can begin.
+
+        The poems of a batch are divided evenly among them, those of the first state first.
+        """
+
     def start(self, batch_size: int) -> State:
         """Return the state before the first token."""
 
@@ -87,8 +94,9 @@ def read_once(
     network: Stepper[State], token_ids: Sequence[int], num_poems: int
 ) -> tuple[FloatArray, State]:
     """Read token ids from the first state on; return logits and state as often as asked for."""
-    logits, state = network.prime(np.array(token_ids), network.start(1))
-    copies = np.zeros(num_poems, np.int64)
+    num_starts = network.num_starts
+    logits, state = network.prime(np.array(token_ids), network.start(num_starts))
+    copies = np.arange(num_poems) * num_starts // num_poems
     return logits[copies], network.select(state, copies)
 
 

@@ -7,6 +7,7 @@ makes likelier becomes likelier still. Source: classifier-free guidance, Ho & Sa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Generic, NamedTuple
 
 import numpy as np
@@ -31,16 +32,17 @@ class GuidedNetwork(Generic[State]):
     changes nothing. To read both at once takes little longer than to read one.
     """
 
-    def __init__(self, network: Network[State], occasion: Occasion) -> None:
-        """Read the occasion, and its form alone, once."""
+    def __init__(self, network: Network[State], occasions: Sequence[Occasion]) -> None:
+        """Read occasions of one form and one guidance, and their form alone, once."""
         self.network = network
-        self.guidance = occasion.guidance
-        both = [read_fields(network, said) for said in (occasion, occasion.form_alone())]
-        self._first = network.join(both)
+        self.guidance = occasions[0].guidance
+        self.num_starts = len(occasions)
+        self._first = read_fields(network, [*occasions, occasions[0].form_alone()])
 
     def start(self, batch_size: int) -> GuidedState[State]:
         """Return the states before the start token."""
-        rows = np.repeat([0, 1], batch_size)
+        given = np.arange(batch_size) * self.num_starts // batch_size
+        rows = np.append(given, np.full(batch_size, self.num_starts))
         return GuidedState(self.network.select(self._first, rows), batch_size)
 
     def prime(

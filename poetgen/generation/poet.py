@@ -112,35 +112,25 @@ class Poet:
             network = _under(plan, self._opened(said))
             for draft in sample_distinct(network, request, seed, num_poems):
                 yield poem(draft, seed)
-        elif said is not None and not said.has_title:
-            # Each poem has an occasion of its own, and is written alone.
-            for number in range(num_poems):
-                plan = request.plan_of(number)
-                rngs = poem_rngs(seed, 1, number)
-                (thought,) = self._think(said, rngs)
-                (draft,) = self._write(
-                    *(self._opened(thought), request, plan, rngs, num_drafts),
-                    novel=search.novel,
-                    scored=scored,
-                )
-                yield poem(draft, seed, thought)
         else:
             plans: Sequence[Plan | None] = request.plans or [None]
-            network = self._opened(said)
             # Each plan has the poems whose number it has, modulo the number of plans.
             block = len(plans) * max(1, BLOCK_POEMS // (num_drafts * len(plans)))
             for first in range(0, num_poems, block):
                 rngs = poem_rngs(seed, min(block, num_poems - first), first)
+                thoughts = self._think(said, rngs)
                 parts = [
                     self._write(
-                        *(network, request, plan, rngs[place :: len(plans)], num_drafts),
+                        self._opened(*thoughts[place :: len(plans)]),
+                        *(request, plan, rngs[place :: len(plans)], num_drafts),
                         novel=search.novel,
                         scored=scored,
                     )
-                    for place, plan in enumerate(plans)
+                    for place, plan in enumerate(plans[: len(rngs)])
                 ]
-                for number in range(len(rngs)):
-                    yield poem(parts[number % len(plans)][number // len(plans)], seed)
+                for number, thought in enumerate(thoughts):
+                    draft = parts[number % len(plans)][number // len(plans)]
+                    yield poem(draft, seed, thought)
 
     def num_drafts(
         self, request: Request, search: SearchConfig = SearchConfig(), *, stream: bool = False
@@ -169,19 +159,27 @@ class Poet:
         is_long = any(len(plan.slots) > _LONG_TOKENS for plan in request.plans)
         return NUM_LONG_DRAFTS if is_long else NUM_DRAFTS
 
-    def _opened(self, occasion: Occasion | None) -> Stepper[Any]:
-        """Return the network after it has read an occasion."""
-        if occasion is None:
+    def _opened(self, *occasions: Occasion | None) -> Stepper[Any]:
+        """Return the network after it has read an occasion for each poem, or one for all."""
+        known = [occasion for occasion in occasions if occasion is not None]
+        if not known:
             return self.network
-        if occasion.guidance == 1 or occasion.token_ids == occasion.form_alone().token_ids:
+        if all(occasion is known[0] for occasion in known):
+            known = known[:1]
+        if known[0].guidance == 1 or known[0].token_ids == known[0].form_alone().token_ids:
             from poetgen.generation.thinking import OpenedNetwork
 
-            return OpenedNetwork(self.network, occasion)
+            return OpenedNetwork(self.network, known)
         from poetgen.generation.guidance import GuidedNetwork
 
-        return GuidedNetwork(self.network, occasion)
+        return GuidedNetwork(self.network, known)
 
-    def _think(self, said: Occasion, rngs: Sequence[np.random.Generator]) -> list[Occasion]:
+    def _think(
+        self, said: Occasion | None, rngs: Sequence[np.random.Generator]
+    ) -> Sequence[Occasion | None]:
+        """Return the occasion of each poem, with a title that is thought of where one is wanted."""
+        if said is None or said.has_title:
+            return [said] * len(rngs)
         from poetgen.generation.thinking import think_titles
 
         # From streams of their own, so that what follows is drawn as without a title.
@@ -199,8 +197,6 @@ class Poet:
         scored: bool,
     ) -> list[Draft]:
         """Return a poem for each generator, the best of its drafts."""
-        if not rngs:
-            return []
         judge = None
         if num_drafts > 1 and self.model.choice is not None:
             from poetgen.verse.score import ChoiceJudge
@@ -242,10 +238,8 @@ class Poet:
 
     def titled(self, request: Request, seed: int, number: int = 0) -> Request:
         """Return the request of poem ``number`` of a seed, with the title that is thought of."""
-        said = request.occasion
-        if said is None or said.has_title:
-            return request
-        return request._replace(occasion=self._think(said, poem_rngs(seed, 1, number))[0])
+        (thought,) = self._think(request.occasion, poem_rngs(seed, 1, number))
+        return request._replace(occasion=thought)
 
     def stream(self, request: Request, seed: int, number: int = 0) -> Iterator[str]:
         """Yield poem ``number`` of a seed in pieces: the start, then each token when written.

@@ -26,6 +26,7 @@ class RuledNetwork(Generic[State]):
         """Write with ``network`` by the rules of ``plan``."""
         self.network = network
         self.plan = plan
+        self.num_starts = network.num_starts
 
     def start(self, batch_size: int) -> RuledState[State]:
         """Return the state before the first token."""

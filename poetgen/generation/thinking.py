@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Generic
 
@@ -11,7 +12,7 @@ from poetgen.arrays import FloatArray, IntArray
 from poetgen.characters import LINE_MARKS
 from poetgen.config import SampleConfig
 from poetgen.corpus.vocabulary import END, MAX_TITLE, PAD, START, UNK
-from poetgen.generation.decode import State, Stepper, read_once
+from poetgen.generation.decode import Network, State, Stepper, read_once
 from poetgen.generation.occasion import Occasion
 from poetgen.generation.sampling import sample
 
@@ -19,23 +20,38 @@ from poetgen.generation.sampling import sample
 _THINKING = SampleConfig(temperature=0.9, top_p=0.9)
 
 
-def read_fields(network: Stepper[State], occasion: Occasion) -> State:
-    """Return the state, of one poem, after what an occasion says."""
-    first, token_ids = network.start(1), occasion.token_ids
-    return network.prime(np.array(token_ids), first)[1] if token_ids else first
+def read_fields(network: Network[State], occasions: Sequence[Occasion]) -> State:
+    """Return the states, one of each occasion, after what it says."""
+    texts = [occasion.token_ids for occasion in occasions]
+    order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
+    states = []
+    # Those of one length are read together.
+    for _, numbers in itertools.groupby(order, key=lambda number: len(texts[number])):
+        token_ids = np.array([texts[number] for number in numbers], np.int64)
+        state = network.start(len(token_ids))
+        if len(token_ids) == 1 and token_ids.size:
+            _, state = network.prime(token_ids[0], state)
+        else:
+            for column in token_ids.T:
+                _, state = network.step(column, state)
+        states.append(state)
+    return network.select(network.join(states), np.argsort(order))
 
 
 class OpenedNetwork(Generic[State]):
-    """A network that has read an occasion: a network again, whose first state is another."""
+    """A network that has read occasions: a network again, with a first state for each."""
 
-    def __init__(self, network: Stepper[State], occasion: Occasion) -> None:
-        """Read the occasion once."""
+    def __init__(self, network: Network[State], occasions: Sequence[Occasion]) -> None:
+        """Read the occasions once."""
         self.network = network
-        self._first = read_fields(network, occasion)
+        self.num_starts = len(occasions)
+        self._first = read_fields(network, occasions)
 
     def start(self, batch_size: int) -> State:
-        """Return the state before the start token."""
-        return self.network.select(self._first, np.zeros(batch_size, np.int64))
+        """Return the states before the start token."""
+        return self.network.select(
+            self._first, np.arange(batch_size) * self.num_starts // batch_size
+        )
 
     def prime(self, token_ids: IntArray, state: State) -> tuple[FloatArray, State]:
         """Read a text, as the network does."""

@@ -50,6 +50,8 @@ class Reading(NamedTuple):
 class NumpyModel:
     """The same network as the torch one, over plain arrays."""
 
+    num_starts = 1
+
     def __init__(self, config: ModelConfig, weights: Weights) -> None:
         """Use the weights as they are, in their own precision."""
         self.config = config

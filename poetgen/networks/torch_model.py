@@ -164,6 +164,8 @@ def build(config: ModelConfig, weights: Weights, device: str = "cpu") -> Languag
 class TorchStepper:
     """A torch model that reads token by token, with numpy arrays in and out."""
 
+    num_starts = 1
+
     def __init__(self, model: LanguageModel) -> None:
         """Use ``model`` on the device where it is."""
         self.model = model

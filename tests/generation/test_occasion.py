@@ -1,6 +1,7 @@
 """What is said before a poem: given by a user, or thought of by the model."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from poetgen.corpus.corpus import Poems
 from poetgen.corpus.occasions import occasions_of
 from poetgen.corpus.vocabulary import END, MAX_TITLE, START, Vocabulary
 from poetgen.errors import PromptError, SettingError
+from poetgen.generation.choosing import best_whole
 from poetgen.generation.decode import Request, poem_rngs, write
 from poetgen.generation.guidance import GuidedNetwork
 from poetgen.generation.occasion import Occasion, read_occasion
@@ -22,7 +24,9 @@ from poetgen.generation.sampling import log_softmax
 from poetgen.generation.thinking import OpenedNetwork, think_titles
 from poetgen.networks.model_file import load_model, save_model
 from poetgen.networks.numpy_model import NumpyModel
+from poetgen.verse.choice import build_choice
 from poetgen.verse.schemes import find_form
+from poetgen.verse.score import ChoiceJudge
 from tests.command import poetgen
 from tests.tiny import HANZI, MARKS, tiny_model
 
@@ -141,6 +145,8 @@ def test_a_poem_on_a_title_is_what_the_network_writes_after_reading_it(title, se
     class Read:
         """The slow way: everything is read again for every start."""
 
+        num_starts = 1
+
         def start(self, batch_size):
             state = POET.network.start(batch_size)
             for token_id in said:
@@ -164,14 +170,16 @@ def test_no_poem_has_marks_of_fields(search, said):
     marks = np.array(list(MARK.values()))
     network = OpenedNetwork(
         POET.network,
-        Occasion(
-            VOCABULARY,
-            **{
-                name: tuple(VOCABULARY.encode(text))
-                for name, text in said.items()
-                if name != "keyword"
-            },
-        ),
+        [
+            Occasion(
+                VOCABULARY,
+                **{
+                    name: tuple(VOCABULARY.encode(text))
+                    for name, text in said.items()
+                    if name != "keyword"
+                },
+            )
+        ],
     )
     for draft in write(network, request._replace(occasion=None), poem_rngs(0, 20)):
         assert not np.isin(draft.token_ids, marks).any()
@@ -179,12 +187,26 @@ def test_no_poem_has_marks_of_fields(search, said):
         assert poem.text
 
 
-def test_a_poem_does_not_depend_on_how_many_are_written():
-    for search in (ONE, SearchConfig()):
-        every = generate(model=POET, num_poems=5, sampling=SAMPLING, search=search, seed=4)
-        (first,) = generate(model=POET, sampling=SAMPLING, search=search, seed=4)
-        assert every[0] == first
-        assert len({poem.title for poem in every}) > 1
+@pytest.mark.parametrize("guidance", [1.0, 1.5])
+@pytest.mark.parametrize("search", [ONE, SearchConfig(best_of=3)], ids=str)
+def test_a_poem_does_not_depend_on_how_many_are_written(search, guidance):
+    poet = replace(POET, model=replace(POET.model, choice=build_choice(["日山水。月来去。"] * 6)))
+    said = OccasionConfig(guidance=guidance)
+    request = poet.request("", SAMPLING, occasion=said)
+    every = list(poet.iter_poems(request, 5, 4, search))
+    assert len({poem.title for poem in every}) > 1
+    for number, poem in enumerate(every):
+        # As it is written alone, to its own title.
+        (rng,), occasion = poem_rngs(4, 1, number), request.occasion
+        (thought,) = think_titles(poet.network, occasion, [rng.spawn(1)[0]])
+        network = (OpenedNetwork if guidance == 1 else GuidedNetwork)(poet.network, [thought])
+        if search is ONE:
+            (draft,) = write(network, request, [rng])
+        else:
+            judge = ChoiceJudge(poet.model.choice, rules=True)
+            (draft,) = best_whole(network, request, [rng], 3, judge, VOCABULARY)
+        assert poem.text == VOCABULARY.decode(draft.token_ids)
+        assert poem.title == VOCABULARY.decode(thought.title)
 
 
 @given(st.integers(0, 2**32), st.integers(0, 4))
@@ -259,14 +281,14 @@ def test_the_command_shows_the_title_above_the_poem(tmp_path):
 
 
 def network_after(**said: tuple[int, ...]) -> OpenedNetwork:
-    return OpenedNetwork(POET.network, Occasion(VOCABULARY, **said))
+    return OpenedNetwork(POET.network, [Occasion(VOCABULARY, **said)])
 
 
 @given(st.floats(0, 5), st.lists(st.integers(4, 20), max_size=4))
 def test_guidance_moves_log_probabilities_in_proportion(guidance, prompt):
     occasion = Occasion(VOCABULARY, title=(7, 8), form=(5,), guidance=guidance)
     given_one, plain = network_after(title=(7, 8), form=(5,)), network_after(form=(5,))
-    guided = GuidedNetwork(POET.network, occasion)
+    guided = GuidedNetwork(POET.network, [occasion])
     found, state = guided.prime(np.array([START, *prompt]), guided.start(1))
     found = np.concatenate([found, guided.step(np.array([9]), state)[0]])
     expected = []
@@ -295,7 +317,7 @@ def test_guidance_of_one_writes_as_the_model_has_learned():
 
 
 def test_states_of_guided_poems_are_selected_together():
-    guided = GuidedNetwork(POET.network, Occasion(VOCABULARY, title=(7,), guidance=2.0))
+    guided = GuidedNetwork(POET.network, [Occasion(VOCABULARY, title=(7,), guidance=2.0)])
     _, state = guided.prime(np.array([START]), guided.start(3))
     _, state = guided.step(np.array([5, 6, 7]), state)
     again, _ = guided.step(np.array([9, 9]), guided.select(state, np.array([2, 0])))
