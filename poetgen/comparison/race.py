@@ -164,7 +164,6 @@ def compare(
             poem_seed=settings.seed,
             blank=blank,
             state=state,
-            resume=resume,
             num_workers=workers,
             num_samples=num_samples,
             on_note=on_note,

@@ -115,8 +115,7 @@ def train_run(
 ) -> Run:
     """Train one contender once; a run that fails or diverges says so, and raises nothing.
 
-    With ``resume`` a run that has a checkpoint goes on from it. A checkpoint is left only by a
-    run that was interrupted or has failed.
+    With ``resume`` a run that has a checkpoint goes on from it; all files of this name are its own.
     """
     watch = Watch(settings.seed, on_event)
     goes_on = resume and (files.checkpoint.exists() or files.previous.exists())
@@ -145,6 +144,18 @@ def train_run(
     if trained.step == 0 and trained.reason == "time":
         return watch.run("time", "There was no time for a single step.", files)
     return watch.run(trained.reason, "", files)
+
+
+def clear(files: RunFiles) -> None:
+    """Delete what another race has left under the name of a run that is about to begin.
+
+    Raises:
+        ExistsError: another training writes there at this moment.
+    """
+    with files.held():
+        delete_checkpoints(files)
+        files.model.unlink(missing_ok=True)
+        files.metrics.unlink(missing_ok=True)
 
 
 def check_run(corpus: Corpus, settings: TrainConfig) -> None:

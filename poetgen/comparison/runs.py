@@ -16,7 +16,7 @@ from poetgen.comparison.measuring import cold_seconds, measure_poems
 from poetgen.comparison.ngram import NGram, ngram_poet, train_ngram
 from poetgen.comparison.report import save_verdict
 from poetgen.comparison.results import Contender, Run, Verdict
-from poetgen.comparison.running import reason_of, train_run
+from poetgen.comparison.running import clear, reason_of, train_run
 from poetgen.comparison.state import RaceState, save_state
 from poetgen.comparison.texts import Texts
 from poetgen.comparison.workers import Job, train_together
@@ -38,6 +38,7 @@ from poetgen.verse.choice import Choice, build_choice
 _MANY_UNKNOWN = 0.2
 # A model file is named after its contender, up to so many characters.
 _LONGEST_NAME = 60
+_NOT_FINISHED = "It was not finished."
 _SET_BY_RACE = ("arch", "epochs", "max_tokens", "max_minutes", "seed")
 
 
@@ -53,7 +54,6 @@ class Runs:
     # What is said of the comparison before anything has finished.
     blank: Verdict
     state: RaceState
-    resume: bool
     num_workers: int
     # Poems of the panel; 0 measures no poems at all.
     num_samples: int
@@ -144,12 +144,14 @@ class Runs:
     def _train(self, name: str, settings: TrainConfig, should_stop: Callable[[], bool]) -> None:
         """Train a contender once, and judge it."""
         assert self.corpus is not None
-        self._put(name, settings, Run(settings.seed, "interrupted", "It was not finished."))
+        job = self._begun(name, settings)
+        if job is None:
+            return
         run = train_run(
             self.corpus,
-            self._files(name, settings.seed),
+            job.files,
             settings,
-            resume=self.resume,
+            resume=job.resume,
             on_event=lambda event: self.on_event(name, event),
             on_failure=lambda error: self.on_failure(name, error),
             should_stop=should_stop,
@@ -167,9 +169,8 @@ class Runs:
         jobs = []
         for name, settings in left:
             minutes = self._minutes(name, settings, len(left), num_runs)
-            limited = replace(settings, max_minutes=minutes)
-            self._put(name, limited, Run(settings.seed, "interrupted", "It was not finished."))
-            jobs.append(Job(name, self._files(name, settings.seed), limited, self.resume))
+            if job := self._begun(name, replace(settings, max_minutes=minutes)):
+                jobs.append(job)
         for job, run in train_together(self.corpus, jobs, self.num_workers, should_stop):
             said = f"{job.contender}, seed {run.seed}: {run.tokens:,} tokens, {run.status}."
             self.on_event(job.contender, Note(said))
@@ -177,6 +178,25 @@ class Runs:
                 advice = "The others go on; see the report."
                 self.on_failure(job.contender, PoetgenError(run.reason, advice))
             self._finish(job.contender, job.settings, run)
+
+    def _begun(self, name: str, settings: TrainConfig) -> Job | None:
+        """Return a training that is about to begin or to go on; None if it cannot, as is reported.
+
+        Only a run of this race goes on: of another one that wrote into this folder, nothing is left
+        before the state says that the run was begun.
+        """
+        files, before = self._files(name, settings.seed), self._runs.get((name, settings.seed))
+        if before is None:
+            try:
+                clear(files)
+            except Exception as error:
+                self.on_failure(name, error)
+                self._runs[name, settings.seed] = Run(settings.seed, "failed", reason_of(error))
+                self._save()
+                return None
+        begun = before or Run(settings.seed, "interrupted")
+        self._put(name, settings, replace(begun, status="interrupted", reason=_NOT_FINISHED))
+        return Job(name, files, settings, resume=before is not None)
 
     def _finish(self, name: str, settings: TrainConfig, run: Run) -> None:
         """Save a run that has ended, and judge it, unless that is done."""

@@ -244,3 +244,59 @@ def test_figures_are_measured_again_where_the_text_is_another(whole, corpus, tmp
     again, events = race(corpus, folder, names=NAMES[:2], budget=300, resume=True)
     assert not events
     assert timeless(again) == timeless(first)
+
+
+# Another race in the same folder.
+
+
+def stop_in(contender):
+    """Options of a race that is stopped in the training of a contender."""
+    begun = []
+    return {
+        "on_event": lambda name, event: begun.extend([name] * isinstance(event, Progress)),
+        "should_stop": lambda: contender in begun,
+    }
+
+
+def stopped(corpus, folder, contender, settings, **options):
+    compare(
+        NAMES[:2], num_samples=5, corpus=corpus, budget=1500, settings=settings, folder=folder,
+        **stop_in(contender), **options,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("kill", [False, True])
+def test_a_race_never_goes_on_from_the_checkpoints_of_another(corpus, tmp_path, monkeypatch, kill):
+    other = dataclasses.replace(NUMPY, embedding_dim=9)
+    folder = tmp_path / "r"
+    stopped(corpus, folder, NAMES[1], NUMPY)
+    assert list(folder.glob("gru*.checkpoint"))
+    stopped(corpus, folder, NAMES[0], other, force=True)
+    if kill:  # when the run of the new race is begun, and nothing of it is written yet
+
+        def killed(corpus, files, settings, **options):
+            if settings.arch == "gru":
+                raise Killed
+            return train_run(corpus, files, settings, **options)
+
+        train_run = runs.train_run
+        with monkeypatch.context() as patch:
+            patch.setattr(runs, "train_run", killed)
+            with pytest.raises(Killed):
+                race(corpus, folder, names=NAMES[:2], settings=other, resume=True)
+    race(corpus, folder, names=NAMES[:2], settings=other, resume=True)
+    race(corpus, tmp_path / "s", names=NAMES[:2], settings=other)
+    assert models_in(folder) == models_in(tmp_path / "s")
+
+
+def test_a_run_that_fails_at_once_has_nothing_of_an_earlier_one(corpus, tmp_path, monkeypatch):
+    race(corpus, tmp_path / "r", names=NAMES[:2])
+
+    def fail(*arguments, **options):
+        raise MemoryError
+
+    monkeypatch.setattr("poetgen.training.trainer.make_engine", fail)
+    verdict, _ = race(corpus, tmp_path / "r", names=NAMES[:2], force=True)
+    for run in verdict.all_runs:
+        assert (run.status, run.model, list(run.curve)) == ("failed", "", [])
+        assert run.training_perplexity is None
