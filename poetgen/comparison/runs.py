@@ -86,10 +86,11 @@ class Runs:
             for entrant in self.entrants
             if entrant.settings is not None
         ]
-        for name, settings in planned:
-            if self._is_over(name, settings.seed) and not should_stop():
-                self._finish(name, settings, self._runs[name, settings.seed])
+        # Before any is judged: if that fails, the training, which is saved, has not failed.
         left = [(name, one) for name, one in planned if not self._is_over(name, one.seed)]
+        for name, settings in planned:
+            if (name, settings) not in left and not should_stop():
+                self._finish(name, settings, self._runs[name, settings.seed])
         if self.num_workers > 1:
             self._train_together(left, len(planned), should_stop)
         else:
@@ -130,7 +131,10 @@ class Runs:
 
     def _is_over(self, name: str, seed: int) -> bool:
         run = self._runs.get((name, seed))
-        return run is not None and (run.has_learned or run.status == "diverged")
+        if run is None or not run.has_learned:
+            return run is not None and run.status == "diverged"
+        # A model that was not measured and is gone is trained again.
+        return run.figures is not None or (self.blank.folder / run.model).is_file()
 
     def _minutes(
         self, name: str, settings: TrainConfig, num_left: int, num_runs: int

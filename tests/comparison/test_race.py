@@ -522,6 +522,25 @@ def test_judging_that_fails_leaves_the_training_to_be_judged_again(corpus, tmp_p
         ("failed", "There is not enough memory.")
     }
     assert all(run.tokens for run in verdict.all_runs)
-    again, events = run_race(["rnn", "gru"], corpus, tmp_path / "r", NUMPY, budget=600, resume=True)
+    options = {"settings": NUMPY, "budget": 600, "resume": True}
+    with monkeypatch.context() as patch:  # once more
+        patch.setattr(runs, "judge", fail)
+        _, events = run_race(["rnn", "gru"], corpus, tmp_path / "r", **options)
     assert not events
+    again, events = run_race(["rnn", "gru"], corpus, tmp_path / "r", **options)
+    assert not events
+    assert {run.status for run in again.all_runs} == {"done"}
+
+
+def test_a_model_that_is_gone_before_it_was_judged_is_trained_again(corpus, tmp_path, monkeypatch):
+    def fail(model, texts):
+        raise MemoryError
+
+    options = {"settings": NUMPY, "budget": 600}
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "judge", fail)
+        run_race(["rnn", "gru"], corpus, tmp_path / "r", **options)
+    (tmp_path / "r" / "gru.safetensors").unlink()
+    again, events = run_race(["rnn", "gru"], corpus, tmp_path / "r", resume=True, **options)
+    assert list(events) == ["gru"]
     assert {run.status for run in again.all_runs} == {"done"}
