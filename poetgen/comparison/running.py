@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from poetgen.comparison.results import Point, Run, Status
@@ -116,6 +115,7 @@ def train_run(
     """Train one contender once; a run that fails or diverges says so, and raises nothing.
 
     With ``resume`` a run that has a checkpoint goes on from it; all files of this name are its own.
+    However it ends, it leaves its last checkpoint: ``tidy`` deletes that when the end is saved.
     """
     watch = Watch(settings.seed, on_event)
     goes_on = resume and (files.checkpoint.exists() or files.previous.exists())
@@ -128,15 +128,12 @@ def train_run(
             resume=goes_on,
             given={"max_minutes"} if goes_on else None,
             force=not goes_on,
+            keep_checkpoints=True,
             on_event=watch,
             should_stop=should_stop,
         )
-        if trained.reason != "interrupted":
-            delete_checkpoints(files)
-            _leave_clock_out(files.model)
     except DivergedError as error:
         on_failure(error)
-        delete_checkpoints(files)
         return watch.run("diverged", error.problem, files)
     except Exception as error:
         on_failure(error)
@@ -156,6 +153,19 @@ def clear(files: RunFiles) -> None:
         delete_checkpoints(files)
         files.model.unlink(missing_ok=True)
         files.metrics.unlink(missing_ok=True)
+
+
+def tidy(files: RunFiles) -> None:
+    """Delete the checkpoints of a run whose end is saved, and leave the clock out of its model.
+
+    What was done before is not done again: a race may be killed at any moment of it.
+    """
+    if files.checkpoint.exists() or files.previous.exists():
+        if files.model.exists():
+            model = load_model(files.model)
+            record = {name: value for name, value in model.training.items() if name not in _CLOCK}
+            save_model(replace(model, training=record), files.model)
+        delete_checkpoints(files)
 
 
 def check_run(corpus: Corpus, settings: TrainConfig) -> None:
@@ -181,9 +191,3 @@ def reason_of(error: Exception) -> str:
         where = f" ({error.filename})" if error.filename else ""
         return f"The system says: {error.strerror}{where}."
     return f"{type(error).__name__}: {error}."
-
-
-def _leave_clock_out(path: Path) -> None:
-    model = load_model(path)
-    record = {name: value for name, value in model.training.items() if name not in _CLOCK}
-    save_model(replace(model, training=record), path)

@@ -16,7 +16,7 @@ from poetgen.comparison.measuring import cold_seconds, measure_poems
 from poetgen.comparison.ngram import NGram, ngram_poet, train_ngram
 from poetgen.comparison.report import save_verdict
 from poetgen.comparison.results import Contender, Run, Verdict
-from poetgen.comparison.running import clear, reason_of, train_run
+from poetgen.comparison.running import clear, reason_of, tidy, train_run
 from poetgen.comparison.state import RaceState, save_state
 from poetgen.comparison.texts import Texts
 from poetgen.comparison.workers import Job, train_together
@@ -207,21 +207,22 @@ class Runs:
         self._put(name, settings, run)
         # What a single run has of each text is not saved, and is measured again.
         is_judged = run.figures is not None and len(self.blank.seeds) > 1
-        if run.has_learned and not (is_judged and name in self._about):
-            path = self.blank.folder / run.model
-            try:
+        try:
+            if run.status not in ("interrupted", "failed"):
+                tidy(self._files(name, run.seed))
+            if run.has_learned and not (is_judged and name in self._about):
+                path = self.blank.folder / run.model
                 model = load_model(path)
                 if not is_judged:
                     self.on_note(f"Measuring {name}, seed {run.seed}, on {self.blank.on}.")
                     self._put(name, settings, self._judged(name, run, model))
-            except Exception as error:
-                self.on_failure(name, error)
-                if run.figures is None:
-                    # Only here: its training, which is saved, has not failed.
-                    failed = replace(run, status="failed", reason=reason_of(error))
-                    self._runs[name, run.seed] = failed
-            else:
                 self._measure(name, model, path)
+        except Exception as error:
+            self.on_failure(name, error)
+            if run.figures is None:
+                # Only here: its training, which is saved, has not failed.
+                failed = replace(run, status="failed", reason=reason_of(error))
+                self._runs[name, run.seed] = failed
         self._save()
 
     def _measure(self, name: str, model: Model | NGram, path: Path | None) -> None:

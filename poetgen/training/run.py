@@ -39,6 +39,7 @@ def train(
     given: Collection[str] | None = None,
     force: bool = False,
     tensorboard: bool = False,
+    keep_checkpoints: bool = False,
     on_event: OnEvent = lambda event: None,
     should_stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
@@ -64,6 +65,7 @@ def train(
             ``settings.init`` the shape of that model: another one is an error.
         force: replace a model or a run of this name.
         tensorboard: also write ``folder/NAME.tensorboard``.
+        keep_checkpoints: leave those of a run that has finished, too; resumed, it ends at once.
         on_event: called with each event, the result last.
         should_stop: asked every few steps; True saves the run and ends it.
 
@@ -109,8 +111,12 @@ def train(
                 # until this run has all that it needs.
                 delete_checkpoints(files)
             trained = trainer.run(report, should_stop)
-            if processes.is_first and trained.reason != "interrupted" and has_choice(data):
-                add_choice(trained.model, data)
+            if processes.is_first and trained.reason != "interrupted":
+                if has_choice(data):
+                    add_choice(trained.model, data)
+                # Only now: without them nothing that is missing could be added.
+                if trained.reason != "time" and not keep_checkpoints:
+                    delete_checkpoints(files)
             return trained
 
 

@@ -24,7 +24,6 @@ from poetgen.training.checkpoint import (
     check_files,
     check_matches,
     damaged,
-    delete_checkpoints,
     load_checkpoint,
     save_checkpoint,
 )
@@ -116,6 +115,8 @@ class Trainer:
         should_stop: Callable[[], bool] = lambda: False,
     ) -> Trained:
         """Train until the epochs, the minutes, the patience or ``should_stop`` end it.
+
+        The checkpoints are left to the caller, who may have more to do before they can go.
 
         Raises:
             DivergedError: the loss is NaN or infinite, and smaller rates do not help.
@@ -340,8 +341,6 @@ class Trainer:
         else:
             self._sample(on_event)
         trained = self._result(reason)
-        if reason in ("done", "patience") and self._processes.is_first:
-            delete_checkpoints(self.files)
         on_event(trained)
         return trained
 

@@ -1,6 +1,7 @@
 """A race that was interrupted, wherever that was, ends as one that was not."""
 
 import dataclasses
+import importlib
 import json
 
 import pytest
@@ -300,3 +301,41 @@ def test_a_run_that_fails_at_once_has_nothing_of_an_earlier_one(corpus, tmp_path
     for run in verdict.all_runs:
         assert (run.status, run.model, list(run.curve)) == ("failed", "", [])
         assert run.training_perplexity is None
+
+
+# The end of a run.
+
+
+@pytest.mark.parametrize(
+    ("part", "call"),
+    [
+        ("poetgen.training.run.add_choice", 1),
+        ("poetgen.comparison.runs.save_state", 3),  # the race begins, a run begins, it ends
+        ("poetgen.comparison.running.save_model", 1),
+        ("poetgen.comparison.running.delete_checkpoints", 2),  # those of other races are the first
+    ],
+)
+def test_a_race_that_was_killed_at_the_end_of_a_run_has_lost_no_training(
+    whole, corpus, tmp_path, monkeypatch, part, call
+):
+    module, _, name = part.rpartition(".")
+    work = getattr(importlib.import_module(module), name)
+    calls = []
+
+    def killed(*arguments):
+        calls.append(1)
+        if len(calls) == call:
+            raise Killed
+        return work(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(part, killed)
+        with pytest.raises(Killed):
+            race(corpus, tmp_path / "r", seeds=2)
+    resumed, events = race(corpus, tmp_path / "r", seeds=2, resume=True)
+    begun = [event for event in events[NAMES[0]] if isinstance(event, Started)]
+    for first_seed in begun[:-1]:
+        assert first_seed.resumed_at_step == whole.all_runs[0].steps
+    assert models_in(tmp_path / "r") == models_in(whole.folder)
+    assert timeless(resumed) == timeless(whole)
+    assert not list((tmp_path / "r").glob("*.checkpoint*"))

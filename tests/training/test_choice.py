@@ -12,6 +12,7 @@ from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import ModelError, SettingError
 from poetgen.networks.model_file import load_model, save_model
 from poetgen.training.choice import add_choice, has_choice
+from poetgen.training.events import Progress
 from poetgen.training.run import train
 from tests.runs import TINY
 from tests.tiny import tiny_corpus, tiny_model
@@ -49,6 +50,21 @@ def test_an_interrupted_training_does_not_and_a_resumed_one_does(corpus, tmp_pat
     assert (
         load_model(train(corpus, name="m", folder=tmp_path, resume=True).model).choice is not None
     )
+
+
+def test_a_run_that_was_killed_before_it_had_its_choice_gets_it(corpus, tmp_path, monkeypatch):
+    def killed(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("poetgen.training.run.add_choice", killed)
+        with pytest.raises(KeyboardInterrupt):
+            train(corpus, name="m", settings=TINY, folder=tmp_path)
+    events = []
+    trained = train(corpus, name="m", folder=tmp_path, resume=True, on_event=events.append)
+    assert not any(isinstance(event, Progress) for event in events)
+    assert load_model(trained.model).choice is not None
+    assert not list(tmp_path.glob("*.checkpoint*"))
 
 
 def test_prose_and_other_languages_have_nothing_to_choose_by(tmp_path):
