@@ -26,26 +26,41 @@ _ENDLESS_EPOCHS = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What every run of a race gets; ``minutes`` are of the whole race."""
+    """What every run of a race gets; ``minutes`` are of the whole race.
+
+    So many runs are trained at the same time as there are workers.
+    """
 
     equal: Equal
     tokens: int | None
     minutes: float | None
+    num_workers: int = 1
 
     def minutes_of_run(self, used_seconds: float, num_left: int, num_runs: int) -> float | None:
-        """Return the minutes of the next run, ``num_left`` before the end; None sets no limit.
+        """Return the minutes of the next run; None sets no limit.
 
-        In a race for time all runs get the same; else what one leaves over is for the later ones.
+        In a race for time all ``num_runs`` get the same; else what one leaves over is for the later
+        ones. ``num_left`` have not ended, the next one included, and all others have used so many
+        seconds, each by its own clock.
         """
         if self.minutes is None:
             return None
         if self.equal == "time":
-            return self.minutes / num_runs
-        return max(0.0, self.minutes - used_seconds / 60) / num_left
+            return self.minutes / self._num_rounds(num_runs)
+        used_minutes = used_seconds / 60 / self.num_workers
+        return max(0.0, self.minutes - used_minutes) / self._num_rounds(num_left)
+
+    def _num_rounds(self, num_runs: int) -> int:
+        """Return how many runs a worker has to train, one after the other."""
+        return -(-num_runs // self.num_workers)
 
 
 def plan_budget(
-    equal: Equal | None, tokens: int | None, minutes: float | None, default_tokens: int
+    equal: Equal | None,
+    tokens: int | None,
+    minutes: float | None,
+    default_tokens: int,
+    num_workers: int = 1,
 ) -> Budget:
     """Return the budget of a race; ``equal`` None asks for about equal parameters.
 
@@ -63,8 +78,10 @@ def plan_budget(
             )
         if tokens is not None:
             raise SettingError("--equal time sets no number of tokens.", "Leave --budget out.")
-        return Budget("time", None, minutes)
-    return Budget(equal or "parameters", default_tokens if tokens is None else tokens, minutes)
+        return Budget("time", None, minutes, num_workers)
+    if tokens is None:
+        tokens = default_tokens
+    return Budget(equal or "parameters", tokens, minutes, num_workers)
 
 
 def equalise(
@@ -171,8 +188,8 @@ def describe(budget: Budget, entrants: Sequence[Entrant], corpus: Corpus, num_se
     trained = [entrant.settings for entrant in entrants if entrant.settings is not None]
     limit = f", {budget.minutes:g} minutes for the whole race" if budget.minutes else ""
     if budget.equal == "time":
-        assert budget.minutes is not None
-        each = 60 * budget.minutes / max(1, len(trained) * num_seeds)
+        num_runs = len(trained) * num_seeds
+        each = 60 * (budget.minutes_of_run(0, num_runs, num_runs) or 0.0)
         return f"{each:,.1f} seconds for each run, validation included{limit}"
     if budget.equal == "flops":
         config, tokens = shape_of(trained[0], corpus), trained[0].max_tokens or 0

@@ -112,7 +112,7 @@ def compare(
     """
     names = [contenders] if isinstance(contenders, str) else list(contenders)
     entrants = parse_contenders(names, settings, changed(settings) if given is None else given)
-    limits = plan_budget(equal, budget, max_minutes, DEFAULT_TOKENS)
+    limits = plan_budget(equal, budget, max_minutes, DEFAULT_TOKENS, workers)
     trains = any(entrant.kind == "trained" for entrant in entrants)
     has_budget = equal or budget or max_minutes or seeds > 1
     _check_options(settings, seeds, trains or not has_budget, resume and force)
@@ -164,7 +164,6 @@ def compare(
             poem_seed=settings.seed,
             blank=blank,
             state=state,
-            num_workers=workers,
             num_samples=num_samples,
             on_note=on_note,
             on_event=on_event,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,6 @@ class Runs:
     # What is said of the comparison before anything has finished.
     blank: Verdict
     state: RaceState
-    num_workers: int
     # Poems of the panel; 0 measures no poems at all.
     num_samples: int
     on_note: Callable[[str], object]
@@ -63,6 +63,8 @@ class Runs:
     on_verdict: Callable[[Verdict], object]
     # By contender and seed.
     _runs: dict[tuple[str, int], Run] = field(default_factory=dict)
+    # When those began that train now, by the monotonic clock.
+    _began: dict[tuple[str, int], float] = field(default_factory=dict)
     # The bits of each text in the last run that was judged, by contender.
     _bits: dict[str, FloatArray] = field(default_factory=dict)
     _about: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -91,14 +93,12 @@ class Runs:
         for name, settings in planned:
             if (name, settings) not in left and not should_stop():
                 self._finish(name, settings, self._runs[name, settings.seed])
-        if self.num_workers > 1:
-            self._train_together(left, len(planned), should_stop)
-        else:
-            for place, (name, settings) in enumerate(left):
-                if should_stop():
-                    break
-                minutes = self._minutes(name, settings, len(left) - place, len(planned))
-                self._train(name, replace(settings, max_minutes=minutes), should_stop)
+        jobs = self._jobs(left, len(planned))
+        if self.corpus is not None and self.budget.num_workers > 1:
+            self._train_together(self.corpus, jobs, should_stop)
+        elif self.corpus is not None:
+            while not should_stop() and (job := next(jobs, None)):
+                self._train(self.corpus, job, should_stop)
         return self._verdict()
 
     def _judge_only(self, entrant: Entrant) -> Run:
@@ -136,46 +136,58 @@ class Runs:
         # A model that was not measured and is gone is trained again.
         return run.figures is not None or (self.blank.folder / run.model).is_file()
 
-    def _minutes(
-        self, name: str, settings: TrainConfig, num_left: int, num_runs: int
-    ) -> float | None:
-        key = name, settings.seed
-        used = sum(run.total_seconds for other, run in self._runs.items() if other != key)
-        # Workers share the time of the race, and each has so many runs.
-        in_turn = (-(-num // self.num_workers) for num in (num_left, num_runs))
-        return self.budget.minutes_of_run(used / self.num_workers, *in_turn)
+    def _jobs(self, left: Sequence[tuple[str, TrainConfig]], num_runs: int) -> Iterator[Job]:
+        """Yield the runs that are left, each when it is asked for, which is when it begins.
 
-    def _train(self, name: str, settings: TrainConfig, should_stop: Callable[[], bool]) -> None:
+        Only a run of this race goes on: of another one that wrote into this folder, nothing is left
+        before the state says that the run was begun.
+        """
+        for place, (name, settings) in enumerate(left):
+            key = name, settings.seed
+            files, before = self._files(*key), self._runs.get(key)
+            if before is None:
+                try:
+                    clear(files)
+                except Exception as error:
+                    self.on_failure(name, error)
+                    self._runs[key] = Run(settings.seed, "failed", reason_of(error))
+                    self._save()
+                    continue
+            num_left = len(left) - place + len(self._began)
+            minutes = self.budget.minutes_of_run(self._used_seconds(key), num_left, num_runs)
+            limited = replace(settings, max_minutes=minutes)
+            begun = before or Run(settings.seed, "interrupted")
+            self._put(name, limited, replace(begun, status="interrupted", reason=_NOT_FINISHED))
+            self._began[key] = time.monotonic()
+            yield Job(name, files, limited, resume=before is not None)
+
+    def _used_seconds(self, key: tuple[str, int]) -> float:
+        """Return how long all other runs have trained; those that train now, by the clock."""
+        now = time.monotonic()
+        return sum(
+            run.total_seconds + now - self._began.get(other, now)
+            for other, run in self._runs.items()
+            if other != key
+        )
+
+    def _train(self, corpus: Corpus, job: Job, should_stop: Callable[[], bool]) -> None:
         """Train a contender once, and judge it."""
-        assert self.corpus is not None
-        job = self._begun(name, settings)
-        if job is None:
-            return
         run = train_run(
-            self.corpus,
+            corpus,
             job.files,
-            settings,
+            job.settings,
             resume=job.resume,
-            on_event=lambda event: self.on_event(name, event),
-            on_failure=lambda error: self.on_failure(name, error),
+            on_event=lambda event: self.on_event(job.contender, event),
+            on_failure=lambda error: self.on_failure(job.contender, error),
             should_stop=should_stop,
         )
-        self._finish(name, settings, run)
+        self._finish(job.contender, job.settings, run)
 
     def _train_together(
-        self,
-        left: Sequence[tuple[str, TrainConfig]],
-        num_runs: int,
-        should_stop: Callable[[], bool],
+        self, corpus: Corpus, jobs: Iterator[Job], should_stop: Callable[[], bool]
     ) -> None:
         """Train several contenders at the same time, and judge each when it has ended."""
-        assert self.corpus is not None
-        jobs = []
-        for name, settings in left:
-            minutes = self._minutes(name, settings, len(left), num_runs)
-            if job := self._begun(name, replace(settings, max_minutes=minutes)):
-                jobs.append(job)
-        for job, run in train_together(self.corpus, jobs, self.num_workers, should_stop):
+        for job, run in train_together(corpus, jobs, self.budget.num_workers, should_stop):
             said = f"{job.contender}, seed {run.seed}: {run.tokens:,} tokens, {run.status}."
             self.on_event(job.contender, Note(said))
             if run.status in ("failed", "diverged"):
@@ -183,27 +195,9 @@ class Runs:
                 self.on_failure(job.contender, PoetgenError(run.reason, advice))
             self._finish(job.contender, job.settings, run)
 
-    def _begun(self, name: str, settings: TrainConfig) -> Job | None:
-        """Return a training that is about to begin or to go on; None if it cannot, as is reported.
-
-        Only a run of this race goes on: of another one that wrote into this folder, nothing is left
-        before the state says that the run was begun.
-        """
-        files, before = self._files(name, settings.seed), self._runs.get((name, settings.seed))
-        if before is None:
-            try:
-                clear(files)
-            except Exception as error:
-                self.on_failure(name, error)
-                self._runs[name, settings.seed] = Run(settings.seed, "failed", reason_of(error))
-                self._save()
-                return None
-        begun = before or Run(settings.seed, "interrupted")
-        self._put(name, settings, replace(begun, status="interrupted", reason=_NOT_FINISHED))
-        return Job(name, files, settings, resume=before is not None)
-
     def _finish(self, name: str, settings: TrainConfig, run: Run) -> None:
         """Save a run that has ended, and judge it, unless that is done."""
+        self._began.pop((name, run.seed), None)
         self._put(name, settings, run)
         # What a single run has of each text is not saved, and is measured again.
         is_judged = run.figures is not None and len(self.blank.seeds) > 1

@@ -5,14 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.synchronize import Event
-from typing import Any
+from multiprocessing.connection import wait
+from typing import Any, NamedTuple
 
 from poetgen.comparison.results import Run
-from poetgen.comparison.running import reason_of, train_run
+from poetgen.comparison.running import train_run
 from poetgen.config import TrainConfig
 from poetgen.corpus.corpus import Corpus
 from poetgen.errors import SettingError
@@ -21,6 +21,7 @@ from poetgen.training.run_files import RunFiles
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _POLL_SECONDS = 0.2
+_SIGKILL = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,14 @@ class Job:
     files: RunFiles
     settings: TrainConfig
     resume: bool
+
+
+class _Worker(NamedTuple):
+    """A process that trains: what, and on which GPU."""
+
+    job: Job
+    process: Any
+    gpu: str
 
 
 def check_workers(wanted: int) -> None:
@@ -58,34 +67,42 @@ def num_gpus() -> int:
 
 
 def train_together(
-    corpus: Corpus, jobs: Sequence[Job], num_workers: int, should_stop: Callable[[], bool]
+    corpus: Corpus, jobs: Iterator[Job], num_workers: int, should_stop: Callable[[], bool]
 ) -> Iterator[tuple[Job, Run]]:
-    """Yield each job and its run, as they end.
+    """Yield each job and its run, as they end; a job is asked for when there is a GPU for it.
 
     When ``should_stop`` returns True, what is being trained is saved, and the rest is not begun.
+    A process that is killed is a run that has failed; the others go on.
     """
     # A fork of a process that has used CUDA cannot use it.
     context = multiprocessing.get_context("spawn")
-    stop, places = context.Event(), context.SimpleQueue()
-    for device in visible_gpus(num_workers):
-        places.put(device)
-    begin = (places, stop, os.getpid())
-    with ProcessPoolExecutor(num_workers, context, _begin, begin) as pool:
-        waiting: dict[Future[Run], Job] = {}
-        left = list(jobs)
-        try:
-            while left or waiting:
-                if should_stop():
-                    stop.set()
-                    left = []
-                while left and len(waiting) < num_workers:
-                    job = left.pop(0)
-                    waiting[pool.submit(_work, corpus, job)] = job
-                for ended in wait(waiting, _POLL_SECONDS, FIRST_COMPLETED).done:
-                    job = waiting.pop(ended)
-                    yield job, _run_of(ended, job)
-        finally:
-            stop.set()
+    free = visible_gpus(num_workers)
+    running: dict[Any, _Worker] = {}
+    stops = False
+    try:
+        while True:
+            if not stops and should_stop():
+                stops = True
+                for pipe in running:
+                    _ask_to_stop(pipe)
+            while free and not stops and (job := next(jobs, None)):
+                gpu = free.pop(0)
+                pipe, theirs = context.Pipe()
+                arguments = theirs, gpu, corpus, job
+                process = context.Process(target=_work, name=job.contender, args=arguments)
+                process.start()
+                theirs.close()
+                running[pipe] = _Worker(job, process, gpu)
+            if not running:
+                return
+            for pipe in wait([*running], _POLL_SECONDS):
+                worker = running.pop(pipe)
+                free.append(worker.gpu)
+                yield worker.job, _run_of(pipe, worker)
+    finally:
+        for pipe, worker in running.items():
+            pipe.close()  # which asks it to stop
+            worker.process.join()
 
 
 def visible_gpus(count: int) -> list[str]:
@@ -94,38 +111,49 @@ def visible_gpus(count: int) -> list[str]:
     return (visible or [str(number) for number in range(count)])[:count]
 
 
-def _run_of(ended: Future[Run], job: Job) -> Run:
+def _ask_to_stop(pipe: Any) -> None:
+    with suppress(OSError):  # it has ended
+        pipe.send("stop")
+
+
+def _run_of(pipe: Any, worker: _Worker) -> Run:
+    """Return what a process has sent at its end."""
     try:
-        return ended.result()
-    except Exception as error:  # its process was killed
-        return Run(job.settings.seed, "failed", reason_of(error))
+        run: Run = pipe.recv()
+    except (EOFError, OSError):
+        worker.process.join()
+        reason = f"Its process ended with exit code {worker.process.exitcode}."
+        if worker.process.exitcode == -_SIGKILL:
+            reason = "Its process was killed, perhaps because there was not enough memory."
+        return Run(worker.job.settings.seed, "failed", reason)
+    finally:
+        pipe.close()
+    worker.process.join()
+    return run
 
 
-# In the process of a worker: how it learns that it is to stop, and who started it.
-_stop: Event | None = None
-_parent = 0
+def _work(pipe: Any, gpu: str, corpus: Corpus, job: Job) -> None:
+    """Train on one GPU, in a process of its own, until the race asks to stop or has ended."""
+    os.environ[_VISIBLE] = gpu
+    # Signals are left to the process of the race.
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
+    def should_stop() -> bool:
+        try:
+            return bool(pipe.poll())
+        except OSError:  # so Windows says that the other end is gone
+            return True
 
-def _begin(places: Any, stop: Event, parent: int) -> None:
-    """Take a GPU, and leave signals to the process that started this one."""
-    global _stop, _parent
-    _stop, _parent = stop, parent
-    os.environ[_VISIBLE] = places.get()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-
-
-def _is_to_stop() -> bool:
-    return _stop is None or _stop.is_set() or os.getppid() != _parent
-
-
-def _work(corpus: Corpus, job: Job) -> Run:
-    return train_run(
+    run = train_run(
         corpus,
         job.files,
         job.settings,
         resume=job.resume,
         on_event=lambda event: None,
         on_failure=lambda error: None,
-        should_stop=_is_to_stop,
+        should_stop=should_stop,
     )
+    with suppress(OSError):  # the race has ended
+        pipe.send(run)

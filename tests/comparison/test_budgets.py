@@ -122,6 +122,18 @@ def test_what_a_run_leaves_over_is_for_the_later_ones():
     assert Budget("tokens", 100, None).minutes_of_run(9, 2, 4) is None
 
 
+def test_workers_share_the_time_of_the_race_and_train_in_rounds(corpus):
+    timed = plan_budget("time", None, 30.0, 1, num_workers=2)
+    assert timed.minutes_of_run(used_seconds=0, num_left=6, num_runs=6) == 10
+    assert timed.minutes_of_run(used_seconds=900, num_left=1, num_runs=5) == 10
+    entrants = parse_contenders(["lstm", "gru"], COMMON, ())
+    assert "600.0 seconds for each run" in describe(timed, entrants, corpus, num_seeds=3)
+    budget = plan_budget("tokens", 100, 30.0, 1, num_workers=2)
+    assert budget.minutes_of_run(used_seconds=0, num_left=3, num_runs=3) == 15
+    # Two that trained for ten minutes at the same time.
+    assert budget.minutes_of_run(used_seconds=1200, num_left=1, num_runs=3) == 20
+
+
 @pytest.mark.parametrize(
     ("equal", "tokens", "minutes", "word"),
     [

@@ -1,10 +1,13 @@
 """Trainings at the same time find what trainings one after the other find."""
 
 import dataclasses
+import multiprocessing
 
 import pytest
 
-from poetgen.comparison import workers
+from poetgen.comparison import runs, workers
+from poetgen.comparison.results import Run
+from poetgen.comparison.state import load_state
 from poetgen.errors import SettingError
 from poetgen.training.events import Note
 from tests.comparison.races import SETTINGS, run_race, runs_of
@@ -66,10 +69,54 @@ def test_a_worker_that_fails_leaves_the_others_alone(corpus, tmp_path):
         names, corpus, tmp_path / "r", settings, workers=2,
         on_failure=lambda name, error: told.append((name, error.problem)),
     )  # fmt: skip
-    runs = runs_of(verdict)
-    assert (runs[names[0]].status, runs[names[1]].status) == ("diverged", "done")
-    assert told == [(names[0], runs[names[0]].reason)]
+    ended = runs_of(verdict)
+    assert (ended[names[0]].status, ended[names[1]].status) == ("diverged", "done")
+    assert told == [(names[0], ended[names[0]].reason)]
     assert isinstance(events[names[0]][0], Note)
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_a_worker_that_is_killed_is_one_run_that_failed(corpus, tmp_path):
+    killed, told = [], []
+
+    def kill_gru():
+        for process in multiprocessing.active_children():
+            begun = (tmp_path / "r" / f"{process.name}.checkpoint").exists()
+            if process.name == "gru" and begun and not killed:
+                killed.append(process.kill())
+        return False
+
+    verdict, _ = run_race(
+        ["gru", "rnn", "lstm"], corpus, tmp_path / "r", NUMPY, 6000, workers=2,
+        on_failure=lambda name, error: told.append(name), should_stop=kill_gru,
+    )  # fmt: skip
+    assert killed
+    assert told == ["gru"]
+    assert [run.status for run in verdict.all_runs] == ["failed", "done", "done"]
+    assert "killed" in verdict.all_runs[0].reason
+    resumed, events = run_race(
+        ["gru", "rnn", "lstm"], corpus, tmp_path / "r", NUMPY, 6000, workers=2, resume=True
+    )
+    assert list(events) == ["gru"]
+    assert {run.status for run in resumed.all_runs} == {"done"}
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_a_run_begins_when_there_is_a_worker_for_it_and_gets_its_time_then(
+    corpus, tmp_path, monkeypatch
+):
+    seen = []
+
+    def train_together(corpus, jobs, num_workers, should_stop):
+        for job in jobs:
+            begun = [one.contender for one in load_state(tmp_path / "r").runs]
+            seen.append((begun, job.settings.max_minutes))
+            yield job, Run(job.settings.seed, "failed", "why", total_seconds=600)
+
+    monkeypatch.setattr(runs, "train_together", train_together)
+    run_race(["gru", "rnn", "lstm"], corpus, tmp_path / "r", NUMPY, workers=2, max_minutes=60)
+    # Ten minutes of one worker are five of two.
+    assert seen == [(["gru"], 30), (["gru", "rnn"], 55), (["gru", "rnn", "lstm"], 50)]
 
 
 @pytest.mark.parametrize("found", [0, 1, 3])
