@@ -50,6 +50,24 @@ class Budget:
         used_minutes = used_seconds / 60 / self.num_workers
         return max(0.0, self.minutes - used_minutes) / self._num_rounds(num_left)
 
+    def check_share(self, begun: float | None, num_runs: int) -> None:
+        """Check that a run that was begun with so many minutes has what all others get.
+
+        Only in a race for time; None if it is not known (older races).
+
+        Raises:
+            SettingError: it has another share, as more runs have been added.
+        """
+        if self.equal != "time" or self.minutes is None or begun is None:
+            return
+        share = self.minutes / self._num_rounds(num_runs)
+        if not math.isclose(begun, share, rel_tol=1e-4):
+            raise SettingError(
+                f"Each run of this race has {begun:g} minutes, and would now have {share:g}.",
+                "For the same share, give the time of the whole race with all its runs: "
+                f"--max-minutes {self.minutes * begun / share:g}",
+            )
+
     def _num_rounds(self, num_runs: int) -> int:
         """Return how many runs a worker has to train, one after the other."""
         return -(-num_runs // self.num_workers)

@@ -9,13 +9,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from poetgen.comparison.budgets import describe, equalise, plan_budget
+from poetgen.comparison.budgets import Budget, describe, equalise, plan_budget
 from poetgen.comparison.contenders import Entrant, check_languages, parse_contenders
 from poetgen.comparison.measuring import starts_for
 from poetgen.comparison.results import Equal, Verdict
 from poetgen.comparison.running import check_run
 from poetgen.comparison.runs import Runs
-from poetgen.comparison.state import RaceState, clear_leftovers, has_race, load_state
+from poetgen.comparison.state import (
+    RaceState,
+    check_same,
+    clear_leftovers,
+    has_race,
+    load_state,
+)
 from poetgen.comparison.texts import Texts, corpora_of, is_source, read_texts
 from poetgen.comparison.workers import check_workers
 from poetgen.config import TrainConfig
@@ -140,7 +146,7 @@ def compare(
     judged_on = f"{texts.name} {texts.fingerprint}"
     state = RaceState("" if data is None else data.fingerprint, judged_on, [])
     if before is not None:
-        state = _resumed(before, state, entrants, all_seeds, folder)
+        state = _resumed(before, state, entrants, all_seeds, limits, folder)
     blank = Verdict(
         corpus="" if data is None else data.name,
         fingerprint=state.corpus,
@@ -279,13 +285,14 @@ def _resumed(
     now: RaceState,
     entrants: Sequence[Entrant],
     seeds: Sequence[int],
+    budget: Budget,
     folder: Path,
 ) -> RaceState:
     """Return the state of the race that is resumed, with figures on the text asked for now.
 
     Raises:
         InputError: it was begun on another corpus.
-        SettingError: one of its runs was begun with other settings.
+        SettingError: one of its runs was begun with other settings, or another share of the time.
     """
     if before.corpus != now.corpus:
         raise InputError(
@@ -293,8 +300,14 @@ def _resumed(
             f"{before.corpus or 'none'} and is {now.corpus or 'none'}.",
             "Give the corpus that it was begun with, or begin another race with --report DIR.",
         )
-    for entrant in entrants:
-        if entrant.settings is not None:
-            for seed in seeds:
-                before.check(entrant.name, replace(entrant.settings, seed=seed))
+    planned = [
+        (entrant.name, replace(entrant.settings, seed=seed))
+        for entrant in entrants
+        if entrant.settings is not None
+        for seed in seeds
+    ]
+    for name, settings in planned:
+        if begun := before.settings_of(name, settings.seed):
+            check_same(name, begun, settings)
+            budget.check_share(begun.max_minutes, len(planned))
     return before if before.on == now.on else RaceState(now.corpus, now.on, before.unjudged())

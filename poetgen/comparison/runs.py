@@ -90,9 +90,11 @@ class Runs:
         ]
         # Before any is judged: if that fails, the training, which is saved, has not failed.
         left = [(name, one) for name, one in planned if not self._is_over(name, one.seed)]
+        begun = {(one.contender, one.run.seed): one.settings for one in self.state.runs}
         for name, settings in planned:
             if (name, settings) not in left and not should_stop():
-                self._finish(name, settings, self._runs[name, settings.seed])
+                key = name, settings.seed
+                self._finish(name, begun[key], self._runs[key])
         jobs = self._jobs(left, len(planned))
         if self.corpus is not None and self.budget.num_workers > 1:
             self._train_together(self.corpus, jobs, should_stop)

@@ -38,15 +38,11 @@ class RaceState:
     on: str
     runs: list[BegunRun]
 
-    def check(self, contender: str, settings: TrainConfig) -> None:
-        """Check that the run of a contender with this seed, if it was begun, had these settings.
-
-        Raises:
-            SettingError: it had others.
-        """
-        for begun in self.runs:
-            if (begun.contender, begun.run.seed) == (contender, settings.seed):
-                _check_same(contender, begun.settings, settings)
+    def settings_of(self, contender: str, seed: int) -> TrainConfig | None:
+        """Return the settings that the run of a contender with this seed was begun with, if any."""
+        wanted = contender, seed
+        same = (one.settings for one in self.runs if (one.contender, one.run.seed) == wanted)
+        return next(same, None)
 
     def put(self, contender: str, settings: TrainConfig, run: Run) -> None:
         """Put a run in the place of an earlier one of the same contender and seed."""
@@ -93,7 +89,12 @@ def load_state(folder: Path) -> RaceState:
         raise InputError(f"{path} cannot be used: {error}.", _ANEW) from error
 
 
-def _check_same(contender: str, before: TrainConfig, now: TrainConfig) -> None:
+def check_same(contender: str, before: TrainConfig, now: TrainConfig) -> None:
+    """Check that the run of a contender goes on with the settings that it was begun with.
+
+    Raises:
+        SettingError: it does not.
+    """
     for field in fields(TrainConfig):
         old, new = getattr(before, field.name), getattr(now, field.name)
         if field.name in _MAY_CHANGE or old == new:

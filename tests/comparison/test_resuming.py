@@ -3,11 +3,13 @@
 import dataclasses
 import importlib
 import json
+import re
 
 import pytest
 
 from poetgen.comparison import runs
 from poetgen.comparison.race import compare
+from poetgen.comparison.state import load_state
 from poetgen.errors import InputError, SettingError
 from poetgen.training.events import Progress, Started, Trained
 from poetgen.training.numpy_engine import NumpyEngine
@@ -301,6 +303,29 @@ def test_a_run_that_fails_at_once_has_nothing_of_an_earlier_one(corpus, tmp_path
     for run in verdict.all_runs:
         assert (run.status, run.model, list(run.curve)) == ("failed", "", [])
         assert run.training_perplexity is None
+
+
+def test_a_race_for_time_gives_later_runs_the_share_of_the_first(corpus, tmp_path):
+    options = {"names": NAMES[:2], "budget": None, "equal": "time"}
+    race(corpus, tmp_path / "r", max_minutes=0.01, **options)
+    for _ in range(2):  # also if it was resumed before
+        for minutes, seeds in ((0.01, 2), (0.03, 1)):
+            wanted = f"--max-minutes {0.01 * seeds:g}$"
+            with pytest.raises(SettingError) as caught:
+                race(
+                    corpus, tmp_path / "r", max_minutes=minutes, seeds=seeds, resume=True, **options
+                )
+            assert re.search(wanted, caught.value.advice)
+        race(corpus, tmp_path / "r", max_minutes=0.01, resume=True, **options)
+    wider, events = race(corpus, tmp_path / "r", max_minutes=0.02, seeds=2, resume=True, **options)
+    assert {
+        event.name for one in events.values() for event in one if isinstance(event, Started)
+    } == {
+        "rnn-seed-6",
+        "gru-dropout-0.2-seed-6",
+    }
+    assert {one.settings.max_minutes for one in load_state(tmp_path / "r").runs} == {0.005}
+    assert {run.status for run in wider.all_runs} == {"time"}
 
 
 # The end of a run.
