@@ -132,7 +132,7 @@ def conditions(verdict: Verdict) -> list[str]:
     """Return who the contenders are, and under which conditions they were trained and measured."""
     renamed = [f"{label} is {name}" for name, label in _labels(verdict).items() if label != name]
     sentences = [f"{'; '.join(renamed)}."] if renamed else []
-    sentences.append(f"All were measured on {verdict.on}.")
+    sentences += [f"All were measured on {verdict.on}.", *verdict.notes]
     trained = [one for one in verdict.contenders if one.kind == "trained"]
     if trained:
         sentences.append(

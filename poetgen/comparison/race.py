@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -141,7 +141,9 @@ def compare(
         for entrant in entrants:
             if entrant.settings is not None:
                 check_run(data, entrant.settings)
-    texts = _read_texts(data if on is None else on, models.values(), data, on_note)
+    texts, doubts = _read_texts(data if on is None else on, models.values(), data)
+    for doubt in doubts:
+        on_note(doubt)
     all_seeds = [settings.seed + number for number in range(seeds)] if trains else []
     judged_on = f"{texts.name} {texts.fingerprint}"
     state = RaceState("" if data is None else data.fingerprint, judged_on, [])
@@ -160,6 +162,7 @@ def compare(
         command=command,
         folder=folder,
         on_validation=on is None or on is corpus,
+        notes=doubts,
     )
     with _held(folder):
         return Runs(
@@ -259,25 +262,18 @@ def _check_vocabularies(
 
 
 def _read_texts(
-    on: str | Path | Corpus | None,
-    models: Collection[Model],
-    corpus: Corpus | None,
-    on_note: Callable[[str], object],
-) -> Texts:
-    """Read the texts to judge on; of a file without what a contender may have learned."""
+    on: str | Path | Corpus | None, models: Iterable[Model], corpus: Corpus | None
+) -> tuple[Texts, list[str]]:
+    """Return the texts to judge on; of a file without what a contender may have learned.
+
+    And what is uncertain about them, in sentences.
+    """
     assert on is not None
-    learned = [] if corpus is None else [corpus]
+    learned, doubts = [] if corpus is None else [corpus], []
     if is_source(on):
-        known = {one.fingerprint for one in learned}
-        others = [m for m in models if m.corpus is None or m.corpus.fingerprint not in known]
-        found, doubts = corpora_of(others)
-        learned += found
-        for doubt in doubts:
-            on_note(doubt)
+        learned, doubts = corpora_of(models, learned)
     texts = read_texts(on, learned=learned)
-    for doubt in texts.doubts:
-        on_note(doubt)
-    return texts
+    return texts, [*doubts, *texts.doubts]
 
 
 def _resumed(

@@ -135,7 +135,8 @@ class Verdict:
     """A whole comparison; contenders in the order in which they were named.
 
     ``on`` is the text on which all were measured, ``on_validation`` whether that is the text of
-    the runs' curves. ``command`` repeats it.
+    the runs' curves. ``command`` repeats it. ``notes`` are sentences about what is uncertain of
+    that text.
     """
 
     corpus: str
@@ -150,6 +151,7 @@ class Verdict:
     command: str
     folder: Path
     on_validation: bool = False
+    notes: Sequence[str] = ()
 
     @property
     def all_runs(self) -> list[Run]:

@@ -150,22 +150,33 @@ def is_source(on: str | Path | Corpus) -> bool:
     return str(on) == "-" or (Path(on).exists() and not (Path(on) / "corpus.json").is_file())
 
 
-def corpora_of(models: Iterable[Model]) -> tuple[list[Corpus], list[str]]:
-    """Return the prepared corpora that models have learned from.
+def corpora_of(
+    models: Iterable[Model], known: Sequence[Corpus] = ()
+) -> tuple[list[Corpus], list[str]]:
+    """Return the prepared corpora that models have learned from, those that are known first.
 
-    And a sentence about each that is not here, and about models that do not name theirs.
+    And a sentence about each that is not here, or is another one now, and about models that do not
+    name all of theirs.
     """
-    corpora, notes = [], []
-    for name in dict.fromkeys(None if one.corpus is None else one.corpus.name for one in models):
-        try:
-            if name is not None:
-                corpora.append(load_corpus(name))
+    corpora = {one.fingerprint: one for one in known}
+    problems = []
+    for model in models:
+        if (first := model.training.get("init")) is not None:
+            problems.append(f"A model began with {first}, whose corpus it does not name.")
+        if model.corpus is None:
+            problems.append("A model does not say from which corpus it learned.")
+        elif model.corpus.fingerprint not in corpora:
+            name = model.corpus.name
+            try:
+                found = load_corpus(name)
+            except CorpusError as error:
+                problems.append(error.problem)
                 continue
-            problem = "A model does not say from which corpus it learned."
-        except CorpusError as error:
-            problem = error.problem
-        notes.append(f"{problem} The text may have poems that a model has learned from.")
-    return corpora, notes
+            corpora.setdefault(found.fingerprint, found)
+            if found.fingerprint != model.corpus.fingerprint:
+                problems.append(f"The corpus {name} is not as it was when a model learned from it.")
+    doubt = "The text may have poems that a model has learned from."
+    return [*corpora.values()], [f"{problem} {doubt}" for problem in dict.fromkeys(problems)]
 
 
 def _split_of(corpus: Corpus, split: Split) -> Texts:

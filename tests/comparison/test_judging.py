@@ -296,7 +296,7 @@ def test_the_corpora_of_models_are_those_that_are_here(small_corpus, tmp_path, m
     monkeypatch.chdir(tmp_path)
     nameless = tiny_model()
     here, here_too, gone = (
-        dataclasses.replace(nameless, corpus=CorpusRef(name, ""))
+        dataclasses.replace(nameless, corpus=CorpusRef(name, small_corpus.fingerprint))
         for name in ("small", "small", "gone")
     )
     corpora, notes = corpora_of([here, here_too])
@@ -306,3 +306,19 @@ def test_the_corpora_of_models_are_those_that_are_here(small_corpus, tmp_path, m
     assert len(corpora) == 1
     assert len(notes) == 2
     assert "gone" in notes[1]
+
+
+def test_a_corpus_that_has_changed_and_a_model_before_this_one_are_noted(
+    small_corpus, tmp_path, monkeypatch
+):
+    save_corpus(small_corpus, tmp_path / "corpora" / "small")
+    monkeypatch.chdir(tmp_path)
+    earlier = dataclasses.replace(tiny_model(), corpus=CorpusRef("small", "0123"))
+    corpora, (note,) = corpora_of([earlier, earlier])
+    assert [one.fingerprint for one in corpora] == [small_corpus.fingerprint]
+    assert note.startswith("The corpus small is not as it was")
+    ours = CorpusRef("small", small_corpus.fingerprint)
+    tuned = dataclasses.replace(tiny_model(), corpus=ours, training={"init": "tang"})
+    corpora, (note,) = corpora_of([tuned], [small_corpus])
+    assert corpora == [small_corpus]
+    assert note.startswith("A model began with tang")

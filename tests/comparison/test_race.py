@@ -488,7 +488,17 @@ def test_all_are_judged_on_the_text_that_is_given(corpus, tmp_path):
     new = ["龙山秋月白，水远雁声寒。", "月花夜远江湖水，日人心去来归君。"]
     lines = [f"题:{poem}" for poem in (*learned, *new)]
     poems.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    verdict, _ = run_race(["rnn", "ngram:2"], corpus, tmp_path / "r", NUMPY, budget=600, on=poems)
+    # A model that does not name its corpus.
+    save_model(tiny_model(), tmp_path / "nameless.safetensors")
+    names = ["rnn", "ngram:2", str(tmp_path / "nameless.safetensors")]
+    told = []
+    verdict, _ = run_race(
+        names, corpus, tmp_path / "r", NUMPY, budget=600, on=poems, on_note=told.append
+    )
+    (note,) = verdict.notes
+    assert "does not say from which corpus" in note
+    assert note in told
+    assert note in (tmp_path / "r" / "report.md").read_text("utf-8")
     assert verdict.on == f"{poems}: 2 poems (left out: 4 in training)"
     assert not verdict.on_validation
     for contender in verdict.contenders:
