@@ -115,7 +115,14 @@ def cold_seconds(model: Path) -> float:
     seconds = []
     for _ in range(_NUM_STARTS):
         began = time.perf_counter()
-        done = subprocess.run([sys.executable, *words], capture_output=True, check=False)
+        # In a session of its own: Ctrl-C is for the race, and not a failure of the model.
+        done = subprocess.run(
+            [sys.executable, *words],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            start_new_session=True,
+            check=False,
+        )
         seconds.append(time.perf_counter() - began)
         if done.returncode != 0:
             said = done.stderr.decode("utf-8", "replace").strip() or "It said nothing."

@@ -1,5 +1,7 @@
 """What is measured of a contender's poems."""
 
+import os
+import sys
 from dataclasses import asdict, replace
 
 import pytest
@@ -69,6 +71,17 @@ def test_starts_are_those_that_all_models_know():
 def test_a_cold_poem_takes_a_process_of_its_own(tmp_path):
     save_model(tiny_model(), tmp_path / "tiny.safetensors")
     assert 0.02 < cold_seconds(tmp_path / "tiny.safetensors") < 120
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no sessions")
+def test_an_interrupt_from_the_keyboard_does_not_reach_a_cold_start(tmp_path, monkeypatch):
+    sessions, python = tmp_path / "sessions", tmp_path / "python"
+    written = f"import os; print(os.getsid(0), file=open({str(sessions)!r}, 'a'))"
+    python.write_text(f"#!{sys.executable}\n{written}\n", encoding="utf-8")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    cold_seconds(tmp_path / "tiny.safetensors")
+    assert str(os.getsid(0)) not in sessions.read_text("utf-8").split()
 
 
 def test_a_model_that_writes_nothing_is_an_error_that_says_why(tmp_path):
