@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from poetgen.characters import hanzi_only, mostly_han
+from poetgen.characters import hanzi_only
 from poetgen.cli.options import ensure_new, ensure_picture
 from poetgen.config import ShowConfig
 from poetgen.corpus.script import in_both_scripts
@@ -77,7 +77,7 @@ def ensure_chinese(show: ShowConfig, card: Path | None, vocabulary: Vocabulary) 
     Raises:
         SettingError: it does not.
     """
-    if not mostly_han("".join(vocabulary.tokens)):
+    if not vocabulary.is_chinese:
         raise SettingError(
             f"{_flags(show, card)[0]} is for Chinese poems, and this model writes others.",
             "Leave it out, or name another --model.",

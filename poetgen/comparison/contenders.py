@@ -10,7 +10,7 @@ from typing import Any, get_args, get_type_hints
 
 from poetgen.comparison.results import Kind
 from poetgen.config import ARCHS, TrainConfig
-from poetgen.corpus.vocabulary import UNK, Vocabulary
+from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import InputError, ModelError, SettingError
 from poetgen.networks.model import Model
 from poetgen.networks.model_file import load_model
@@ -93,9 +93,9 @@ def check_languages(models: Mapping[str, Vocabulary], script_of: Mapping[str, st
     """
     first = next(iter(models), None)
     for name, vocabulary in models.items():
-        if first is None or _is_chinese(vocabulary) == _is_chinese(models[first]):
+        if first is None or vocabulary.is_chinese == models[first].is_chinese:
             continue
-        chinese, other = (name, first) if _is_chinese(vocabulary) else (first, name)
+        chinese, other = (name, first) if vocabulary.is_chinese else (first, name)
         raise InputError(
             f"{chinese} is Chinese, {other} is of another language.",
             "Compare models of one language, on a corpus or text of that language.",
@@ -107,10 +107,6 @@ def check_languages(models: Mapping[str, Vocabulary], script_of: Mapping[str, st
             f"{simplified} has simplified characters, {traditional} traditional ones.",
             "Compare models of one script, or give the text itself with --on FILE.",
         )
-
-
-def _is_chinese(vocabulary: Vocabulary) -> bool:
-    return bool(vocabulary.hanzi_mask()[UNK])
 
 
 def _parse(name: str, settings: TrainConfig) -> Entrant:

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from poetgen.characters import STARTS, mostly_han
+from poetgen.characters import STARTS
 from poetgen.config import OccasionConfig, SampleConfig, SearchConfig
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import PoetgenError
@@ -88,7 +88,7 @@ def panel_of(
     alike. None if the poet does not write Chinese, or has no index of its training poems.
     """
     choice = choice or poet.model.choice
-    if choice is None or not mostly_han("".join(poet.model.vocabulary.tokens)):
+    if choice is None or not poet.model.vocabulary.is_chinese:
         return None
     written = generate(
         model=poet,

@@ -72,6 +72,11 @@ class Vocabulary:
         return NUM_SPECIAL + len(self.tokens) + self.fields.index(field)
 
     @property
+    def is_chinese(self) -> bool:
+        """Whether most letters of its tokens, characters or words, are Chinese characters."""
+        return mostly_han("".join(self.tokens))
+
+    @property
     def unwritten(self) -> list[int]:
         """The ids that are in no poem: padding, start, unknown, and the marks of fields."""
         return [PAD, START, UNK, *map(self.field_id, self.fields)]
@@ -130,7 +135,7 @@ class Vocabulary:
         """
         mask = np.zeros(len(self), dtype=bool)
         if self.kind == "char":
-            mask[UNK] = mostly_han("".join(self.tokens))
+            mask[UNK] = self.is_chinese
             mask[self.ordinary] = [is_hanzi(token) for token in self.tokens]
         return mask
 

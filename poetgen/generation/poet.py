@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from poetgen.characters import mostly_han
 from poetgen.config import Device, OccasionConfig, SampleConfig, SearchConfig, VerseConfig
 from poetgen.corpus.tokens import spaced_after
 from poetgen.corpus.vocabulary import END
@@ -216,7 +215,7 @@ class Poet:
     def _score(
         self, text: str, draft: Draft, request: Request, num_drafts: int, seed: int | None
     ) -> PoemScore | None:
-        if not mostly_han("".join(self.model.vocabulary.tokens)):
+        if not self.model.vocabulary.is_chinese:
             return None
         from poetgen.verse.score_line import score_of
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from poetgen.corpus.corpus import Corpus, decode_poems
 from poetgen.corpus.folder import load_corpus
-from poetgen.corpus.vocabulary import UNK
 from poetgen.errors import ModelError, SettingError
 from poetgen.networks.model_file import load_model, save_model
 from poetgen.places import SNAPSHOT_SUFFIXES, find_model
@@ -87,4 +86,5 @@ def widened(choice: Choice, corpus: Corpus) -> Choice | None:
 
 def has_choice(corpus: Corpus) -> bool:
     """Return whether a corpus is Chinese verse, of which drafts can be chosen."""
-    return not corpus.is_prose and bool(corpus.vocabulary.hanzi_mask()[UNK])
+    vocabulary = corpus.vocabulary
+    return not corpus.is_prose and vocabulary.kind == "char" and vocabulary.is_chinese

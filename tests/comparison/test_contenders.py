@@ -158,6 +158,7 @@ def test_contenders_are_of_one_language_and_script():
     check_languages({"a": tang, "b": tang}, {"a": "simplified", "b": "keep"})
     check_languages({"a": wells, "b": wells}, {})
     check_languages({}, {})
+    check_languages({"a": tang, "b": Vocabulary(["明月", "山"], "word")}, {})
     with pytest.raises(InputError, match="a is Chinese, b is of another language"):
         check_languages({"a": tang, "b": wells}, {})
     with pytest.raises(InputError, match="b is Chinese, a is of another language"):

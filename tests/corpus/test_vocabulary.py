@@ -91,6 +91,14 @@ def test_the_hanzi_mask_marks_characters_and_the_unknown_one():
     assert mask.shape == (len(vocabulary),)
 
 
+@pytest.mark.parametrize(
+    ("tokens", "kind", "is_chinese"),
+    [(["日", "，"], "char", True), (["明月", "a"], "word", True), (["a", "the"], "word", False)],
+)
+def test_characters_and_words_are_of_a_language(tokens, kind, is_chinese):
+    assert Vocabulary(tokens, kind).is_chinese == is_chinese
+
+
 @given(st.lists(st.text("ab 日\n,", max_size=12), min_size=1), st.sampled_from(["char", "word"]))
 def test_encoding_all_texts_at_once_is_encoding_each(texts, kind):
     vocabulary = build_vocabulary(count_tokens(texts[:1], kind), 1, kind)
