@@ -122,7 +122,8 @@ def early_ends(verdict: Verdict) -> list[str]:
                 how = f"{_ENDED[run.status]}{after}."
                 ended.setdefault((how, run.reason), []).append(run.seed)
         for (how, reason), seeds in ended.items():
-            sentences.append(f"{label}, {_of_seeds(seeds)}: {how} {reason}".rstrip())
+            of_seeds = f", {_of_seeds(seeds)}" if contender.kind == "trained" else ""
+            sentences.append(f"{label}{of_seeds}: {how} {reason}".rstrip())
         if contender.kind == "trained" and not contender.runs:
             sentences.append(f"{label}: not trained yet.")
     return sentences

@@ -258,6 +258,12 @@ def test_what_ended_early_is_said_with_its_reason_and_the_seeds(verdict):
     assert failed == "rnn, seeds 1 to 3: failed. No space left on the device."
 
 
+@pytest.mark.parametrize("kind", ["saved", "ngram"])
+def test_what_is_not_trained_has_no_seed(verdict, kind):
+    failed = Contender("tang", kind, runs=[Run(0, "failed", "It is damaged.")])
+    assert early_ends(replace(verdict, contenders=[failed])) == ["tang: failed. It is damaged."]
+
+
 @pytest.mark.parametrize("status", ["time", "interrupted"])
 def test_less_than_the_budget_is_said(verdict, status):
     said = early_ends(with_runs(verdict, Run(1, status, tokens=300, figures=figures(90.0))))
