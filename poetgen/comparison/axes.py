@@ -90,14 +90,15 @@ def _label(value: float) -> str:
 
 
 def thinned(points: Sequence[Point], most: int = 300) -> list[Point]:
-    """Return at most ``most`` points (x, y), x ascending, that look like a line through all.
+    """Return at most ``most``, 4 or more, points (x, y), x ascending, that look like all.
 
     Of each of many columns they are the first, the last, the lowest and the highest. Source:
     Jugel et al. 2014, "M4: a visualization-oriented time series data aggregation", VLDB 7.
     """
     found, num_columns = list(points), 2 * most
     while len(found) > most:
-        num_columns -= most // 12  # in the end there are no more than a quarter of ``most``
+        # In the end there are no more than a quarter of ``most``.
+        num_columns -= max(1, most // 12)
         found = [point for column in _columns(points, num_columns) for point in _outline(column)]
     return found
 

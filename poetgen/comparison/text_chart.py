@@ -25,12 +25,13 @@ def draw_text(
 ) -> list[list[Piece]]:
     """Return the rows of a chart in ``width`` columns, with ``height`` rows of curves.
 
-    Curves are of braille dots, or of ``SIGNS``, which need no colours. Without curves there are no
-    rows.
+    There are more rows if there are more curves, so that each has a row for its name. Curves are of
+    braille dots, or of ``SIGNS``, which need no colours. Without curves there are no rows.
     """
     curves = curves_of(verdict, against)
     if not curves:
         return []
+    height = max(height, len(curves))
     across, up = axes_of(curves, against)
     names = [_shortened(visible(curve.name)) for curve in curves]
     if signs:

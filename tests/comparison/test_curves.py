@@ -131,6 +131,14 @@ def test_a_line_of_many_points_is_thinned_without_losing_its_ends_and_peaks():
     assert (np.where(is_near, kept_y, np.inf).min(1) <= y).all()
 
 
+@pytest.mark.parametrize("most", [4, 5, 11, 12, 13])
+def test_a_line_is_thinned_to_very_few_points(most):
+    points = [(float(x), float(x % 7)) for x in range(300)]
+    found = thinned(points, most)
+    assert 2 <= len(found) <= most
+    assert (found[0], found[-1]) == (points[0], points[-1])
+
+
 def test_a_line_of_few_points_stays_as_it_is():
     points = [(float(x), float(x % 7)) for x in range(300)]
     assert thinned(points, 300) == points
