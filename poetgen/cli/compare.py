@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 import traceback
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -229,9 +230,10 @@ def compare(
     models = " and the models are" if verdict.seeds else " is"
     console.print(f"The report{models} in {verdict.folder}.")
     if stop.wanted():
-        console.print(f"Stopped. To continue: {shlex.join([*_command(), '--resume'])}")
+        console.print(f"Stopped. To continue: {shlex.join(_command('--resume'))}")
     elif budget is None and verdict.equal not in (None, "time"):
-        longer = shlex.join([*_command(), "--budget", str(_LONG_BUDGET)])
+        # Into a folder of its own.
+        longer = shlex.join(_command("--budget", str(_LONG_BUDGET), without=("--report", "--plot")))
         console.print(f"This was the quick race. The long one: {longer}")
     if code:
         raise typer.Exit(code)
@@ -261,6 +263,20 @@ class _Seen:
         return {**found, "error": None}
 
 
-def _command() -> list[str]:
-    """Return the command that was typed, as it begins the same comparison anew."""
-    return ["poetgen", *(word for word in sys.argv[1:] if word not in ("--resume", "--force"))]
+def _command(*more: str, without: Collection[str] = ()) -> list[str]:
+    """Return the command that was typed, as it begins the same comparison anew.
+
+    The options ``without``, which have a value each, are left out, and those of ``more`` are added.
+    """
+    words = sys.argv[1:]
+    end = words.index("--") if "--" in words else len(words)
+    kept = []
+    options = iter(words[:end])
+    for word in options:
+        name, equals, _ = word.partition("=")
+        if name in without:
+            if not equals:
+                next(options, None)
+        elif word not in ("--resume", "--force"):
+            kept.append(word)
+    return ["poetgen", *kept, *more, *words[end:]]

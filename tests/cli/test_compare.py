@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -82,6 +83,17 @@ def test_tokens_are_those_really_trained(workplace):
         assert 0 < run["tokens"] < 10_000_000
         assert run["curve"][-1]["tokens"] == run["tokens"]
     assert sum(one["runs"][0]["total_seconds"] for one in answer["contenders"]) < 6
+
+
+def test_the_long_race_that_is_suggested_can_be_run_at_once(workplace):
+    options = ["--report", "reports/quick", "--plot=quick.svg", "--max-minutes", "0.01", *TINY]
+    done = poetgen("compare", *options, "--", "gru", "rnn", cwd=workplace)
+    assert done.returncode == 0, done.stderr
+    suggested = shlex.split(done.stderr.partition("The long one: poetgen ")[2].splitlines()[0])
+    assert suggested[-5:] == ["--budget", "20000000", "--", "gru", "rnn"]
+    longer = poetgen(*suggested, cwd=workplace)
+    assert longer.returncode == 0, longer.stderr
+    assert "are in reports/gru-rnn" in longer.stderr
 
 
 def test_a_text_without_hanzi_has_no_perplexity_per_hanzi(tmp_path):
