@@ -25,7 +25,7 @@ from poetgen.cli.options import (
 )
 from poetgen.cli.signals import or_stop, stop_on_signal
 from poetgen.cli.train import DEFAULT_CORPUS
-from poetgen.comparison.results import Equal
+from poetgen.comparison.results import SET_BY_RACE, Equal
 from poetgen.config import TrainConfig
 from poetgen.terminal import json_text
 
@@ -36,7 +36,8 @@ if TYPE_CHECKING:
     from poetgen.training.events import Event
 
 _LONG_BUDGET = 20_000_000
-_SET_BY_RACE = {"arch", "epochs", "max_tokens", "max_minutes", "init"}
+# Of what the race sets only the first seed has a flag.
+_WITHOUT_FLAG = SET_BY_RACE - {"seed"}
 
 
 def compare(
@@ -104,7 +105,7 @@ def compare(
             "whether a difference is clear.",
         ),
     ] = 1,
-    settings: Annotated[TrainConfig, Without(_SET_BY_RACE)] = TrainConfig(),
+    settings: Annotated[TrainConfig, Without(_WITHOUT_FLAG)] = TrainConfig(),
     start: Annotated[
         str | None,
         typer.Option(

@@ -138,7 +138,7 @@ def _laid_out(poem: str, whole: bool) -> str:
 def _headings(console: Console, verdict: Verdict) -> list[Text]:
     """Return the names of the contenders in their colours; on a terminal in several lines."""
     found = []
-    for place, label in enumerate(labels_of(verdict.contenders)):
+    for place, label in enumerate(labels_of(verdict.contenders).values()):
         name = visible(label)
         if console.is_terminal and display_width(name) > _MAX_NAME:
             name = "\n".join(_AFTER_PART.split(name))

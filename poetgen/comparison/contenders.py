@@ -8,7 +8,8 @@ from pathlib import Path
 from types import NoneType
 from typing import Any, get_args, get_type_hints
 
-from poetgen.comparison.results import Kind
+from poetgen.comparison.ngram import MAX_ORDER
+from poetgen.comparison.results import SET_BY_RACE, Kind
 from poetgen.config import ARCHS, TrainConfig
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import InputError, ModelError, SettingError
@@ -17,11 +18,8 @@ from poetgen.networks.model_file import load_model
 from poetgen.places import corpora_here, did_you_mean, find_model, models_here
 from poetgen.settings import flag_of
 
-# What the race itself decides, for all contenders alike.
-SET_BY_RACE = frozenset({"arch", "epochs", "max_tokens", "max_minutes", "seed", "init"})
 _NGRAM = "ngram"
 _DEFAULT_ORDER = 5
-_LARGEST_ORDER = 10
 _TRUTH = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -128,7 +126,7 @@ def _parse(name: str, settings: TrainConfig) -> Entrant:
         order = _read_order(rest) if colon else _DEFAULT_ORDER
         if order is None:
             raise InputError(
-                f"{name} is not an n-gram.", f"Give an order from 1 to {_LARGEST_ORDER}: ngram:5"
+                f"{name} is not an n-gram.", f"Give an order from 1 to {MAX_ORDER}: ngram:5"
             )
         return Entrant(f"{_NGRAM}:{order}", "ngram", order=order)
     path = _find(name)
@@ -154,7 +152,7 @@ def _find(name: str) -> Path:
 
 def _read_order(text: str) -> int | None:
     order = int(text) if text.isascii() and text.isdecimal() and len(text) < 3 else 0
-    return order if 1 <= order <= _LARGEST_ORDER else None
+    return order if 1 <= order <= MAX_ORDER else None
 
 
 def _read_settings(contender: str, text: str) -> dict[str, Any]:

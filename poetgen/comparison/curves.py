@@ -66,7 +66,8 @@ def curves_of(verdict: Verdict, against: Against) -> list[Curve]:
     """
     found = []
     labels = labels_of(verdict.contenders)
-    for place, (contender, label) in enumerate(zip(verdict.contenders, labels, strict=True)):
+    for place, contender in enumerate(verdict.contenders):
+        label = labels[contender.name]
         if contender.kind == "trained":
             curve = _curve_of(replace(contender, name=label), place, against)
             found += [curve] if curve.lines else []

@@ -28,12 +28,12 @@ _OF_BATCHES = ("batching", "batch_tokens", "batch_size", "seq_len", "fields")
 
 def title_of(verdict: Verdict) -> str:
     """Return the title of a report."""
-    return f"{_list(labels_of(verdict.contenders))} on {verdict.on}"
+    return f"{_list([*labels_of(verdict.contenders).values()])} on {verdict.on}"
 
 
 def findings(verdict: Verdict) -> list[str]:
     """Return the ranking, which neighbours in it differ clearly, and how far to trust it."""
-    labels = _labels(verdict)
+    labels = labels_of(verdict.contenders)
     bits = {
         contender.name: mean
         for contender in verdict.contenders
@@ -74,9 +74,10 @@ def findings(verdict: Verdict) -> list[str]:
 
 def _doubts(verdict: Verdict) -> list[str]:
     """Return a sentence about the contenders that more training may move."""
+    labels = labels_of(verdict.contenders)
     short = [
-        label
-        for label, contender in zip(labels_of(verdict.contenders), verdict.contenders, strict=True)
+        labels[contender.name]
+        for contender in verdict.contenders
         if contender.kind == "trained" and any(map(_is_short, finished(contender)))
     ]
     more = "--max-minutes" if verdict.equal == "time" else "--budget"
@@ -114,7 +115,9 @@ def early_ends(verdict: Verdict) -> list[str]:
     Runs that ended alike have one sentence.
     """
     sentences = []
-    for label, contender in zip(labels_of(verdict.contenders), verdict.contenders, strict=True):
+    labels = labels_of(verdict.contenders)
+    for contender in verdict.contenders:
+        label = labels[contender.name]
         ended: dict[tuple[str, str], list[int]] = {}
         for run in contender.runs:
             if run.status in _ENDED:
@@ -131,7 +134,8 @@ def early_ends(verdict: Verdict) -> list[str]:
 
 def conditions(verdict: Verdict) -> list[str]:
     """Return who the contenders are, and under which conditions they were trained and measured."""
-    renamed = [f"{label} is {name}" for name, label in _labels(verdict).items() if label != name]
+    labels = labels_of(verdict.contenders)
+    renamed = [f"{label} is {name}" for name, label in labels.items() if label != name]
     sentences = [f"{'; '.join(renamed)}."] if renamed else []
     sentences += [f"All were measured on {verdict.on}.", *verdict.notes]
     trained = [one for one in verdict.contenders if one.kind == "trained"]
@@ -218,12 +222,6 @@ def meanings(verdict: Verdict) -> list[str]:
             "poems with a line of a training poem."
         )
     return sentences
-
-
-def _labels(verdict: Verdict) -> dict[str, str]:
-    """Return the short name of each contender by its whole one."""
-    contenders = verdict.contenders
-    return dict(zip([one.name for one in contenders], labels_of(contenders), strict=True))
 
 
 def _of_seeds(seeds: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""Short names of contenders, for headings and legends."""
+"""Short names of contenders: for headings and legends, and for files."""
 
 from __future__ import annotations
 
@@ -7,17 +7,24 @@ from itertools import combinations
 from pathlib import Path
 
 from poetgen.comparison.results import Contender, Kind
-from poetgen.places import MODEL_SUFFIX, SNAPSHOT_SUFFIXES
+from poetgen.places import MODEL_SUFFIX, SNAPSHOT_SUFFIXES, plain_name
+
+_LONGEST_STEM = 60
 
 
-def labels_of(contenders: Sequence[Contender]) -> list[str]:
-    """Return a short name for each contender, no two alike, in their order.
+def file_stem(name: str) -> str:
+    """Return a name for the files of what a user has named, without a suffix."""
+    return plain_name(name)[:_LONGEST_STEM].rstrip("-.")
+
+
+def labels_of(contenders: Sequence[Contender]) -> dict[str, str]:
+    """Return a short name for each contender by its whole one, no two alike, in their order.
 
     It is the architecture, the n-gram or the name of a model alone; where several have the same,
     with the settings, or the folders, that tell them apart.
     """
     stems = [_stem_of(one) for one in contenders]
-    found = []
+    found = {}
     for contender, stem in zip(contenders, stems, strict=True):
         rivals = [one for one, other in zip(contenders, stems, strict=True) if other == stem]
         alike = [one.name for one in rivals if one.kind == contender.kind]
@@ -26,8 +33,8 @@ def labels_of(contenders: Sequence[Contender]) -> list[str]:
             for labels in _longer_labels(alike, contender.kind)
             if len(set(labels.values())) == len(alike)
         )
-        found.append(stem if len(rivals) == 1 else next(longer, contender.name))
-    return found if len(set(found)) == len(found) else [one.name for one in contenders]
+        found[contender.name] = stem if len(rivals) == 1 else next(longer, contender.name)
+    return found if len(set(found.values())) == len(found) else {name: name for name in found}
 
 
 def _stem_of(contender: Contender) -> str:

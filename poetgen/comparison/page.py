@@ -138,7 +138,7 @@ def _names(verdict: Verdict) -> list[str]:
     """Return the names of the contenders with their colours."""
     return [
         f'<i class="swatch s{place % len(COLOURS)}"></i>{_breakable(label)}'
-        for place, label in enumerate(labels_of(verdict.contenders))
+        for place, label in enumerate(labels_of(verdict.contenders).values())
     ]
 
 

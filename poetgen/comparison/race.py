@@ -11,6 +11,7 @@ from pathlib import Path
 
 from poetgen.comparison.budgets import Budget, describe, equalise, plan_budget
 from poetgen.comparison.contenders import Entrant, check_languages, parse_contenders
+from poetgen.comparison.labels import file_stem
 from poetgen.comparison.measuring import starts_for
 from poetgen.comparison.results import Equal, Verdict
 from poetgen.comparison.running import check_run
@@ -32,14 +33,12 @@ from poetgen.errors import ExistsError, InputError, SettingError
 from poetgen.generation.prompt import encode_prompt
 from poetgen.generation.settings import exclude
 from poetgen.networks.model import Model
-from poetgen.places import free_name, plain_name
+from poetgen.places import free_name
 from poetgen.settings import changed
 from poetgen.training.events import Event
 from poetgen.training.run_files import RunFiles
 
 DEFAULT_TOKENS = 1_000_000
-# A folder is named after the contenders, up to so many characters.
-_LONGEST_NAME = 60
 _LOCK = "race"
 
 
@@ -213,7 +212,7 @@ def _held(folder: Path) -> Iterator[None]:
 def _pick_folder(wanted: str | Path | None, title: str, resume: bool, force: bool) -> Path:
     if wanted == "":
         raise SettingError("--report is empty.", "Give the name of a folder, or leave it out.")
-    base = plain_name(title)[:_LONGEST_NAME].rstrip("-.")
+    base = file_stem(title)
     reports = Path("reports")
     if resume:
         if wanted is not None:
@@ -269,7 +268,8 @@ def _read_texts(
     And what is uncertain about them, in sentences.
     """
     assert on is not None
-    learned, doubts = [] if corpus is None else [corpus], []
+    learned = [] if corpus is None else [corpus]
+    doubts: list[str] = []
     if is_source(on):
         learned, doubts = corpora_of(models, learned)
     texts = read_texts(on, learned=learned)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from poetgen.comparison.charts import picture
+from poetgen.comparison.curves import curves_of
 from poetgen.comparison.findings import (
     conditions,
     early_ends,
@@ -43,11 +44,11 @@ def save_verdict(verdict: Verdict) -> None:
 
 def markdown(verdict: Verdict) -> str:
     """Return the report as Markdown; its picture is curves.svg beside it."""
-    names = [_plain(label) for label in labels_of(verdict.contenders)]
+    names = [_plain(label) for label in labels_of(verdict.contenders).values()]
     lines = [f"# {_plain(title_of(verdict))}", ""]
     lines += [f"- {_plain(sentence)}" for sentence in (*findings(verdict), *early_ends(verdict))]
     lines += ["", *_table(["", *names], _figures(verdict))]
-    if picture(verdict):
+    if curves_of(verdict, "tokens"):
         lines += ["", "## Learning curves", "", "![Perplexity per token](curves.svg)", ""]
         lines += [" ".join(reading_curves(verdict))]
     writers = [place for place, one in enumerate(verdict.contenders) if one.poems]

@@ -14,6 +14,8 @@ Kind = Literal["trained", "saved", "ngram"]
 Status = Literal["done", "time", "patience", "interrupted", "diverged", "failed"]
 # What was made equal for the contenders that are trained.
 Equal = Literal["parameters", "tokens", "time", "flops"]
+# Settings that a race decides, for all contenders alike.
+SET_BY_RACE = frozenset({"arch", "epochs", "max_tokens", "max_minutes", "seed", "init"})
 
 
 @dataclass(frozen=True, slots=True)

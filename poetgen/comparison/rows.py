@@ -231,9 +231,10 @@ def run_rows(verdict: Verdict) -> tuple[list[str], list[list[str]]]:
         *("contender", "seed", "ended", "perplexity per token", "tokens", "steps"),
         *("training s", "in all s", "device", "precision", "threads", "model"),
     ]
+    labels = labels_of(verdict.contenders)
     return heads, [
         [
-            name,
+            labels[one.name],
             str(run.seed),
             run.status,
             MISSING if run.figures is None else number(run.figures.perplexity_per_token),
@@ -246,7 +247,7 @@ def run_rows(verdict: Verdict) -> tuple[list[str], list[list[str]]]:
             str(run.threads or MISSING),
             run.model or MISSING,
         ]
-        for name, one in zip(labels_of(verdict.contenders), verdict.contenders, strict=True)
+        for one in verdict.contenders
         if one.kind == "trained"
         for run in one.runs
     ]
@@ -260,9 +261,8 @@ def pair_rows(verdict: Verdict) -> tuple[list[str], list[list[str]]]:
     heads = ["better", "worse", "difference in bits", "clear", "p", "test"]
     if len(verdict.differences) < 2:
         return heads, []
-    contenders = verdict.contenders
-    labels = dict(zip([c.name for c in contenders], labels_of(contenders), strict=True))
-    bits = {c.name: mean_of(c.figures, "bits_per_char") or 0.0 for c in contenders}
+    labels = labels_of(verdict.contenders)
+    bits = {c.name: mean_of(c.figures, "bits_per_char") or 0.0 for c in verdict.contenders}
     return heads, [
         [
             labels[one.better],

@@ -13,10 +13,11 @@ from poetgen.comparison.budgets import Budget, shape_of
 from poetgen.comparison.contenders import Entrant
 from poetgen.comparison.differences import differences_between
 from poetgen.comparison.judging import judge
+from poetgen.comparison.labels import file_stem
 from poetgen.comparison.measuring import cold_seconds, measure_poems
 from poetgen.comparison.ngram import NGram, ngram_poet, train_ngram
 from poetgen.comparison.report import save_verdict
-from poetgen.comparison.results import Contender, Run, Verdict
+from poetgen.comparison.results import SET_BY_RACE, Contender, Run, Verdict
 from poetgen.comparison.running import clear, reason_of, tidy, train_run
 from poetgen.comparison.state import RaceState, save_state
 from poetgen.comparison.texts import Texts
@@ -28,7 +29,6 @@ from poetgen.generation.poet import Poet
 from poetgen.networks.model import Model, num_parameters
 from poetgen.networks.model_file import load_model
 from poetgen.networks.numpy_model import NumpyModel
-from poetgen.places import plain_name
 from poetgen.settings import changed
 from poetgen.training.choice import has_choice
 from poetgen.training.events import Event, Note
@@ -37,10 +37,7 @@ from poetgen.verse.choice import Choice, build_choice
 
 # From this share of unknown tokens on, a text is not one that a model can predict.
 _MANY_UNKNOWN = 0.2
-# A model file is named after its contender, up to so many characters.
-_LONGEST_NAME = 60
 _NOT_FINISHED = "It was not finished."
-_SET_BY_RACE = ("arch", "epochs", "max_tokens", "max_minutes", "seed")
 
 
 @dataclass(slots=True)
@@ -264,7 +261,7 @@ class Runs:
     def _files(self, name: str, seed: int) -> RunFiles:
         """Return the files of a run; no two runs of the race have the same."""
         names = [one.name for one in self.entrants if one.settings is not None]
-        stems = [plain_name(one)[:_LONGEST_NAME].rstrip("-.") for one in names]
+        stems = [*map(file_stem, names)]
         place = names.index(name)
         stem = stems[place]
         if same := stems[:place].count(stem):
@@ -294,7 +291,7 @@ class Runs:
         shape = None if entrant.model is None else entrant.model.config
         if entrant.settings is not None and self.corpus is not None:
             shape = shape_of(entrant.settings, self.corpus)
-            names = changed(entrant.settings) - set(_SET_BY_RACE)
+            names = changed(entrant.settings) - SET_BY_RACE
             settings = {name: getattr(entrant.settings, name) for name in sorted(names)}
         about = {} if shape is None else {"num_parameters": num_parameters(shape)}
         return Contender(

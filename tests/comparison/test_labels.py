@@ -15,7 +15,9 @@ def labels(*names):
             head, "saved"
         )
 
-    return labels_of([Contender(name, kind(name)) for name in names])
+    found = labels_of([Contender(name, kind(name)) for name in names])
+    assert [*found] == [*names]
+    return [*found.values()]
 
 
 @pytest.mark.parametrize(

@@ -116,8 +116,8 @@ def test_every_single_run_is_listed_with_what_it_had(verdict):
 def test_contenders_are_ranked_by_their_mean_bits_and_neighbours_are_tested(verdict):
     ranking, clear, untested, test = findings(verdict)[:4]
     order = sorted(
-        (fmean(one.bits_per_char for one in c.figures), label)
-        for c, label in zip(verdict.contenders, labels_of(verdict.contenders), strict=True)
+        (fmean(one.bits_per_char for one in c.figures), labels_of(verdict.contenders)[c.name])
+        for c in verdict.contenders
         if c.figures
     )
     assert [label for _, label in order] == ["tang", "gru", "lstm", "ngram:5"]
