@@ -3,6 +3,7 @@
 Contenders that were trained several times differ if their runs do (Welch's t-test). Two models of
 which there is one each, such as saved ones, differ if their losses on the same texts do (a paired
 t-test). The first is about architectures and settings, the second about these two models.
+Every p is corrected for the number of pairs that are tested.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from poetgen.arrays import FloatArray
 from poetgen.comparison.results import Contender, Difference
@@ -32,19 +34,40 @@ def differences_between(
     are those of each text, (number of texts,), by contender; they count for those of a single run.
     """
     known = [contender for contender in contenders if contender.figures]
-    return [_difference(one, other, bits) for one, other in itertools.combinations(known, 2)]
+    found = [_difference(one, other, bits) for one, other in itertools.combinations(known, 2)]
+    p_values = iter(holm([one.p_value for one in found if one.p_value is not None]))
+    return [one if one.p_value is None else _with_p(one, next(p_values)) for one in found]
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values corrected for their number, each at most 1, in their order.
+
+    If those below a level are called clear, the chance that any is called so wrongly is at most
+    that level. Source: Holm 1979, "A simple sequentially rejective multiple test procedure",
+    Scandinavian Journal of Statistics 6.
+    """
+    corrected, least = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        least = max(least, min(1.0, (len(p_values) - rank) * p_values[place]))
+        corrected[place] = least
+    return corrected
+
+
+def _with_p(difference: Difference, p_value: float) -> Difference:
+    return replace(difference, p_value=p_value, is_clear=p_value < LEVEL)
 
 
 def _difference(one: Contender, other: Contender, bits: Mapping[str, FloatArray]) -> Difference:
+    """Return a difference with the p-value of its own test; whether it is clear is found later."""
     losses = {each.name: [f.bits_per_char for f in each.figures] for each in (one, other)}
     better, worse = sorted(losses, key=lambda name: sum(losses[name]) / len(losses[name]))
     if min(map(len, losses.values())) >= LEAST_RUNS:
         p_value = welch(losses[better], losses[worse])
-        return Difference(better, worse, p_value < LEVEL, p_value, "Welch's t-test over the seeds")
+        return Difference(better, worse, False, p_value, "Welch's t-test over the seeds")
     if _can_be_paired(one, other, bits):
         p_value = paired(bits[better], bits[worse])
         test = f"paired t-test over {len(bits[better]):,} texts"
-        return Difference(better, worse, p_value < LEVEL, p_value, test, is_of_models=True)
+        return Difference(better, worse, False, p_value, test, is_of_models=True)
     return Difference(better, worse, is_clear=False, p_value=None, test="not tested")
 
 

@@ -62,7 +62,9 @@ def findings(verdict: Verdict) -> list[str]:
             f"or a single run of both on the same texts, at least {LEAST_TEXTS}."
         )
     if tests := list(dict.fromkeys(one.test for one in pairs if one.p_value is not None)):
-        sentences.append(f"Test: {_list(tests)}; clear if p < {LEVEL}.")
+        num_tested = sum(one.p_value is not None for one in verdict.differences)
+        corrected = f" after Holm's correction for {num_tested} pairs" if num_tested > 1 else ""
+        sentences.append(f"Test: {_list(tests)}; clear if p < {LEVEL}{corrected}.")
     if any(one.is_of_models for one in pairs):
         more = f" For that, give --seeds {LEAST_RUNS}." if verdict.seeds else ""
         sentences.append(

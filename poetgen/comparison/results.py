@@ -120,8 +120,8 @@ class Contender:
 class Difference:
     """Two contenders whose losses differ, or do not, by a test that ``test`` names.
 
-    ``is_of_models`` says that the test is about these two models on such texts, and not about
-    others that are trained alike.
+    ``p_value`` is corrected for the number of pairs that were tested. ``is_of_models`` says that
+    the test is about these two models on such texts, and not about others that are trained alike.
     """
 
     better: str

@@ -1,5 +1,6 @@
 """A difference is called clear only by a test: over seeds, or over texts."""
 
+import itertools
 import math
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from poetgen.comparison.differences import (
     LEAST_TEXTS,
     differences_between,
+    holm,
     paired,
     student_p,
     welch,
@@ -94,6 +96,28 @@ def test_every_two_contenders_are_compared_once():
     contenders = [contender(name, number, number) for number, name in enumerate("abcd", start=1)]
     pairs = {(one.better, one.worse) for one in differences_between(contenders)}
     assert pairs == {(one, other) for one in "abcd" for other in "abcd" if one < other}
+
+
+# Many pairs.
+
+
+def test_the_smallest_p_is_multiplied_by_the_number_of_pairs_the_next_by_one_less():
+    # p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm") of R.
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.4, 0.9, 0.7]) == [1, 1, 1]
+    assert (holm([0.03]), holm([])) == ([0.03], [])
+
+
+def test_of_many_pairs_without_a_difference_hardly_any_is_called_clear():
+    rng = np.random.default_rng(3)
+    races = rng.normal(0, 1, (300, 5, 4)).tolist()
+    pairs = [[*itertools.combinations(race, 2)] for race in races]
+    uncorrected = np.mean([any(welch(*pair) < 0.05 for pair in race) for race in pairs])
+    found = [
+        differences_between([contender(str(place), *bits) for place, bits in enumerate(race)])
+        for race in races
+    ]
+    assert np.mean([any(one.is_clear for one in race) for race in found]) < 0.08 < uncorrected
 
 
 # Two models, text by text.

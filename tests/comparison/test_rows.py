@@ -128,7 +128,7 @@ def test_contenders_are_ranked_by_their_mean_bits_and_neighbours_are_tested(verd
     # tang and ngram:5 are no neighbours.
     assert clear == "Clearly different: gru and lstm (p = 0.0031)."
     assert untested.startswith("Not tested: tang and gru; lstm and ngram:5. A test needs")
-    assert test == f"Test: {WELCH}; clear if p < 0.05."
+    assert test == f"Test: {WELCH}; clear if p < 0.05 after Holm's correction for 2 pairs."
 
 
 def test_only_a_clear_difference_is_called_one(verdict):
