@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+import itertools
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from poetgen.comparison.budgets import Budget, describe, equalise, plan_budget
 from poetgen.comparison.contenders import Entrant, check_languages, parse_contenders
-from poetgen.comparison.labels import file_stem
 from poetgen.comparison.measuring import starts_for
+from poetgen.comparison.race_folder import held, pick_folder
 from poetgen.comparison.results import Equal, Verdict
 from poetgen.comparison.running import check_run
 from poetgen.comparison.runs import Runs
-from poetgen.comparison.state import (
-    RaceState,
-    check_same,
-    clear_leftovers,
-    has_race,
-    load_state,
-)
+from poetgen.comparison.state import RaceState, check_same, load_state
 from poetgen.comparison.texts import Texts, corpora_of, is_source, read_texts
 from poetgen.comparison.workers import check_workers
-from poetgen.config import TrainConfig
+from poetgen.config import SampleConfig, TrainConfig
 from poetgen.corpus.corpus import Corpus
 from poetgen.corpus.folder import load_corpus
 from poetgen.corpus.vocabulary import Vocabulary
-from poetgen.errors import ExistsError, InputError, SettingError
+from poetgen.errors import InputError, SettingError
 from poetgen.generation.prompt import encode_prompt
 from poetgen.generation.settings import exclude
 from poetgen.networks.model import Model
-from poetgen.places import free_name
 from poetgen.settings import changed
 from poetgen.training.events import Event
-from poetgen.training.run_files import RunFiles
 
 DEFAULT_TOKENS = 1_000_000
-_LOCK = "race"
 
 
 def compare(
@@ -123,8 +112,7 @@ def compare(
     _check_options(settings, seeds, trains or not has_budget, resume and force)
     check_workers(workers)
     titles = [one.name if one.path is None else one.path.stem for one in entrants]
-    folder = _pick_folder(folder, "-".join(titles), resume, force)
-    _check_folder(folder)
+    folder = pick_folder(folder, "-".join(titles), resume, force)
     if on == "":
         raise InputError("--on is empty.", "Give a text or the name of a corpus, or leave it out.")
     before = load_state(folder) if resume else None
@@ -132,7 +120,14 @@ def compare(
     if on is None or any(entrant.kind != "saved" for entrant in entrants):
         data = corpus if isinstance(corpus, Corpus) else load_corpus(corpus)
     models = {one.name: one.model for one in entrants if one.model is not None}
-    starts = _check_vocabularies(models, data, on, start)
+    readers: dict[str, Model | Corpus] = {} if data is None else {f"the corpus {data.name}": data}
+    readers |= models
+    vocabularies = {name: one.vocabulary for name, one in readers.items()}
+    # A text of its own is read in the script of each model.
+    scripts = {name: one.script for name, one in readers.items()} if on is None else {}
+    check_languages(vocabularies, scripts)
+    starts = starts_for(vocabularies.values()) if start is None else [start]
+    _check_starts(starts, vocabularies.values())
     said = ""
     if data is not None and trains:
         entrants, limits = equalise(entrants, data, limits, insist=equal == "parameters")
@@ -163,7 +158,7 @@ def compare(
         on_validation=on is None or on is corpus,
         notes=doubts,
     )
-    with _held(folder):
+    with held(folder):
         return Runs(
             entrants=entrants,
             corpus=data,
@@ -194,70 +189,20 @@ def _check_options(settings: TrainConfig, seeds: int, may_have_budget: bool, bot
         )
 
 
-@contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Let no other race write into a folder while the block runs."""
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(RunFiles(folder, _LOCK).held())
-        except ExistsError as error:
-            raise ExistsError(
-                f"Another race writes to {folder} at this moment.",
-                "Wait for it, stop it, or give another --report.",
-            ) from error
-        clear_leftovers(folder)
-        yield
+def _check_starts(starts: Iterable[str], vocabularies: Iterable[Vocabulary]) -> None:
+    """Check that all contenders can begin their poems in these ways.
 
-
-def _pick_folder(wanted: str | Path | None, title: str, resume: bool, force: bool) -> Path:
-    if wanted == "":
-        raise SettingError("--report is empty.", "Give the name of a folder, or leave it out.")
-    base = file_stem(title)
-    reports = Path("reports")
-    if resume:
-        if wanted is not None:
-            return Path(wanted)
-        numbered = re.compile(re.escape(base) + r"(-\d+)?")
-        here = [path for path in reports.glob("*") if numbered.fullmatch(path.name)]
-        begun = [path for path in here if has_race(path)]
-        return max(begun, key=lambda path: path.stat().st_mtime_ns, default=reports / base)
-    if wanted is None:
-        return reports / free_name(reports, base, ("",))
-    if Path(wanted).is_dir() and not force:
-        go_on = "--resume to continue that race, or " if has_race(Path(wanted)) else ""
-        raise ExistsError(f"{wanted} is already there.", f"Give {go_on}--force to write into it.")
-    return Path(wanted)
-
-
-def _check_folder(folder: Path) -> None:
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise SettingError(f"{there} is a file, not a folder.", "Give another --report DIR.")
-    if not os.access(there, os.W_OK):
-        raise SettingError(f"The folder {there} cannot be written.", "Give another --report DIR.")
-
-
-def _check_vocabularies(
-    models: Mapping[str, Model],
-    corpus: Corpus | None,
-    on: str | Path | Corpus | None,
-    start: str | None,
-) -> list[str]:
-    """Return how the poems start, after a check that all contenders are of one language."""
-    vocabularies: dict[str, Vocabulary] = {}
-    scripts: dict[str, str] = {}
-    if corpus is not None:
-        vocabularies[f"the corpus {corpus.name}"] = corpus.vocabulary
-        scripts[f"the corpus {corpus.name}"] = corpus.script
-    vocabularies |= {name: model.vocabulary for name, model in models.items()}
-    scripts |= {name: model.script for name, model in models.items()}
-    # A text of its own is read in the script of each model.
-    check_languages(vocabularies, scripts if on is None else {})
-    if start is None:
-        return starts_for(vocabularies.values())
-    for vocabulary in vocabularies.values():
-        encode_prompt(start, vocabulary)
-    return [start]
+    Raises:
+        PromptError: one does not know a token of a start.
+        SettingError: a start is as long as the longest poem.
+    """
+    longest = SampleConfig().max_chars
+    for start, vocabulary in itertools.product(starts, vocabularies):
+        if (length := len(encode_prompt(start, vocabulary))) >= longest:
+            raise SettingError(
+                f"The start has {length} characters, and a poem has at most {longest}.",
+                "Give a shorter one: --start 日",
+            )
 
 
 def _read_texts(

@@ -414,6 +414,7 @@ def test_an_interrupted_contender_stands_with_what_it_had(corpus, tmp_path):
         (["gru", "lstm"], {"budget": 0}, SettingError, "--budget 0"),
         (["gru", "lstm"], {"seeds": 0}, SettingError, "--seeds 0"),
         (["gru", "lstm"], {"start": "龘"}, PromptError, "龘"),
+        (["gru", "lstm"], {"start": 200 * "日"}, SettingError, "200 characters"),
         (["gru", "lstm:init=tang"], {}, SettingError, "init"),
         (["gru", "lstm:batching=sequential,batch_size=9999"], {}, SettingError, "one batch"),
         (["gru", "lstm:engine=numpy,precision=bfloat16"], {}, SettingError, "numpy"),
