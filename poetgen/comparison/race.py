@@ -241,6 +241,13 @@ def _resumed(
             f"{before.corpus or 'none'} and is {now.corpus or 'none'}.",
             "Give the corpus that it was begun with, or begin another race with --report DIR.",
         )
+    # The files of the first seed have no number.
+    begun_seeds = [one.run.seed for one in before.runs]
+    if seeds and begun_seeds and min(begun_seeds) != seeds[0]:
+        raise SettingError(
+            f"The race was begun with --seed {min(begun_seeds)}, not with --seed {seeds[0]}.",
+            "Give the same --seed, and more --seeds to add to them.",
+        )
     planned = [
         (entrant.name, replace(entrant.settings, seed=seed))
         for entrant in entrants

@@ -207,6 +207,7 @@ def test_what_has_failed_is_tried_again_and_what_has_diverged_is_not(corpus, tmp
         ({"budget": 1600}, "--budget 1500, not with --budget 1600"),
         ({"settings": dataclasses.replace(NUMPY, dropout=0.1)}, "rnn was begun with --dropout"),
         ({"settings": dataclasses.replace(NUMPY, hidden_size=40)}, "--hidden-size"),
+        ({"settings": dataclasses.replace(NUMPY, seed=6)}, "--seed 5, not with --seed 6"),
     ],
 )
 def test_a_race_goes_on_with_its_own_settings_only(whole, corpus, options, word):
