@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,32 +109,28 @@ def compare(
     limits = plan_budget(equal, budget, max_minutes, DEFAULT_TOKENS, workers)
     trains = any(entrant.kind == "trained" for entrant in entrants)
     has_budget = equal or budget or max_minutes or seeds > 1
-    _check_options(settings, seeds, trains or not has_budget, resume and force)
+    _check_options(settings, seeds, trains or not has_budget)
     check_workers(workers)
-    titles = [one.name if one.path is None else one.path.stem for one in entrants]
-    folder = pick_folder(folder, "-".join(titles), resume, force)
+    if resume and force:
+        raise exclude("--resume", "--force")
     if on == "":
         raise InputError("--on is empty.", "Give a text or the name of a corpus, or leave it out.")
+    titles = [one.name if one.path is None else one.path.stem for one in entrants]
+    folder = pick_folder(folder, "-".join(titles), resume, force)
     before = load_state(folder) if resume else None
     data: Corpus | None = None
     if on is None or any(entrant.kind != "saved" for entrant in entrants):
         data = corpus if isinstance(corpus, Corpus) else load_corpus(corpus)
     models = {one.name: one.model for one in entrants if one.model is not None}
-    readers: dict[str, Model | Corpus] = {} if data is None else {f"the corpus {data.name}": data}
-    readers |= models
-    vocabularies = {name: one.vocabulary for name, one in readers.items()}
-    # A text of its own is read in the script of each model.
-    scripts = {name: one.script for name, one in readers.items()} if on is None else {}
-    check_languages(vocabularies, scripts)
-    starts = starts_for(vocabularies.values()) if start is None else [start]
-    _check_starts(starts, vocabularies.values())
+    vocabularies = _vocabularies(models, data, same_script=on is None)
+    starts = starts_for(vocabularies) if start is None else [start]
+    _check_starts(starts, vocabularies)
     said = ""
     if data is not None and trains:
         entrants, limits = equalise(entrants, data, limits, insist=equal == "parameters")
         said = describe(limits, entrants, data, seeds)
-        for entrant in entrants:
-            if entrant.settings is not None:
-                check_run(data, entrant.settings)
+        for trained in filter(None, (entrant.settings for entrant in entrants)):
+            check_run(data, trained)
     texts, doubts = _read_texts(data if on is None else on, models.values(), data)
     for doubt in doubts:
         on_note(doubt)
@@ -175,9 +171,7 @@ def compare(
         ).run(should_stop)
 
 
-def _check_options(settings: TrainConfig, seeds: int, may_have_budget: bool, both: bool) -> None:
-    if both:
-        raise exclude("--resume", "--force")
+def _check_options(settings: TrainConfig, seeds: int, may_have_budget: bool) -> None:
     if settings.init is not None:
         raise SettingError("The contenders of a race begin anew.", "Leave init out.")
     if seeds < 1:
@@ -187,6 +181,24 @@ def _check_options(settings: TrainConfig, seeds: int, may_have_budget: bool, bot
             "No contender is trained, so there is no budget.",
             "Leave --budget, --equal, --max-minutes and --seeds out.",
         )
+
+
+def _vocabularies(
+    models: Mapping[str, Model], corpus: Corpus | None, same_script: bool
+) -> list[Vocabulary]:
+    """Return the vocabularies of models, by name, and of the corpus, all of one language.
+
+    Raises:
+        InputError: they are not, or with ``same_script`` not of one script. (A text of its own is
+            read in the script of each model.)
+    """
+    known: dict[str, Model | Corpus] = {**models}
+    if corpus is not None:
+        known = {f"the corpus {corpus.name}": corpus, **models}
+    vocabularies = {name: one.vocabulary for name, one in known.items()}
+    scripts = {name: one.script for name, one in known.items()} if same_script else {}
+    check_languages(vocabularies, scripts)
+    return [*vocabularies.values()]
 
 
 def _check_starts(starts: Iterable[str], vocabularies: Iterable[Vocabulary]) -> None:
