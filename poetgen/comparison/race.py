@@ -10,10 +10,10 @@ from pathlib import Path
 from poetgen.comparison.budgets import Budget, describe, equalise, plan_budget
 from poetgen.comparison.contenders import Entrant, check_languages, parse_contenders
 from poetgen.comparison.measuring import starts_for
+from poetgen.comparison.one_run import check_run
 from poetgen.comparison.race_folder import held, pick_folder
 from poetgen.comparison.results import Equal, Verdict
-from poetgen.comparison.running import check_run
-from poetgen.comparison.runs import Runs
+from poetgen.comparison.schedule import Schedule
 from poetgen.comparison.state import RaceState, check_same, load_state
 from poetgen.comparison.texts import Texts, corpora_of, is_source, read_texts
 from poetgen.comparison.workers import check_workers
@@ -155,7 +155,7 @@ def compare(
         notes=doubts,
     )
     with held(folder):
-        return Runs(
+        return Schedule(
             entrants=entrants,
             corpus=data,
             texts=texts,

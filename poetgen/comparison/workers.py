@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from typing import Any, NamedTuple
 
+from poetgen.comparison.one_run import train_run
 from poetgen.comparison.results import Run
-from poetgen.comparison.running import train_run
 from poetgen.config import TrainConfig
 from poetgen.corpus.corpus import Corpus
 from poetgen.errors import SettingError

@@ -2,12 +2,12 @@
 
 import pytest
 
-from poetgen.comparison import runs
+from poetgen.comparison import schedule
 
 
 @pytest.fixture(autouse=True, scope="session")
 def quick_measures():
     """Start no processes to measure them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "cold_seconds", lambda path: 0.25)
+        patch.setattr(schedule, "cold_seconds", lambda path: 0.25)
         yield

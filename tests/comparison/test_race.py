@@ -7,7 +7,7 @@ from statistics import fmean
 
 import pytest
 
-from poetgen.comparison import contenders, runs
+from poetgen.comparison import contenders, schedule
 from poetgen.comparison.race import compare
 from poetgen.comparison.results import Comparison
 from poetgen.config import ARCHS, TrainConfig
@@ -282,7 +282,7 @@ def test_a_saved_model_is_read_once_to_check_it_and_once_to_measure_it(
         save_model(tiny_model("gru", tokens="".join(corpus.vocabulary.tokens), seed=number), path)
     names = [str(path) for path in paths]
     read = []
-    for module in (contenders, runs):
+    for module in (contenders, schedule):
 
         def load(path, module=module):
             read.append((module, str(path)))
@@ -292,7 +292,7 @@ def test_a_saved_model_is_read_once_to_check_it_and_once_to_measure_it(
     settings = TrainConfig()
     entrants = contenders.parse_contenders(names, settings, ())
     verdict, _ = run_race(entrants, corpus, tmp_path / "r", settings, budget=None)
-    assert read == [(module, name) for module in (contenders, runs) for name in names]
+    assert read == [(module, name) for module in (contenders, schedule) for name in names]
     assert all(one.poems for one in verdict.contenders)
 
 
@@ -523,7 +523,7 @@ def test_judging_that_fails_leaves_the_training_to_be_judged_again(corpus, tmp_p
         raise MemoryError
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "judge", fail)
+        patch.setattr(schedule, "judge", fail)
         verdict, _ = run_race(
             ["rnn", "gru"], corpus, tmp_path / "r", NUMPY, budget=600,
             on_failure=lambda name, error: told.append(name),
@@ -535,7 +535,7 @@ def test_judging_that_fails_leaves_the_training_to_be_judged_again(corpus, tmp_p
     assert all(run.tokens for run in verdict.all_runs)
     options = {"settings": NUMPY, "budget": 600, "resume": True}
     with monkeypatch.context() as patch:  # once more
-        patch.setattr(runs, "judge", fail)
+        patch.setattr(schedule, "judge", fail)
         _, events = run_race(["rnn", "gru"], corpus, tmp_path / "r", **options)
     assert not events
     again, events = run_race(["rnn", "gru"], corpus, tmp_path / "r", **options)
@@ -549,7 +549,7 @@ def test_a_model_that_is_gone_before_it_was_judged_is_trained_again(corpus, tmp_
 
     options = {"settings": NUMPY, "budget": 600}
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "judge", fail)
+        patch.setattr(schedule, "judge", fail)
         run_race(["rnn", "gru"], corpus, tmp_path / "r", **options)
     (tmp_path / "r" / "gru.safetensors").unlink()
     again, events = run_race(["rnn", "gru"], corpus, tmp_path / "r", resume=True, **options)

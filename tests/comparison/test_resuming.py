@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from poetgen.comparison import runs
+from poetgen.comparison import schedule
 from poetgen.comparison.race import compare
 from poetgen.comparison.state import load_state
 from poetgen.errors import InputError, SettingError
@@ -141,7 +141,7 @@ def test_a_race_that_was_killed_between_runs_goes_on_byte_for_byte(
     whole, corpus, tmp_path, monkeypatch, part, call
 ):
     calls = []
-    work = getattr(runs, part)
+    work = getattr(schedule, part)
 
     def killed(*arguments):
         calls.append(1)
@@ -150,10 +150,10 @@ def test_a_race_that_was_killed_between_runs_goes_on_byte_for_byte(
             raise Killed
         return work(*arguments)
 
-    monkeypatch.setattr(runs, part, killed)
+    monkeypatch.setattr(schedule, part, killed)
     with pytest.raises(Killed):
         race(corpus, tmp_path / "r", seeds=2)
-    monkeypatch.setattr(runs, part, work)
+    monkeypatch.setattr(schedule, part, work)
     resumed, _ = race(corpus, tmp_path / "r", seeds=2, resume=True)
     assert models_in(tmp_path / "r") == models_in(whole.folder)
     assert timeless(resumed) == timeless(whole)
@@ -283,9 +283,9 @@ def test_a_race_never_goes_on_from_the_checkpoints_of_another(corpus, tmp_path, 
                 raise Killed
             return train_run(corpus, files, settings, **options)
 
-        train_run = runs.train_run
+        train_run = schedule.train_run
         with monkeypatch.context() as patch:
-            patch.setattr(runs, "train_run", killed)
+            patch.setattr(schedule, "train_run", killed)
             with pytest.raises(Killed):
                 race(corpus, folder, names=NAMES[:2], settings=other, resume=True)
     race(corpus, folder, names=NAMES[:2], settings=other, resume=True)
@@ -336,9 +336,9 @@ def test_a_race_for_time_gives_later_runs_the_share_of_the_first(corpus, tmp_pat
     ("part", "call"),
     [
         ("poetgen.training.run.add_choice", 1),
-        ("poetgen.comparison.runs.save_state", 3),  # the race begins, a run begins, it ends
-        ("poetgen.comparison.running.save_model", 1),
-        ("poetgen.comparison.running.delete_checkpoints", 2),  # those of other races are the first
+        ("poetgen.comparison.schedule.save_state", 3),  # the race begins, a run begins, it ends
+        ("poetgen.comparison.one_run.save_model", 1),
+        ("poetgen.comparison.one_run.delete_checkpoints", 2),  # those of other races are the first
     ],
 )
 def test_a_race_that_was_killed_at_the_end_of_a_run_has_lost_no_training(

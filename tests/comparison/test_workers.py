@@ -5,7 +5,7 @@ import multiprocessing
 
 import pytest
 
-from poetgen.comparison import runs, workers
+from poetgen.comparison import schedule, workers
 from poetgen.comparison.results import Run
 from poetgen.comparison.state import load_state
 from poetgen.errors import SettingError
@@ -113,7 +113,7 @@ def test_a_run_begins_when_there_is_a_worker_for_it_and_gets_its_time_then(
             seen.append((begun, job.settings.max_minutes))
             yield job, Run(job.settings.seed, "failed", "why", total_seconds=600)
 
-    monkeypatch.setattr(runs, "train_together", train_together)
+    monkeypatch.setattr(schedule, "train_together", train_together)
     run_race(["gru", "rnn", "lstm"], corpus, tmp_path / "r", NUMPY, workers=2, max_minutes=60)
     # Ten minutes of one worker are five of two.
     assert seen == [(["gru"], 30), (["gru", "rnn"], 55), (["gru", "rnn", "lstm"], 50)]

@@ -1,4 +1,4 @@
-"""The runs of a comparison, one after the other, each of them saved at once."""
+"""The schedule of a race: its runs in their order, each of them saved at once."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from poetgen.comparison.judging import judge
 from poetgen.comparison.labels import file_stem
 from poetgen.comparison.measuring import cold_seconds, measure_poems
 from poetgen.comparison.ngram import NGram, ngram_poet, train_ngram
+from poetgen.comparison.one_run import clear, reason_of, tidy, train_run
 from poetgen.comparison.report import save_verdict
 from poetgen.comparison.results import SET_BY_RACE, Contender, Run, Verdict
-from poetgen.comparison.running import clear, reason_of, tidy, train_run
 from poetgen.comparison.state import RaceState, save_state
 from poetgen.comparison.texts import Texts
 from poetgen.comparison.workers import Job, train_together
@@ -41,7 +41,7 @@ _NOT_FINISHED = "It was not finished."
 
 
 @dataclass(slots=True)
-class Runs:
+class Schedule:
     """All runs of a comparison, and the verdict on what has finished of them."""
 
     entrants: Sequence[Entrant]
