@@ -13,11 +13,11 @@ from rich.text import Text
 from poetgen.characters import LINE_MARKS
 from poetgen.cli.display import print_stripped
 from poetgen.comparison.curves import Against
-from poetgen.comparison.findings import conditions, early_ends, findings
 from poetgen.comparison.labels import labels_of
 from poetgen.comparison.results import Verdict
 from poetgen.comparison.rows import Section, sections
 from poetgen.comparison.samples import shown_lines
+from poetgen.comparison.sentences import conditions, early_ends, findings
 from poetgen.comparison.text_chart import draw_text
 from poetgen.terminal import display_width, visible
 

@@ -8,7 +8,11 @@ from html import escape
 from poetgen.characters import mostly_han
 from poetgen.comparison.charts import COLOURS, chart, style
 from poetgen.comparison.curves import Against
-from poetgen.comparison.findings import (
+from poetgen.comparison.labels import labels_of
+from poetgen.comparison.results import Verdict
+from poetgen.comparison.rows import pair_rows, run_rows, sections
+from poetgen.comparison.samples import samples_title, shown_lines
+from poetgen.comparison.sentences import (
     conditions,
     early_ends,
     findings,
@@ -16,10 +20,6 @@ from poetgen.comparison.findings import (
     reading_curves,
     title_of,
 )
-from poetgen.comparison.labels import labels_of
-from poetgen.comparison.results import Verdict
-from poetgen.comparison.rows import pair_rows, run_rows, sections
-from poetgen.comparison.samples import samples_title, shown_lines
 from poetgen.terminal import visible
 
 _WIDE, _NARROW = 600, 360

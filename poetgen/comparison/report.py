@@ -7,7 +7,12 @@ from collections.abc import Sequence
 
 from poetgen.comparison.charts import picture
 from poetgen.comparison.curves import curves_of
-from poetgen.comparison.findings import (
+from poetgen.comparison.labels import labels_of
+from poetgen.comparison.page import page
+from poetgen.comparison.results import Verdict
+from poetgen.comparison.rows import pair_rows, run_rows, sections
+from poetgen.comparison.samples import samples_title, shown_lines
+from poetgen.comparison.sentences import (
     conditions,
     early_ends,
     findings,
@@ -15,11 +20,6 @@ from poetgen.comparison.findings import (
     reading_curves,
     title_of,
 )
-from poetgen.comparison.labels import labels_of
-from poetgen.comparison.page import page
-from poetgen.comparison.results import Verdict
-from poetgen.comparison.rows import pair_rows, run_rows, sections
-from poetgen.comparison.samples import samples_title, shown_lines
 from poetgen.files import write_text
 from poetgen.terminal import json_text, visible
 

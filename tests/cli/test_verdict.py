@@ -9,8 +9,8 @@ from rich.console import Console
 
 from poetgen.cli.display import make_answer_console
 from poetgen.cli.verdict import print_verdict
-from poetgen.comparison.findings import findings
 from poetgen.comparison.rows import sections
+from poetgen.comparison.sentences import findings
 from poetgen.terminal import display_width
 from poetgen.verse.layout import couplets
 from tests.comparison.verdicts import chinese, english

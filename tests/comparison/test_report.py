@@ -8,11 +8,11 @@ from html.parser import HTMLParser
 import pytest
 from markdown_it import MarkdownIt
 
-from poetgen.comparison.findings import findings
 from poetgen.comparison.report import save_verdict
 from poetgen.comparison.results import Contender
 from poetgen.comparison.rows import pair_rows, run_rows, sections
 from poetgen.comparison.samples import shown_lines
+from poetgen.comparison.sentences import findings
 from tests.comparison.verdicts import MARKUP, chinese, english
 
 

@@ -6,10 +6,10 @@ from statistics import fmean, stdev
 
 import pytest
 
-from poetgen.comparison.findings import conditions, early_ends, findings, meanings, title_of
 from poetgen.comparison.labels import labels_of
 from poetgen.comparison.results import Contender, Point, Run
 from poetgen.comparison.rows import MISSING, number, pair_rows, run_rows, sections
+from poetgen.comparison.sentences import conditions, early_ends, findings, meanings, title_of
 from tests.comparison.verdicts import WELCH, chinese, english, figures
 
 
