@@ -340,10 +340,10 @@ class OccasionConfig(Settings):
     author: str | None = setting(None, "Write as this poet.")
     keyword: str | None = setting(None, "Words that the poem is about, with commas between.")
     untitled: bool = setting(False, "Write without a title.")
-    guidance: float = setting(
-        1.5,
+    guidance: float | None = setting(
+        None,
         "How closely the poem keeps to title, poet and keywords: 1 as the model has learned it, "
-        "more for closer.",
+        "more for closer; by default 1.5 to what is given, 1 to a title that the model thinks of.",
         min=0,
         max=10,
     )

@@ -280,6 +280,14 @@ def test_the_command_shows_the_title_above_the_poem(tmp_path):
 # Guidance.
 
 
+def test_a_poem_keeps_closer_to_what_is_given_than_to_a_title_that_is_thought_of():
+    assert occasion_of().guidance == 1
+    assert occasion_of(untitled=True) is None
+    for said in ({"title": "山水"}, {"author": "来去"}, {"keyword": "日"}):
+        assert occasion_of(**said).guidance > 1
+        assert occasion_of(**said, guidance=0.5).guidance == 0.5
+
+
 def network_after(**said: tuple[int, ...]) -> OpenedNetwork:
     return OpenedNetwork(POET.network, [Occasion(VOCABULARY, **said)])
 
