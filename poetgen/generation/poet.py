@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 # Poems or drafts that are written together: more are hardly faster, and take 90 KB each.
 BLOCK_POEMS = 512
 # Drafts of a poem of Chinese verse, where nothing else is asked for: fewer of a poem of more tokens
-# than a quatrain, so that the command takes at most 0.35 of the time of importing torch.
+# than a quatrain, so that the command takes about half a second. More of them are not rated higher
+# (docs/poets.md).
 NUM_DRAFTS = 16
 NUM_LONG_DRAFTS = 8
 _LONG_TOKENS = 40

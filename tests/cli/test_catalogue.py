@@ -89,7 +89,7 @@ def test_json_has_what_the_tables_have(here):
     assert corpora.keys() == {"broken", "few"}
     assert models["tang"]["arch"] == "lstm"
     assert models["mine"]["perplexity_per_token"] is None
-    assert models["tang"]["num_parameters"] == 5_003_560
+    assert models["tang"]["num_parameters"] == 7_723_673
     assert "not a whole model file" in models["cut"]["problem"]
     assert "not a whole corpus" in corpora["broken"]["problem"]
     assert corpora["few"]["num_poems"] == corpora["few"]["num_titled"] == 60
@@ -124,12 +124,12 @@ def test_text_needs_the_name_of_a_model(tmp_path):
 def test_a_card_has_no_settings_without_effect(tmp_path):
     shown = poetgen("inspect", "tang", cwd=tmp_path).stdout
     training = row_of(shown, "training")
-    for name in ("own_output", "seq_len", "batch_size"):
+    for name in ("seq_len", "batch_size"):
         assert name not in training
-    assert "batch_tokens 1,024" in training
+    assert "batch_tokens 2,048" in training
     # The record itself stays whole.
     card = json.loads(poetgen("inspect", "tang", "--json", cwd=tmp_path).stdout)
-    assert card["training"]["own_output"] is False
+    assert card["training"]["seq_len"] == 64
 
 
 @pytest.mark.parametrize(

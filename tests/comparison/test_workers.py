@@ -87,7 +87,7 @@ def test_a_worker_that_is_killed_is_one_run_that_failed(corpus, tmp_path):
         return False
 
     verdict, _ = run_race(
-        ["gru", "rnn", "lstm"], corpus, tmp_path / "r", NUMPY, 6000, workers=2,
+        ["gru", "rnn", "lstm"], corpus, tmp_path / "r", NUMPY, 60_000, workers=2,
         on_failure=lambda name, error: told.append(name), should_stop=kill_gru,
     )  # fmt: skip
     assert killed
@@ -95,7 +95,7 @@ def test_a_worker_that_is_killed_is_one_run_that_failed(corpus, tmp_path):
     assert [run.status for run in verdict.all_runs] == ["failed", "done", "done"]
     assert "killed" in verdict.all_runs[0].reason
     resumed, events = run_race(
-        ["gru", "rnn", "lstm"], corpus, tmp_path / "r", NUMPY, 6000, workers=2, resume=True
+        ["gru", "rnn", "lstm"], corpus, tmp_path / "r", NUMPY, 60_000, workers=2, resume=True
     )
     assert list(events) == ["gru"]
     assert {run.status for run in resumed.all_runs} == {"done"}

@@ -169,6 +169,7 @@ def test_any_number_of_poems_is_written_a_block_at_a_time(poet):
     sizes = []
 
     class Watched:
+        num_starts = 1
         prime, step = poet.network.prime, poet.network.step
         start = poet.network.start
 
@@ -198,6 +199,7 @@ def test_a_stream_reads_no_further_than_it_is_asked(poet):
     steps = []
 
     class Watched:
+        num_starts = 1
         start, prime, select = network.start, network.prime, network.select
 
         def step(self, token_ids, state):

@@ -203,10 +203,10 @@ def test_a_later_and_worse_model_does_not_replace_the_best(corpus, tmp_path, mon
     assert_equal_weights(model.weights, half)
 
 
-def test_a_finished_run_leaves_the_model_and_its_metrics_and_no_checkpoint(told):
+def test_a_finished_run_leaves_its_checkpoints_to_who_saves_what_follows(told):
     trainer, _, _ = told
     left = {path.name for path in trainer.files.folder.iterdir()}
-    assert left == {"m.safetensors", "m.metrics.jsonl"}
+    assert left == {"m.safetensors", "m.metrics.jsonl", "m.checkpoint", "m.checkpoint.previous"}
 
 
 @pytest.mark.parametrize("arch", ["gru", "lstm"])
