@@ -130,6 +130,11 @@ def _report(console: Console, trained: Trained, corpus: str) -> None:
             f"Best validation perplexity: {trained.best.perplexity_per_token:.2f} per token. "
             f"That model is {trained.model}."
         )
+        if trained.settings.init is not None and trained.best_step == 0:
+            console.print(
+                f"No step was better than {trained.settings.init} itself: the model is that one, "
+                "unchanged. Train longer, or on more poems."
+            )
     name = shlex.quote(trained.name)
     go_on = f"poetgen train {shlex.quote(corpus)} --name {name} --resume"
     if trained.reason == "interrupted":

@@ -14,6 +14,7 @@ from poetgen.config import OccasionConfig
 from poetgen.corpus.vocabulary import UNK, Vocabulary
 from poetgen.errors import PromptError, SettingError
 from poetgen.generation.prompt import encode_prompt, split_words
+from poetgen.generation.settings import exclude
 
 if TYPE_CHECKING:
     from poetgen.verse.schemes import Form
@@ -80,9 +81,15 @@ def read_occasion(
         think: whether a title may be thought of, if none is given.
 
     Raises:
-        SettingError: something is given, and the model has not learned fields.
+        SettingError: something is given, and the model has not learned fields; or it is empty,
+            or contradicts another wish.
         PromptError: it has a character that the model does not know.
     """
+    for flag, text in _texts(wish):
+        if text is not None and not text.strip(" 《》,，、"):
+            raise SettingError(f"{flag} is empty.", "Give Chinese characters, or leave it out.")
+    if wish.untitled and wish.title is not None:
+        raise exclude("--untitled", "--title")
     if not vocabulary.fields:
         for flag, text in _texts(wish):
             if text:

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 
 # Poems or drafts that are written together: more are hardly faster, and take 90 KB each.
 BLOCK_POEMS = 512
+# Poems of each plan in the first block.
+_FIRST_BLOCK = 4
 # Drafts of a poem of Chinese verse, where nothing else is asked for: fewer of a poem of more tokens
 # than a quatrain, so that the command takes about half a second. More of them are not rated higher
 # (docs/poets.md).
@@ -115,9 +117,12 @@ class Poet:
         else:
             plans: Sequence[Plan | None] = request.plans or [None]
             # Each plan has the poems whose number it has, modulo the number of plans.
-            block = len(plans) * max(1, BLOCK_POEMS // (num_drafts * len(plans)))
-            for first in range(0, num_poems, block):
+            largest = len(plans) * max(1, BLOCK_POEMS // (num_drafts * len(plans)))
+            first, block = 0, min(largest, len(plans) * _FIRST_BLOCK)
+            while first < num_poems:
                 rngs = poem_rngs(seed, min(block, num_poems - first), first)
+                # The first poems come soon, and many of the later ones at once.
+                first, block = first + len(rngs), min(largest, 2 * block)
                 thoughts = self._think(said, rngs)
                 parts = [
                     self._write(

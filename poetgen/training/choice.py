@@ -13,6 +13,9 @@ from poetgen.networks.model_file import load_model, save_model
 from poetgen.places import SNAPSHOT_SUFFIXES, find_model
 from poetgen.verse.choice import Choice, build_choice
 
+# The index of a small corpus knows less than this part of the pairs that the model's index has.
+_PAIRS_THAT_TELL = 10
+
 
 def add_choice(
     model: str | Path,
@@ -24,7 +27,8 @@ def add_choice(
 
     ``train`` does so at its end; this is for models that were trained by an older poetgen, or
     whose training was interrupted. An index that is there is replaced; but lines of the poems of
-    the model that another one began with (``--init``) are still refused as copied.
+    the model that another one began with (``--init``) are still refused as copied, and what
+    its index knows of verse stays if the corpus is too small to tell it.
 
     Args:
         model: the name or the file of a model.
@@ -68,7 +72,9 @@ def add_choice(
         if known is None:
             on_note(f"Lines of poems that {old.training['init']} was trained on may be copied now.")
         else:
-            choice = replace(choice, novelty=known.novelty)
+            # A few poems do not tell what goes together; the poems of the first model do.
+            is_thin = _PAIRS_THAT_TELL * len(choice.thread.keys) < len(known.thread.keys)
+            choice = known if is_thin else replace(choice, novelty=known.novelty)
     save_model(replace(old, choice=choice), path)
     return path
 

@@ -104,7 +104,8 @@ class Trained:
 
     ``settings`` are the effective ones. ``train_seconds`` were spent in steps, and
     ``tokens_per_second`` refers to them; ``elapsed_seconds`` include validation, samples and
-    files. ``best`` is None if the run was interrupted before its first validation.
+    files. ``best`` is None if the run was interrupted before its first validation; ``best_step``
+    is the step of that model, None if this process has not measured it.
     """
 
     name: str
@@ -121,6 +122,7 @@ class Trained:
     best: Metrics | None
     smooth_loss: float | None = None
     num_tokens: int = 0
+    best_step: int | None = None
 
 
 Event = Note | Started | Progress | Validated | SetBack | Sampled | Trained

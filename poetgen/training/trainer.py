@@ -90,6 +90,7 @@ class Trainer:
             learning_rate=config.peak_rate,
         )
         self.best: Metrics | None = None
+        self._best_step: int | None = None
         # Identifies the run, also among others with the same settings.
         self._run: str | None = secrets.token_hex(8)
         self._log = MetricsLog(files.metrics if processes.is_first else None)
@@ -287,7 +288,7 @@ class Trainer:
         counters.num_worse = 0 if is_best else counters.num_worse + 1
         if is_best:
             counters.best_loss = metrics.loss_per_token
-            self.best = metrics
+            self.best, self._best_step = metrics, counters.step
             self._save_model(given)
         validated = events.Validated(counters.step, metrics, is_best, given, counters.num_tokens)
         self._log.add_validation(validated, counters.elapsed_seconds, self.engine.threads.number)
@@ -360,6 +361,7 @@ class Trainer:
             tokens_per_second=counters.num_tokens / max(counters.train_seconds, 1e-9),
             padding_share=counters.num_padded / max(1, counters.num_tokens + counters.num_padded),
             best=self.best,
+            best_step=self._best_step,
             smooth_loss=counters.smooth_loss,
             num_tokens=counters.num_tokens,
         )

@@ -38,6 +38,17 @@ def test_a_model_goes_on_and_says_from_where(folder):
     assert "metrics validation given title and author " in shown
 
 
+def test_a_training_that_makes_nothing_better_says_that_the_model_is_unchanged(folder):
+    wreck = ("--learning-rate", "3", "--warmup", "0")
+    done = poetgen(
+        "train", "large", "--init", "large", "--name", "same", *TRAIN, *wreck, cwd=folder
+    )
+    assert done.returncode == 0, done.stderr
+    assert "No step was better than large itself" in done.stderr
+    ours, theirs = (load_model(folder / f"models/{name}.safetensors") for name in ("same", "large"))
+    assert all((ours.weights[name] == theirs.weights[name]).all() for name in theirs.weights)
+
+
 @pytest.mark.parametrize(
     ("flags", "words"),
     [

@@ -277,6 +277,23 @@ def test_the_command_shows_the_title_above_the_poem(tmp_path):
     assert "author" not in poem
 
 
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"title": ""}, ("--title is empty",)),
+        ({"title": " 《》"}, ("--title is empty",)),
+        ({"author": " "}, ("--author is empty",)),
+        ({"keyword": "，、"}, ("--keyword is empty",)),
+        ({"title": "山水", "untitled": True}, ("--untitled", "--title")),
+    ],
+)
+@pytest.mark.parametrize("poet", [POET, PLAIN], ids=["fields", "plain"])
+def test_an_occasion_that_is_empty_or_contradicts_itself_is_refused(poet, said, words):
+    with pytest.raises(SettingError) as caught:
+        poet.request("", SAMPLING, occasion=OccasionConfig(**said))
+    assert all(word in caught.value.problem for word in words)
+
+
 # Guidance.
 
 

@@ -16,6 +16,7 @@ from poetgen.training.events import Note, Progress, Validated
 from poetgen.training.initial import begin_from, in_vocabulary, with_shape_of
 from poetgen.training.run import train
 from poetgen.training.run_files import RunFiles
+from poetgen.verse.choice import build_choice
 from tests.runs import TINY, assert_equal_weights, of_kind
 from tests.synthetic import TITLED
 from tests.tiny import tiny_model, tiny_weights, titled_corpus
@@ -350,6 +351,26 @@ def test_lines_of_both_corpora_are_known_as_copied(first, corpus, tmp_path):
     assert not all(copied(load_model(first), poems_of(few)))
     assert len(of_kind(events, Note)) == 1
     assert model.choice.novelty.lines.bits.size == load_model(first).choice.novelty.lines.bits.size
+
+
+def test_a_small_corpus_does_not_replace_what_an_index_knows_of_verse(first, tmp_path):
+    chars = [chr(0x4E00 + number) for number in range(100)]
+    rng = np.random.default_rng(0)
+    # Each poem has characters of one of five subjects.
+    subjects = [chars[i : i + 20] for i in range(0, 100, 20)]
+    lines = [["".join(rng.choice(subjects[i % 5], 5)) for _ in range(4)] for i in range(300)]
+    large = build_choice(["，".join(poem) + "。" for poem in lines])
+    assert len(large.thread.keys) > 100
+    few = titled_corpus(9, seed=5)
+    small = build_choice(poems_of(few))
+    model = load_model(first)
+    for name, choice, kept in (("large", large, large), ("small", model.choice, small)):
+        path = tmp_path / f"{name}.safetensors"
+        save_model(dataclasses.replace(model, choice=choice), path)
+        trained, _ = go_on(few, path, tmp_path / name)
+        found = load_model(trained.model).choice
+        assert found.log_probs == kept.log_probs
+        np.testing.assert_array_equal(found.thread.keys, kept.thread.keys)
 
 
 def test_an_interrupted_training_does_not_forget_what_it_must_not_copy(first, corpus, tmp_path):
