@@ -341,8 +341,7 @@ class Trainer:
                 self._save_model()
         else:
             self._sample(on_event)
-        trained = self._result(reason)
-        on_event(trained)
+        on_event(trained := self._result(reason))
         return trained
 
     def _result(self, reason: Reason) -> Trained:
