@@ -90,13 +90,19 @@ def read_prompt(
     return read_once(network, [START, *prompt], num_poems)
 
 
+def start_of_each(num_poems: int, num_starts: int) -> IntArray:
+    """Return the number of the state with which each poem of a batch begins, (B,)."""
+    starts: IntArray = np.arange(num_poems) * num_starts // num_poems
+    return starts
+
+
 def read_once(
     network: Stepper[State], token_ids: Sequence[int], num_poems: int
 ) -> tuple[FloatArray, State]:
     """Read token ids from the first state on; return logits and state as often as asked for."""
     num_starts = network.num_starts
     logits, state = network.prime(np.array(token_ids), network.start(num_starts))
-    copies = np.arange(num_poems) * num_starts // num_poems
+    copies = start_of_each(num_poems, num_starts)
     return logits[copies], network.select(state, copies)
 
 

@@ -13,7 +13,7 @@ from typing import Generic, NamedTuple
 import numpy as np
 
 from poetgen.arrays import FloatArray, IntArray
-from poetgen.generation.decode import Network, State
+from poetgen.generation.decode import Network, State, start_of_each
 from poetgen.generation.occasion import Occasion
 from poetgen.generation.thinking import read_fields
 
@@ -41,7 +41,7 @@ class GuidedNetwork(Generic[State]):
 
     def start(self, batch_size: int) -> GuidedState[State]:
         """Return the states before the start token."""
-        given = np.arange(batch_size) * self.num_starts // batch_size
+        given = start_of_each(batch_size, self.num_starts)
         rows = np.append(given, np.full(batch_size, self.num_starts))
         return GuidedState(self.network.select(self._first, rows), batch_size)
 

@@ -12,7 +12,7 @@ from poetgen.arrays import FloatArray, IntArray
 from poetgen.characters import LINE_MARKS
 from poetgen.config import SampleConfig
 from poetgen.corpus.vocabulary import END, MAX_TITLE, PAD, START, UNK
-from poetgen.generation.decode import Network, State, Stepper, read_once
+from poetgen.generation.decode import Network, State, Stepper, read_once, start_of_each
 from poetgen.generation.occasion import Occasion
 from poetgen.generation.sampling import sample
 
@@ -49,9 +49,7 @@ class OpenedNetwork(Generic[State]):
 
     def start(self, batch_size: int) -> State:
         """Return the states before the start token."""
-        return self.network.select(
-            self._first, np.arange(batch_size) * self.num_starts // batch_size
-        )
+        return self.network.select(self._first, start_of_each(batch_size, self.num_starts))
 
     def prime(self, token_ids: IntArray, state: State) -> tuple[FloatArray, State]:
         """Read a text, as the network does."""
