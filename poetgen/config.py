@@ -302,8 +302,8 @@ class VerseConfig(Settings):
 
     form: str | None = setting(
         None,
-        "The form: 五绝, 七绝, 五律, 七律, 五排, 七排, 五古, 七古 (五古:12 has 12 lines), or a "
-        "tune of 词 such as 浣溪沙.",
+        "The form: 五绝, 七绝, 五律, 七律, 五排, 七排, 五古, 七古 (五古:12 has 12 lines), a tune "
+        "of 词 such as 浣溪沙, or free; by default, a model that has learned forms thinks of one.",
     )
     tones: Tones = setting(
         "strict",

@@ -178,11 +178,11 @@ def _print_streams(poet: Poet, request: Request, seed: int, num_poems: int) -> l
     cuts: list[bool] = []
     for number in range(num_poems):
         print("\n" if number else "", end="")
-        titled = poet.titled(request, seed, number)
-        if heading := poet.heading(titled, seed, number):
+        thought = poet.thought(request, seed, number)
+        if heading := poet.heading(thought):
             print(visible(heading), flush=True)
         text = ""
-        for piece in poet.stream(titled, seed, number):
+        for piece in poet.stream(thought, seed, number):
             print(visible(with_breaks(text, piece)), end="", flush=True)
             text += piece
         print()
@@ -195,9 +195,12 @@ def _print_json(head: dict[str, Any], poems: Iterable[Printable]) -> list[bool]:
     opening, _, closing = json_text({**head, "poems": []}).rpartition("[]")
     print(f"{opening}[", end="")
     cuts: list[bool] = []
-    for poem in poems:
-        shown = json_text(poem.as_dict()).replace("\n", "\n    ")
-        print(f"{',' if cuts else ''}\n    {shown}", end="")
-        cuts.append(poem.is_cut)
-    print(f"\n  ]{closing}")
+    try:
+        for poem in poems:
+            shown = json_text(poem.as_dict()).replace("\n", "\n    ")
+            print(f"{',' if cuts else ''}\n    {shown}", end="")
+            cuts.append(poem.is_cut)
+    finally:
+        # Interrupted, too, it is an object: of the poems that were written.
+        print(f"\n  ]{closing}")
     return cuts

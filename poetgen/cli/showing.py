@@ -111,11 +111,13 @@ def _dressed(poem: Poem, show: ShowConfig, width: int) -> ShownPoem:
         simplified, traditional = in_both_scripts(poem.text)
     shown = poem
     if show.traditional:
-        title, author = (in_both_scripts(text)[1] for text in (poem.title, poem.author))
-        shown = replace(poem, text=traditional, title=title, author=author)
+        about = (poem.title, poem.author, poem.tune)
+        title, author, tune = (in_both_scripts(text)[1] for text in about)
+        shown = replace(poem, text=traditional, title=title, author=author, tune=tune)
     if show.vertical:
-        heading = [visible(part) for part in (shown.title, shown.author) if part]
-        return ShownPoem(shown, vertical([*heading, *columns(visible(shown.text))], width))
+        heading = [shown.full_title, shown.author and f"仿{shown.author}"]
+        first = [visible(part) for part in heading if part]
+        return ShownPoem(shown, vertical([*first, *columns(visible(shown.text))], width))
     if show.pinyin:
         syllables = readings(simplified, traditional)
         rows = with_pinyin([visible(line) for line in shown.lines], syllables, width)
@@ -170,7 +172,7 @@ class Cards:
         seed = [] if self.seed is None else [str(self.seed)]
         card = layout_card(
             text,
-            title=visible(poem.title) or (start[0][:_TITLE_CHARS] if start else ""),
+            title=visible(poem.full_title) or (start[0][:_TITLE_CHARS] if start else ""),
             seal=seal_of(self.model_name),
             imprint=visible(" · ".join(["poetgen", self.model_name, *seed])),
         )

@@ -77,6 +77,11 @@ class Vocabulary:
         return mostly_han("".join(self.tokens))
 
     @property
+    def has_verse_marks(self) -> bool:
+        """Whether its tokens are characters, with the marks that the forms of verse have."""
+        return self.kind == "char" and "，" in self and "。" in self
+
+    @property
     def unwritten(self) -> list[int]:
         """The ids that are in no poem: padding, start, unknown, and the marks of fields."""
         return [PAD, START, UNK, *map(self.field_id, self.fields)]

@@ -14,6 +14,7 @@ from poetgen.corpus.vocabulary import END, PAD, START, UNK
 from poetgen.generation.sampling import log_normaliser, penalise_repeats, sample
 
 if TYPE_CHECKING:
+    from poetgen.generation.form_plans import FormPlans
     from poetgen.generation.occasion import Occasion
     from poetgen.generation.plan import Plan
 
@@ -55,7 +56,8 @@ class Request(NamedTuple):
 
     ``exempt``, (V,), are the tokens that the repetition penalty spares. Without ``plans`` there
     are no rules; poem number n is written by that of number n modulo their number. What an
-    ``occasion`` says is read before the start token. ``unwritten`` are ids that no poem has.
+    ``occasion`` says is read before the start token. With ``forms`` a form is thought of for
+    each poem, and its plan is among them. ``unwritten`` are ids that no poem has.
     """
 
     prompt: Sequence[int]
@@ -64,6 +66,7 @@ class Request(NamedTuple):
     plans: Sequence[Plan] = ()
     occasion: Occasion | None = None
     unwritten: Sequence[int] = (PAD, START, UNK)
+    forms: FormPlans | None = None
 
     def plan_of(self, number: int = 0) -> Plan | None:
         """Return the plan of poem ``number``; None without rules."""

@@ -14,12 +14,11 @@ import numpy as np
 
 from poetgen.arrays import FloatArray, IntArray
 from poetgen.generation.decode import Network, State, start_of_each
-from poetgen.generation.occasion import Occasion
-from poetgen.generation.thinking import read_fields
+from poetgen.generation.opened import read_texts
 
 
 class GuidedState(NamedTuple, Generic[State]):
-    """The states of so many poems after the occasion, and then of as many after the form."""
+    """The states of so many poems after what is said, and then of as many without it."""
 
     inner: State
     num_poems: int
@@ -28,16 +27,22 @@ class GuidedState(NamedTuple, Generic[State]):
 class GuidedNetwork(Generic[State]):
     """A network whose logits are log p + (g − 1)·(log p − log q), up to a number a row.
 
-    p is the distribution after an occasion, q that after its form alone; a guidance g of 1
+    p is the distribution after a text, q that after another which says less; a guidance g of 1
     changes nothing. To read both at once takes little longer than to read one.
     """
 
-    def __init__(self, network: Network[State], occasions: Sequence[Occasion]) -> None:
-        """Read occasions of one form and one guidance, and their form alone, once."""
+    def __init__(
+        self,
+        network: Network[State],
+        texts: Sequence[Sequence[int]],
+        plain: Sequence[int],
+        guidance: float,
+    ) -> None:
+        """Read the texts, and the plain one that says less, as token ids, once."""
         self.network = network
-        self.guidance = occasions[0].guidance
-        self.num_starts = len(occasions)
-        self._first = read_fields(network, [*occasions, occasions[0].form_alone()])
+        self.guidance = guidance
+        self.num_starts = len(texts)
+        self._first = read_texts(network, [*texts, plain])
 
     def start(self, batch_size: int) -> GuidedState[State]:
         """Return the states before the start token."""

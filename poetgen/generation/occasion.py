@@ -1,19 +1,20 @@
 """The occasion of a poem: what is said before it begins, given by a user or thought of.
 
-A model that has learned fields (``corpus.occasions``) reads them before the poem. What it thinks
-of is a title, drawn as poems are, for the author and the keywords that are given.
+A model that has learned fields (``corpus.occasions``) reads them before the poem. A title and a
+form that are not given it thinks of (``thinking``).
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from poetgen.config import OccasionConfig
-from poetgen.corpus.vocabulary import UNK, Vocabulary
-from poetgen.errors import PromptError, SettingError
-from poetgen.generation.prompt import encode_prompt, split_words
+from poetgen.corpus.vocabulary import MAX_TITLE, UNK, Vocabulary
+from poetgen.errors import SettingError
+from poetgen.generation.prompt import encode_wish, split_words
 from poetgen.generation.settings import exclude
 
 if TYPE_CHECKING:
@@ -43,30 +44,37 @@ class Occasion:
     @property
     def token_ids(self) -> list[int]:
         """What a network reads before the start token: each field after its mark."""
-        return [*self._before_title(), *self._field("title", self.title), *self.after_title()]
+        return [*self.before_form(), *self._field("form", self.form)]
 
-    def _before_title(self) -> list[int]:
-        keywords = [self._field("keyword", keyword) for keyword in self.keywords]
-        return [*self._field("author", self.author), *(i for ids in keywords for i in ids)]
-
-    def up_to_title(self) -> list[int]:
-        """Return what is read before the model thinks of a title: the mark of one at last."""
-        return [*self._before_title(), self.vocabulary.field_id("title")]
-
-    def after_title(self) -> list[int]:
-        """Return what is read between the title and the start token."""
+    @property
+    def form_alone(self) -> list[int]:
+        """What is read if nothing but the form is said."""
         return self._field("form", self.form)
+
+    @property
+    def author_alone(self) -> list[int]:
+        """What is read if nothing but the author is said."""
+        return self._field("author", self.author)
+
+    def before_title(self) -> list[int]:
+        """Return what is read before the title."""
+        keywords = [self._field("keyword", keyword) for keyword in self.keywords]
+        return [*self.author_alone, *itertools.chain(*keywords)]
+
+    def before_form(self) -> list[int]:
+        """Return what is read before the form."""
+        return [*self.before_title(), *self._field("title", self.title)]
 
     def _field(self, name: str, token_ids: Sequence[int]) -> list[int]:
         return [self.vocabulary.field_id(name), *token_ids] if token_ids else []
 
-    def form_alone(self) -> Occasion:
-        """Return the occasion of which nothing but the form is said."""
-        return Occasion(self.vocabulary, form=self.form)
-
     def titled(self, title: Sequence[int]) -> Occasion:
         """Return this occasion with a title."""
         return replace(self, title=tuple(title), has_title=True)
+
+    def formed(self, form: Sequence[int]) -> Occasion:
+        """Return this occasion with a form."""
+        return replace(self, form=tuple(form))
 
 
 def read_occasion(
@@ -81,8 +89,8 @@ def read_occasion(
         think: whether a title may be thought of, if none is given.
 
     Raises:
-        SettingError: something is given, and the model has not learned fields; or it is empty,
-            or contradicts another wish.
+        SettingError: something is given, and the model has not learned fields; or it is empty or
+            too long, or contradicts another wish.
         PromptError: it has a character that the model does not know.
     """
     for flag, text in _texts(wish):
@@ -125,13 +133,13 @@ def _texts(wish: OccasionConfig) -> list[tuple[str, str | None]]:
 
 def _encoded(flag: str, text: str | None, vocabulary: Vocabulary) -> list[tuple[int, ...]]:
     parts = split_words(text or "") if flag == "--keyword" else [text or ""]
-    try:
-        known = [encode_prompt(part.strip(" 《》"), vocabulary) for part in parts]
-    except PromptError as error:
-        problem = error.problem.removesuffix(".")
-        raise PromptError(
-            f"{flag} {text}: {problem[:1].lower()}{problem[1:]}.", error.advice
-        ) from error
+    known = [encode_wish(flag, part.strip(" 《》"), vocabulary) for part in parts]
+    longest = max(map(len, known), default=0)
+    if flag == "--title" and longest > MAX_TITLE:
+        raise SettingError(
+            f"--title has {longest} characters, and models learn titles of at most {MAX_TITLE}.",
+            "Give a shorter one.",
+        )
     return [tuple(token_ids) for token_ids in known if token_ids]
 
 

@@ -19,7 +19,7 @@ class Poem:
     The log-probability is the natural logarithm of the probability of all that follows the
     start: of distinct poems under the sampling settings, of a beam's and of the best of several
     drafts under the model, of all others None. The seed is that of the draw; a beam has none.
-    Title and author are what the poem was written to, or empty.
+    Title and author are what the poem was written to, the tune is that of a 词; or empty.
     """
 
     text: str
@@ -29,11 +29,18 @@ class Poem:
     score: PoemScore | None = None
     title: str = ""
     author: str = ""
+    tune: str = ""
+
+    @property
+    def full_title(self) -> str:
+        """The title, after the tune if it has one: 浣溪沙·春恨; or empty."""
+        return "·".join(part for part in (self.tune, self.title) if part)
 
     @property
     def heading(self) -> str:
-        """The title, and the poet as whom the poem is written; or empty."""
-        return heading_of(self.title, self.author)
+        """The full title, and the poet as whom the poem is written; or empty."""
+        title = f"《{self.full_title}》" if mostly_han(self.full_title) else self.full_title
+        return "，".join(part for part in (title, self.author and f"仿{self.author}") if part)
 
     @property
     def lines(self) -> list[str]:
@@ -42,16 +49,10 @@ class Poem:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        about = {"title": self.title, "author": self.author}
+        about = {"tune": self.tune, "title": self.title, "author": self.author}
         shown: dict[str, Any] = {name: text for name, text in about.items() if text}
         shown |= {"text": self.text, "lines": self.lines, "cut": self.is_cut}
         likelihood = (
             {} if self.log_probability is None else {"log_probability": self.log_probability}
         )
         return shown | likelihood | ({} if self.score is None else {"score": self.score.as_dict()})
-
-
-def heading_of(title: str, author: str) -> str:
-    """Return a title and a poet as one line: 《送友人》，仿王维; empty without both."""
-    marked = f"《{title}》" if mostly_han(title) else title
-    return "，".join(part for part in (marked, author and f"仿{author}") if part)

@@ -16,12 +16,12 @@ from poetgen.generation.decode import (
     Draft,
     Network,
     Request,
-    Stepper,
     iter_written,
     poem_rngs,
     write,
 )
-from poetgen.generation.poem import Poem, heading_of
+from poetgen.generation.following import after_occasions, as_asked
+from poetgen.generation.poem import Poem
 from poetgen.generation.request import make_request
 from poetgen.generation.settings import check_settings
 from poetgen.networks.model import Model
@@ -32,7 +32,6 @@ from poetgen.places import find_model
 if TYPE_CHECKING:
     import numpy as np
 
-    from poetgen.generation.occasion import Occasion
     from poetgen.generation.plan import Plan
     from poetgen.verse.score_line import PoemScore
 
@@ -84,58 +83,34 @@ class Poet:
         scored: bool = False,
     ) -> Iterator[Poem]:
         """Yield the poems that ``generate`` returns, written in blocks as they are asked for."""
-        num_drafts = self.num_drafts(request, search)
-
-        vocabulary, said = self.model.vocabulary, request.occasion
-
-        def poem(draft: Draft, seed: int | None = None, said: Occasion | None = said) -> Poem:
-            text = vocabulary.decode(draft.token_ids)
-            score = self._score(text, draft, request, num_drafts, seed) if scored else None
-            about = ((), ()) if said is None else (said.title, said.author)
-            return Poem(
-                text,
-                draft.is_cut,
-                draft.log_probability,
-                seed,
-                score,
-                *map(vocabulary.decode, about),
-            )
-
-        plan = request.plan_of()
         if search.beam is not None:
             from poetgen.generation.beam import beam_search
 
-            network = _under(plan, self._opened(said))
+            network = as_asked(self.network, request)
             found = beam_search(network, request, search.beam, search.length_penalty)
-            yield from map(poem, found[:num_poems])
+            for draft in found[:num_poems]:
+                yield self._poem(draft, request, None, scored=scored)
         elif search.distinct:
             from poetgen.generation.stochastic_beam import sample_distinct
 
-            network = _under(plan, self._opened(said))
+            network = as_asked(self.network, request)
             for draft in sample_distinct(network, request, seed, num_poems):
-                yield poem(draft, seed)
+                yield self._poem(draft, request, seed, scored=scored)
         else:
-            plans: Sequence[Plan | None] = request.plans or [None]
             # Each plan has the poems whose number it has, modulo the number of plans.
-            largest = len(plans) * max(1, BLOCK_POEMS // (num_drafts * len(plans)))
-            first, block = 0, min(largest, len(plans) * _FIRST_BLOCK)
+            num_plans = len(request.plans) or 1
+            num_drafts = self.num_drafts(request, search)
+            largest = num_plans * max(1, BLOCK_POEMS // (num_drafts * num_plans))
+            first, block = 0, min(largest, num_plans * _FIRST_BLOCK)
             while first < num_poems:
                 rngs = poem_rngs(seed, min(block, num_poems - first), first)
+                asked = self._think(request, rngs, first)
+                drafts = self._write(asked, rngs, search, scored=scored)
                 # The first poems come soon, and many of the later ones at once.
                 first, block = first + len(rngs), min(largest, 2 * block)
-                thoughts = self._think(said, rngs)
-                parts = [
-                    self._write(
-                        self._opened(*thoughts[place :: len(plans)]),
-                        *(request, plan, rngs[place :: len(plans)], num_drafts),
-                        novel=search.novel,
-                        scored=scored,
-                    )
-                    for place, plan in enumerate(plans[: len(rngs)])
-                ]
-                for number, thought in enumerate(thoughts):
-                    draft = parts[number % len(plans)][number // len(plans)]
-                    yield poem(draft, seed, thought)
+                for draft, alone in zip(drafts, asked, strict=True):
+                    count = self.num_drafts(alone, search)
+                    yield self._poem(draft, alone, seed, count, scored=scored)
 
     def num_drafts(
         self, request: Request, search: SearchConfig = SearchConfig(), *, stream: bool = False
@@ -164,49 +139,60 @@ class Poet:
         is_long = any(len(plan.slots) > _LONG_TOKENS for plan in request.plans)
         return NUM_LONG_DRAFTS if is_long else NUM_DRAFTS
 
-    def _opened(self, *occasions: Occasion | None) -> Stepper[Any]:
-        """Return the network after it has read an occasion for each poem, or one for all."""
-        known = [occasion for occasion in occasions if occasion is not None]
-        if not known:
-            return self.network
-        if all(occasion is known[0] for occasion in known):
-            known = known[:1]
-        if known[0].guidance == 1 or known[0].token_ids == known[0].form_alone().token_ids:
-            from poetgen.generation.thinking import OpenedNetwork
-
-            return OpenedNetwork(self.network, known)
-        from poetgen.generation.guidance import GuidedNetwork
-
-        return GuidedNetwork(self.network, known)
-
     def _think(
-        self, said: Occasion | None, rngs: Sequence[np.random.Generator]
-    ) -> Sequence[Occasion | None]:
-        """Return the occasion of each poem, with a title that is thought of where one is wanted."""
-        if said is None or said.has_title:
-            return [said] * len(rngs)
-        from poetgen.generation.thinking import think_titles
+        self, request: Request, rngs: Sequence[np.random.Generator], first: int
+    ) -> Sequence[Request]:
+        """Return the request of each poem from number ``first`` on, with one plan at most.
 
-        # From streams of their own, so that what follows is drawn as without a title.
-        return think_titles(self.network, said, [rng.spawn(1)[0] for rng in rngs])
+        A title and a form are thought of where they are wanted.
+        """
+        said = request.occasion
+        if (said is None or said.has_title) and request.forms is None:
+            own = [request._replace(plans=[plan]) for plan in request.plans] or [request]
+            return [own[(first + number) % len(own)] for number in range(len(rngs))]
+        from poetgen.generation.thinking import think
+
+        # From streams of their own, so that what follows is drawn as without thinking.
+        streams = [rng.spawn(1)[0] for rng in rngs]
+        return think(self.network, self.model.vocabulary, request, streams, first)
 
     def _write(
         self,
-        network: Stepper[Any],
-        request: Request,
-        plan: Plan | None,
+        requests: Sequence[Request],
         rngs: Sequence[np.random.Generator],
-        num_drafts: int,
+        search: SearchConfig,
         *,
-        novel: bool,
         scored: bool,
     ) -> list[Draft]:
-        """Return a poem for each generator, the best of its drafts."""
-        judge = None
+        """Return a poem for each request, those of one plan and form written together."""
+        alike: dict[tuple[int, Sequence[int]], list[int]] = {}
+        for number, request in enumerate(requests):
+            form = () if request.occasion is None else request.occasion.form
+            alike.setdefault((id(request.plan_of()), form), []).append(number)
+        drafts: dict[int, Draft] = {}
+        for numbers in alike.values():
+            asked = [requests[number] for number in numbers]
+            written = self._write_alike(
+                asked, [rngs[number] for number in numbers], search, scored=scored
+            )
+            drafts |= zip(numbers, written, strict=True)
+        return [drafts[number] for number in range(len(requests))]
+
+    def _write_alike(
+        self,
+        requests: Sequence[Request],
+        rngs: Sequence[np.random.Generator],
+        search: SearchConfig,
+        *,
+        scored: bool,
+    ) -> list[Draft]:
+        """Return a poem for each request, the best of its drafts; all have one plan and form."""
+        network, request = after_occasions(self.network, requests), requests[0]
+        plan, num_drafts, judge = request.plan_of(), self.num_drafts(request, search), None
         if num_drafts > 1 and self.model.choice is not None:
             from poetgen.verse.score import ChoiceJudge
 
-            judge = ChoiceJudge(self.model.choice, novel=novel, rules=plan is None)
+            judge = ChoiceJudge(self.model.choice, novel=search.novel, rules=plan is None)
         if plan is not None:
             from poetgen.generation.choosing import best_by_lines
 
@@ -218,14 +204,35 @@ class Poet:
             return best_whole(network, request, rngs, num_drafts, judge, vocabulary)
         return write(network, request, rngs, scored=scored)
 
+    def _poem(
+        self,
+        draft: Draft,
+        request: Request,
+        seed: int | None,
+        num_drafts: int = 1,
+        *,
+        scored: bool,
+    ) -> Poem:
+        decode, said, plan = self.model.vocabulary.decode, request.occasion, request.plan_of()
+        text = decode(draft.token_ids)
+        return Poem(
+            text,
+            draft.is_cut,
+            draft.log_probability,
+            seed,
+            self._score(text, draft, plan, num_drafts, seed) if scored else None,
+            title="" if said is None else decode(said.title),
+            author="" if said is None else decode(said.author),
+            tune="" if plan is None else plan.form.tune,
+        )
+
     def _score(
-        self, text: str, draft: Draft, request: Request, num_drafts: int, seed: int | None
+        self, text: str, draft: Draft, plan: Plan | None, num_drafts: int, seed: int | None
     ) -> PoemScore | None:
         if not self.model.vocabulary.is_chinese:
             return None
         from poetgen.verse.score_line import score_of
 
-        plan = request.plan_of()
         wished: dict[str, Any] = {} if plan is None else plan.described()
         return score_of(
             text,
@@ -236,15 +243,14 @@ class Poet:
             num_candidates=num_drafts,
         )
 
-    def heading(self, request: Request, seed: int, number: int = 0) -> str:
-        """Return the heading of the poem that ``stream`` yields."""
-        said, decode = self.titled(request, seed, number).occasion, self.model.vocabulary.decode
-        return "" if said is None else heading_of(decode(said.title), decode(said.author))
+    def thought(self, request: Request, seed: int, number: int = 0) -> Request:
+        """Return the request of poem ``number`` of a seed, with all that is thought of for it."""
+        (alone,) = self._think(request, poem_rngs(seed, 1, number), number)
+        return alone
 
-    def titled(self, request: Request, seed: int, number: int = 0) -> Request:
-        """Return the request of poem ``number`` of a seed, with the title that is thought of."""
-        (thought,) = self._think(request.occasion, poem_rngs(seed, 1, number))
-        return request._replace(occasion=thought)
+    def heading(self, request: Request) -> str:
+        """Return the heading of a poem of which all is thought of."""
+        return self._poem(Draft([], False), request, None, scored=False).heading
 
     def stream(self, request: Request, seed: int, number: int = 0) -> Iterator[str]:
         """Yield poem ``number`` of a seed in pieces: the start, then each token when written.
@@ -253,11 +259,11 @@ class Poet:
         title is not among the pieces.
         """
         vocabulary, before = self.model.vocabulary, ""
+        request = self.thought(request, seed, number)
         if request.prompt:
             yield vocabulary.decode(request.prompt)
             before = vocabulary.token(request.prompt[-1])
-        plan = request.plan_of(number)
-        network = _under(plan, self._opened(self.titled(request, seed, number).occasion))
+        network = as_asked(self.network, request)
         for written in iter_written(network, request, poem_rngs(seed, 1, number)):
             if written.token_id == END:
                 yield ""
@@ -265,15 +271,6 @@ class Poet:
                 token = vocabulary.token(written.token_id)
                 yield spaced_after(before, token, vocabulary.kind)
                 before = token
-
-
-def _under(plan: Plan | None, network: Stepper[Any]) -> Stepper[Any]:
-    """Return a network under a plan, or as it is."""
-    if plan is None:
-        return network
-    from poetgen.generation.ruled import RuledNetwork
-
-    return RuledNetwork(network, plan)
 
 
 def load_poet(

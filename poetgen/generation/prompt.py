@@ -78,6 +78,21 @@ def encode_prompt(start: str, vocabulary: Vocabulary, source: str | None = None)
     return vocabulary.encode(tokens)
 
 
+def encode_wish(flag: str, text: str, vocabulary: Vocabulary) -> list[int]:
+    """Return the token ids of what a user wishes with a flag other than ``--start``.
+
+    Raises:
+        PromptError: a token is unknown in every form; it names the flag.
+    """
+    try:
+        return encode_prompt(text, vocabulary)
+    except PromptError as error:
+        raise PromptError(
+            f"{flag} {text}: {error.problem[:1].lower()}{error.problem[1:]}",
+            "Leave it out, or write it with characters that poems have.",
+        ) from error
+
+
 def _known_form(token: str, vocabulary: Vocabulary) -> str | None:
     if token in vocabulary:
         return token

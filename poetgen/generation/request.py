@@ -15,8 +15,10 @@ from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import SettingError
 from poetgen.generation.decode import Request
 from poetgen.generation.prompt import encode_prompt, name_of, read_start
+from poetgen.verse.forms import FREE
 
 if TYPE_CHECKING:
+    from poetgen.generation.form_plans import FormPlans
     from poetgen.generation.plan import Plan
 
 
@@ -33,8 +35,8 @@ def make_request(
 
     A text counts towards ``sampling.max_chars``. A path is that of a file that holds the text,
     or ``-`` for standard input; it is not counted. A poem with wishes has the length of its
-    form. A poem that begins in a given way, or without ``think``, has a title only if one is
-    given.
+    form. A model that has learned of titles and forms thinks of a form where nothing is wished,
+    and of a title where a poem does not begin in a given way; without ``think``, of neither.
 
     Raises:
         PromptError: the file cannot be read, or a token is unknown.
@@ -48,7 +50,14 @@ def make_request(
         text = start
         prompt = encode_prompt(start, vocabulary)
     plans: Sequence[Plan] = ()
-    if verse != VerseConfig():
+    forms: FormPlans | None = None
+    if verse.form == FREE:
+        if verse != VerseConfig(form=FREE):
+            raise SettingError(
+                f"--form {FREE} is without rules, and other wishes are rules.",
+                f"Leave out --form {FREE}, or the other wishes.",
+            )
+    elif verse != VerseConfig():
         # Its tables of rhymes are read only where they are needed.
         from poetgen.generation.planning import make_plans
         from poetgen.generation.wishes import with_single_marks
@@ -64,6 +73,11 @@ def make_request(
                 "Leave --max-chars out: a form has its own length.",
             )
         sampling = replace(sampling, max_chars=wanted)
+    elif think and vocabulary.fields and vocabulary.has_verse_marks:
+        from poetgen.generation.form_plans import FormPlans
+
+        is_limited = sampling.max_chars != SampleConfig().max_chars
+        forms = FormPlans(vocabulary, text, sampling.max_chars if is_limited else None)
     if not plans and prompt and len(prompt) >= sampling.max_chars:
         raise SettingError(
             f"The start has {len(prompt)} characters and --max-chars is {sampling.max_chars}.",
@@ -77,7 +91,7 @@ def make_request(
 
         form = plans[0].form if plans else None
         said = read_occasion(occasion, vocabulary, form, think=think and not prompt)
-    return Request(prompt, sampling, exempt, plans, said, vocabulary.unwritten)
+    return Request(prompt, sampling, exempt, plans, said, vocabulary.unwritten, forms)
 
 
 def _exempt(vocabulary: Vocabulary) -> BoolArray:

@@ -1,93 +1,216 @@
-"""A network that has read an occasion, and titles that a model thinks of."""
+"""Titles and forms that a model thinks of before it writes."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
-from typing import Generic
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from poetgen.arrays import FloatArray, IntArray
+from poetgen.arrays import FloatArray
 from poetgen.characters import LINE_MARKS
 from poetgen.config import SampleConfig
-from poetgen.corpus.vocabulary import END, MAX_TITLE, PAD, START, UNK
-from poetgen.generation.decode import Network, State, Stepper, read_once, start_of_each
+from poetgen.corpus.occasions import plain_title
+from poetgen.corpus.vocabulary import END, MAX_TITLE, PAD, START, UNK, Vocabulary
+from poetgen.generation.decode import Network, Request, State, Stepper, read_once
+from poetgen.generation.guidance import GuidedNetwork
 from poetgen.generation.occasion import Occasion
-from poetgen.generation.sampling import sample
+from poetgen.generation.opened import OpenedNetwork, read_texts
+from poetgen.generation.sampling import log_softmax, sample
+from poetgen.verse.tunes import find_tune
+
+if TYPE_CHECKING:
+    from poetgen.generation.form_plans import FormPlans
 
 # Bolder than a poem: at a low temperature every title is 偶成.
 _THINKING = SampleConfig(temperature=0.9, top_p=0.9)
+# How closely a title keeps to the keywords that are given.
+_KEYWORD_GUIDANCE = 2.0
+# Of so many titles one is taken, each the likelier the better it suits the form.
+_NUM_TITLES = 4
+# A title that makes the form less probable by this, in nats, does not suit it.
+_UNSUITABLE = np.log(5)
+# So often a form is thought of, until it has rules that the poem can keep.
+_TRIES = 3
+# The model has learned the names of forms: it spells them right, and the longest has so many.
+_NAMING = SampleConfig(temperature=0.8)
+_MAX_NAME = 8
 
 
-def read_fields(network: Network[State], occasions: Sequence[Occasion]) -> State:
-    """Return the states, one of each occasion, after what it says."""
-    texts = [occasion.token_ids for occasion in occasions]
-    order = sorted(range(len(texts)), key=lambda number: len(texts[number]))
-    states = []
-    # Those of one length are read together.
-    for _, numbers in itertools.groupby(order, key=lambda number: len(texts[number])):
-        token_ids = np.array([texts[number] for number in numbers], np.int64)
-        state = network.start(len(token_ids))
-        if len(token_ids) == 1 and token_ids.size:
-            _, state = network.prime(token_ids[0], state)
-        else:
-            for column in token_ids.T:
-                _, state = network.step(column, state)
-        states.append(state)
-    return network.select(network.join(states), np.argsort(order))
+def think(
+    network: Network[State],
+    vocabulary: Vocabulary,
+    request: Request,
+    rngs: Sequence[np.random.Generator],
+    first: int = 0,
+) -> list[Request]:
+    """Return the request of each poem, one for each generator, from number ``first`` on.
+
+    A title is thought of where none is given; a form, and the plan by which it is written, where
+    ``request.forms`` says so.
+    """
+    said, plans = request.occasion or Occasion(vocabulary), request.plans
+    alone = [
+        request._replace(occasion=said, plans=plans and [plans[number % len(plans)]], forms=None)
+        for number in range(first, first + len(rngs))
+    ]
+    if request.forms is not None:
+        alone = _with_forms(network, alone, request.forms, rngs)
+    return alone if said.has_title else _with_titles(network, alone, rngs)
 
 
-class OpenedNetwork(Generic[State]):
-    """A network that has read occasions: a network again, with a first state for each."""
+def _with_forms(
+    network: Network[State],
+    requests: Sequence[Request],
+    forms: FormPlans,
+    rngs: Sequence[np.random.Generator],
+) -> list[Request]:
+    """Return each request with a form, and the plan by which it is written."""
+    formed, waiting = [*requests], list(range(len(requests)))
+    for _ in range(_TRIES):
+        occasions = think_forms(
+            network, [_said(requests[n]) for n in waiting], [rngs[n] for n in waiting]
+        )
+        without_rules = []
+        for number, occasion in zip(waiting, occasions, strict=True):
+            if (plan := forms.plan(occasion.form)) is not None:
+                sampling = replace(requests[number].sampling, max_chars=len(plan.slots))
+                formed[number] = requests[number]._replace(
+                    prompt=forms.prompt, sampling=sampling, plans=[plan], occasion=occasion
+                )
+                continue
+            without_rules.append(number)
+            if not forms.prompt:
+                # Whether a start suits a form without rules is not known.
+                formed[number] = requests[number]._replace(occasion=occasion)
+        if not (waiting := without_rules):
+            break
+    return formed
 
-    def __init__(self, network: Network[State], occasions: Sequence[Occasion]) -> None:
-        """Read the occasions once."""
-        self.network = network
-        self.num_starts = len(occasions)
-        self._first = read_fields(network, occasions)
 
-    def start(self, batch_size: int) -> State:
-        """Return the states before the start token."""
-        return self.network.select(self._first, start_of_each(batch_size, self.num_starts))
+def think_forms(
+    network: Network[State],
+    occasions: Sequence[Occasion],
+    rngs: Sequence[np.random.Generator],
+    sampling: SampleConfig = _NAMING,
+) -> list[Occasion]:
+    """Return each occasion with a form that the model thinks of for it."""
+    vocabulary = occasions[0].vocabulary
+    opened = OpenedNetwork(network, [occasion.before_form() for occasion in occasions])
+    mark = vocabulary.field_id("form")
+    names = _draw(opened, vocabulary, mark, [START], _MAX_NAME, rngs, sampling)
+    return [occasion.formed(name) for occasion, name in zip(occasions, names, strict=True)]
 
-    def prime(self, token_ids: IntArray, state: State) -> tuple[FloatArray, State]:
-        """Read a text, as the network does."""
-        return self.network.prime(token_ids, state)
 
-    def step(self, token_ids: IntArray, state: State) -> tuple[FloatArray, State]:
-        """Read one token of each poem, as the network does."""
-        return self.network.step(token_ids, state)
+def _with_titles(
+    network: Network[State], requests: Sequence[Request], rngs: Sequence[np.random.Generator]
+) -> list[Request]:
+    """Return each request with a title that suits its form.
 
-    def select(self, state: State, rows: IntArray) -> State:
-        """Return the states of some poems, as the network does."""
-        return self.network.select(state, rows)
+    Several are drawn for the author and the keywords that are given, and one of them is taken
+    with the probability that a poem of this title has the form.
+    """
+    each = [request for request in requests for _ in range(_NUM_TITLES)]
+    streams = [rng for rng in rngs for _ in range(_NUM_TITLES)]
+    titled = think_titles(network, _said(requests[0]), streams)
+    occasions = [
+        _said(request).titled(occasion.title)
+        for request, occasion in zip(each, titled, strict=True)
+    ]
+    weights = _form_log_probabilities(network, occasions).reshape(len(rngs), -1)
+    untitled = _form_log_probabilities(network, [_said(request).titled(()) for request in requests])
+    suits = np.array([*map(_says_something, occasions, each)]).reshape(weights.shape)
+    suits &= weights > untitled[:, None] - _UNSUITABLE
+    weights[~suits & suits.any(axis=1, keepdims=True)] = -np.inf
+    draws = np.array([rng.random() for rng in rngs])
+    places = sample(weights, SampleConfig(temperature=1.0), draws).tolist()
+    return [
+        request._replace(
+            occasion=occasions[number * _NUM_TITLES + place]
+            if suits[number].any()
+            else _said(request).titled(())
+        )
+        for number, (request, place) in enumerate(zip(requests, places, strict=True))
+    ]
+
+
+def _said(request: Request) -> Occasion:
+    if request.occasion is None:
+        raise ValueError("a request without an occasion has nothing to think of")
+    return request.occasion
+
+
+def _says_something(occasion: Occasion, request: Request) -> bool:
+    """Return whether a title says something of a poem: not 其三, nor the name of a tune."""
+    title, plan = occasion.vocabulary.decode(occasion.title), request.plan_of()
+    if plan is not None and plan.form.tune and find_tune(title) is not None:
+        return False
+    return plain_title(title) == title
 
 
 def think_titles(
-    network: Stepper[State],
+    network: Network[State],
     occasion: Occasion,
     rngs: Sequence[np.random.Generator],
     sampling: SampleConfig = _THINKING,
 ) -> list[Occasion]:
-    """Return for each generator the occasion with a title that the model thinks of."""
-    vocabulary = occasion.vocabulary
+    """Return for each generator the occasion with a title that the model thinks of.
+
+    It is drawn for the author and the keywords that are given.
+    """
+    vocabulary, said = occasion.vocabulary, occasion.before_title()
+    opened: Stepper[Any]
+    if occasion.keywords:
+        opened = GuidedNetwork(network, [said], occasion.author_alone, _KEYWORD_GUIDANCE)
+    else:
+        opened = OpenedNetwork(network, [said])
     # The field after the title, or the poem itself, is its end.
     ends = [START, vocabulary.field_id("form")]
-    others = map(vocabulary.field_id, ("author", "keyword", "title"))
-    barred = [PAD, END, UNK, *others, *vocabulary.encode(LINE_MARKS)]
-    titles: list[list[int]] = [[] for _ in rngs]
+    mark = vocabulary.field_id("title")
+    titles = _draw(opened, vocabulary, mark, ends, MAX_TITLE, rngs, sampling)
+    return list(map(occasion.titled, titles))
+
+
+def _form_log_probabilities(network: Network[State], occasions: Sequence[Occasion]) -> FloatArray:
+    """Return the log-probability of the name of its form after each title, (B,)."""
+    mark = occasions[0].vocabulary.field_id("form")
+    found = np.zeros(len(occasions))
+    for form in {occasion.form for occasion in occasions} - {()}:
+        numbers = [n for n, occasion in enumerate(occasions) if occasion.form == form]
+        state = read_texts(network, [occasions[n].before_form() for n in numbers])
+        token_ids = [mark, *form]
+        for token_id, following in zip(token_ids, [*form, START], strict=True):
+            logits, state = network.step(np.full(len(numbers), token_id), state)
+            found[numbers] += log_softmax(logits)[:, following]
+    return found
+
+
+def _draw(
+    network: Stepper[State],
+    vocabulary: Vocabulary,
+    mark: int,
+    ends: Sequence[int],
+    max_length: int,
+    rngs: Sequence[np.random.Generator],
+    sampling: SampleConfig,
+) -> list[list[int]]:
+    """Return for each generator what follows a mark, one to ``max_length`` tokens, to its end."""
+    never = {PAD, END, UNK, *vocabulary.unwritten, *vocabulary.encode(LINE_MARKS)}
+    barred = sorted(never - {*ends})
+    texts: list[list[int]] = [[] for _ in rngs]
     alive = np.arange(len(rngs))
-    logits, state = read_once(network, occasion.up_to_title(), len(rngs))
-    for length in range(MAX_TITLE):
-        logits[:, barred if length else barred + ends] = -np.inf
-        chosen = sample(logits, sampling, np.array([rngs[i].random() for i in alive.tolist()]))
+    logits, state = read_once(network, [mark], len(rngs))
+    for length in range(max_length):
+        logits[:, barred if length else [*barred, *ends]] = -np.inf
+        draws = np.array([rngs[number].random() for number in alive.tolist()])
+        chosen = sample(logits, sampling, draws)
         is_open = ~np.isin(chosen, ends)
         for number, token_id in zip(alive[is_open], chosen[is_open].tolist(), strict=True):
-            titles[number].append(token_id)
+            texts[number].append(token_id)
         (rows,) = np.nonzero(is_open)
         if len(rows) == 0:
             break
         alive = alive[rows]
         logits, state = network.step(chosen[rows], network.select(state, rows))
-    return list(map(occasion.titled, titles))
+    return texts

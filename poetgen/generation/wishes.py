@@ -12,7 +12,7 @@ from poetgen.config import VerseConfig
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import SettingError
 from poetgen.generation.lexicon import Lexicon, lexicon_of
-from poetgen.generation.prompt import encode_prompt, split_words
+from poetgen.generation.prompt import encode_wish, split_words
 from poetgen.verse.forms import FORMS
 from poetgen.verse.schemes import PATTERN, Form, Scheme, find_form, regulated_form
 
@@ -56,7 +56,7 @@ def read_wishes(verse: VerseConfig, start: str, vocabulary: Vocabulary) -> Wishe
         SettingError: a wish is not understood, or two want different characters at one place.
         PromptError: a wish has a character that the model does not know.
     """
-    if vocabulary.kind != "char" or not {"，", "。"} <= set(vocabulary.tokens):
+    if not vocabulary.has_verse_marks:
         raise SettingError(
             "The model does not write Chinese verse with ， and 。, so it cannot keep a form.",
             "Leave the wishes out, or take another --model.",
@@ -160,7 +160,9 @@ def _fix_pattern(lines: Sequence[str], form: Form, vocabulary: Vocabulary) -> di
             )
     places = itertools.chain.from_iterable(lines)
     return {
-        place: _token_id(char, vocabulary) for place, char in enumerate(places) if char not in _OPEN
+        place: _token_id("--pattern", char, vocabulary)
+        for place, char in enumerate(places)
+        if char not in _OPEN
     }
 
 
@@ -185,7 +187,7 @@ def _fix_acrostic(acrostic: str, at: str, form: Form, vocabulary: Vocabulary) ->
                 f"--acrostic-at {at!r} is not a place in a line of {length}.",
                 f"Give head, tail, or a number from 1 to {length}.",
             )
-        fixed[first_place(form, line) + offset] = _token_id(char, vocabulary)
+        fixed[first_place(form, line) + offset] = _token_id("--acrostic", char, vocabulary)
     return fixed
 
 
@@ -207,13 +209,13 @@ def _fix_start(start: str, form: Form, vocabulary: Vocabulary) -> dict[int, int]
                 "Change the start or give another --form.",
             )
         for offset, char in enumerate(line):
-            fixed[place + offset] = _token_id(char, vocabulary)
+            fixed[place + offset] = _token_id("--start", char, vocabulary)
         place += length
     return fixed
 
 
-def _token_id(char: str, vocabulary: Vocabulary) -> int:
-    return encode_prompt(char, vocabulary)[0]
+def _token_id(flag: str, char: str, vocabulary: Vocabulary) -> int:
+    return encode_wish(flag, char, vocabulary)[0]
 
 
 def first_place(form: Form, line: int) -> int:
@@ -259,4 +261,4 @@ def _words(
             raise SettingError(
                 f"{flag} {word} is longer than any line of a {form.name}.", "Give a shorter word."
             )
-    return tuple(tuple(_token_id(char, vocabulary) for char in word) for word in words)
+    return tuple(tuple(_token_id(flag, char, vocabulary) for char in word) for word in words)

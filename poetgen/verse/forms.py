@@ -15,6 +15,8 @@ FORMS: dict[str, tuple[int, int]] = {
     "五律": (8, 5),
     "七律": (8, 7),
 }
+# What a user calls a poem without rules.
+FREE = "free"
 # What is said of a poem in another form: by the length of its lines.
 MIXED = "杂言"
 _KINDS = {3: "三言", 4: "四言", 5: "五言", 6: "六言", 7: "七言"}

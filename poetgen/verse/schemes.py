@@ -48,6 +48,11 @@ class Form:
     repeats: tuple[tuple[int, int], ...] = ()
 
     @property
+    def tune(self) -> str:
+        """The name of a tune of 词, without that of its variant; empty for any other form."""
+        return self.name.partition(":")[0] if self.stanzas else ""
+
+    @property
     def num_chars(self) -> int:
         """The characters of a poem, without marks."""
         return sum(self.line_lengths)

@@ -1,5 +1,6 @@
 """What ``poetgen generate`` prints, called in this process."""
 
+import itertools
 import json
 import os
 import sys
@@ -8,8 +9,8 @@ import pytest
 
 from poetgen.cli.generate import compute_in_one_thread, generate
 from poetgen.config import SampleConfig
+from poetgen.generation.poet import Poet, load_poet
 from poetgen.generation.poet import generate as library_generate
-from poetgen.generation.poet import load_poet
 from poetgen.networks.model_file import save_model
 from poetgen.terminal import json_text, visible
 from tests.tiny import HANZI, tiny_model
@@ -32,7 +33,7 @@ def test_poems_are_printed_while_they_are_written(options, here, capsys, monkeyp
         """A poet who looks at what is printed between two tokens."""
 
         name, request = poet.name, poet.request
-        titled, heading = poet.titled, poet.heading
+        thought, heading = poet.thought, poet.heading
 
         def iter_poems(self, *arguments, **options):
             for poem in poet.iter_poems(*arguments, **options):
@@ -69,6 +70,22 @@ def test_poems_make_one_json_object(here, num_poems, capsys):
     poems = library_generate(model="a[]b", num_poems=num_poems, seed=2, score=True)
     shown = {"model": "a[]b", "seed": 2, "poems": [poem.as_dict() for poem in poems]}
     assert capsys.readouterr().out == json_text(shown) + "\n"
+
+
+@pytest.mark.parametrize("written", [0, 1, 2])
+def test_json_that_is_interrupted_is_an_object_of_what_was_written(
+    here, written, capsys, monkeypatch
+):
+    poems = Poet.iter_poems
+
+    def interrupted(self, *arguments, **options):
+        yield from itertools.islice(poems(self, *arguments, **options), written)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Poet, "iter_poems", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        generate(num_poems=3, seed=2, as_json=True)
+    assert len(json.loads(capsys.readouterr().out)["poems"]) == written
 
 
 @pytest.mark.parametrize("stream", [False, True])

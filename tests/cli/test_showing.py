@@ -1,6 +1,7 @@
 """How ``poetgen generate`` shows poems, called in this process."""
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -8,7 +9,7 @@ import pytest
 
 from poetgen.characters import hanzi_only
 from poetgen.cli.generate import generate
-from poetgen.config import SampleConfig, ShowConfig
+from poetgen.config import OccasionConfig, SampleConfig, ShowConfig, VerseConfig
 from poetgen.corpus.script import to_traditional
 from poetgen.errors import ExistsError, SettingError
 from poetgen.networks.model_file import save_model
@@ -34,6 +35,28 @@ def say(capsys, **options):
     """Return what is printed of poems that begin with ``START``."""
     generate(**{"model": "tiny", "start": START, "seed": 1} | options)
     return capsys.readouterr()
+
+
+@pytest.mark.parametrize("form", ["忆江南", "五绝"])
+def test_title_tune_and_poet_are_the_first_columns(form, here, capsys):
+    fields = tiny_model(tokens=HANZI + "飞忆南" + MARKS, fields=True)
+    save_model(fields, Path("models/titled.safetensors"))
+    wanted = {
+        "model": "titled",
+        "start": "",
+        "verse": VerseConfig(form=form, tones="off", rhyme="free"),
+        "occasion": OccasionConfig(title="山云", author="江心"),
+    }
+    title = "忆江南·山云" if form == "忆江南" else "山云"
+    assert say(capsys, **wanted).out.splitlines()[0] == f"《{title}》，仿江心"
+    rows = say(capsys, **wanted, show=VERTICAL).out.splitlines()
+    # A cell is a character or two blanks; two blanks stand between cells.
+    cells = [re.findall("([^ ]|  )(?:  |$)", row) for row in rows]
+    columns = ["".join(row[at] for row in cells if len(row) > at).strip() for at in range(99)]
+    *_, author_column, title_column = filter(None, columns)
+    assert (title_column, author_column) == (title, "仿江心")
+    traditional = say(capsys, **wanted, show=TRADITIONAL).out.splitlines()[0]
+    assert traditional == to_traditional(f"《{title}》，仿江心")
 
 
 def test_plain_flags_change_nothing(here, capsys):

@@ -19,9 +19,10 @@ from poetgen.generation.choosing import best_whole
 from poetgen.generation.decode import Request, poem_rngs, write
 from poetgen.generation.guidance import GuidedNetwork
 from poetgen.generation.occasion import Occasion, read_occasion
+from poetgen.generation.opened import OpenedNetwork
 from poetgen.generation.poet import Poet, generate
 from poetgen.generation.sampling import log_softmax
-from poetgen.generation.thinking import OpenedNetwork, think_titles
+from poetgen.generation.thinking import think_titles
 from poetgen.networks.model_file import load_model, save_model
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.verse.choice import build_choice
@@ -121,6 +122,13 @@ def test_a_model_without_fields_refuses_what_it_would_not_hear(said):
         generate(model=PLAIN, occasion=OccasionConfig(**said))
 
 
+def test_a_title_is_not_longer_than_those_that_models_learn():
+    said = occasion_of(title="山" * MAX_TITLE)
+    assert len(said.title) == MAX_TITLE
+    with pytest.raises(SettingError, match=f"--title has {MAX_TITLE + 1} characters"):
+        occasion_of(title="山" * (MAX_TITLE + 1))
+
+
 @pytest.mark.parametrize("flag", ["title", "author", "keyword"])
 def test_an_unknown_character_is_named_with_its_flag(flag):
     with pytest.raises(PromptError, match=f"--{flag} 山魑: .*'魑'"):
@@ -139,6 +147,7 @@ def test_a_poem_on_a_title_is_what_the_network_writes_after_reading_it(title, se
         search=ONE,
         seed=seed,
         occasion=OccasionConfig(title=title, guidance=1.0),
+        verse=VerseConfig(form="free"),
     )
     said = [MARK["title"], *VOCABULARY.encode(title)]
 
@@ -168,19 +177,9 @@ def test_a_poem_on_a_title_is_what_the_network_writes_after_reading_it(title, se
 def test_no_poem_has_marks_of_fields(search, said):
     request = POET.request("", SAMPLING, occasion=OccasionConfig(**said), search=search)
     marks = np.array(list(MARK.values()))
-    network = OpenedNetwork(
-        POET.network,
-        [
-            Occasion(
-                VOCABULARY,
-                **{
-                    name: tuple(VOCABULARY.encode(text))
-                    for name, text in said.items()
-                    if name != "keyword"
-                },
-            )
-        ],
-    )
+    fields = {name: tuple(VOCABULARY.encode(text)) for name, text in said.items()}
+    fields.pop("keyword", None)
+    network = OpenedNetwork(POET.network, [Occasion(VOCABULARY, **fields).token_ids])
     for draft in write(network, request._replace(occasion=None), poem_rngs(0, 20)):
         assert not np.isin(draft.token_ids, marks).any()
     for poem in POET.iter_poems(request, 3, 0, search):
@@ -196,17 +195,22 @@ def test_a_poem_does_not_depend_on_how_many_are_written(search, guidance):
     every = list(poet.iter_poems(request, 5, 4, search))
     assert len({poem.title for poem in every}) > 1
     for number, poem in enumerate(every):
-        # As it is written alone, to its own title.
-        (rng,), occasion = poem_rngs(4, 1, number), request.occasion
-        (thought,) = think_titles(poet.network, occasion, [rng.spawn(1)[0]])
-        network = (OpenedNetwork if guidance == 1 else GuidedNetwork)(poet.network, [thought])
+        # As it is written alone, to its own title and form.
+        (rng,), alone = poem_rngs(4, 1, number), poet.thought(request, 4, number)
+        rng.spawn(1)
+        occasion = alone.occasion
+        if guidance == 1:
+            network = OpenedNetwork(poet.network, [occasion.token_ids])
+        else:
+            texts = [occasion.token_ids], occasion.form_alone
+            network = GuidedNetwork(poet.network, *texts, guidance)
         if search is ONE:
-            (draft,) = write(network, request, [rng])
+            (draft,) = write(network, alone, [rng])
         else:
             judge = ChoiceJudge(poet.model.choice, rules=True)
-            (draft,) = best_whole(network, request, [rng], 3, judge, VOCABULARY)
+            (draft,) = best_whole(network, alone, [rng], 3, judge, VOCABULARY)
         assert poem.text == VOCABULARY.decode(draft.token_ids)
-        assert poem.title == VOCABULARY.decode(thought.title)
+        assert poem.title == VOCABULARY.decode(occasion.title)
 
 
 @given(st.integers(0, 2**32), st.integers(0, 4))
@@ -214,7 +218,9 @@ def test_a_stream_is_the_poem_and_has_its_heading(seed, number):
     request = POET.request("", SAMPLING)
     poem = list(POET.iter_poems(request, number + 1, seed, ONE))[number]
     assert "".join(POET.stream(request, seed, number)) == poem.text
-    assert POET.heading(request, seed, number) == poem.heading == f"《{poem.title}》"
+    thought = POET.thought(request, seed, number)
+    assert POET.heading(thought) == poem.heading == f"《{poem.title}》"
+    assert "".join(POET.stream(thought, seed, number)) == poem.text
 
 
 # Titles that the model thinks of.
@@ -306,14 +312,15 @@ def test_a_poem_keeps_closer_to_what_is_given_than_to_a_title_that_is_thought_of
 
 
 def network_after(**said: tuple[int, ...]) -> OpenedNetwork:
-    return OpenedNetwork(POET.network, [Occasion(VOCABULARY, **said)])
+    return OpenedNetwork(POET.network, [Occasion(VOCABULARY, **said).token_ids])
 
 
 @given(st.floats(0, 5), st.lists(st.integers(4, 20), max_size=4))
 def test_guidance_moves_log_probabilities_in_proportion(guidance, prompt):
-    occasion = Occasion(VOCABULARY, title=(7, 8), form=(5,), guidance=guidance)
+    occasion = Occasion(VOCABULARY, title=(7, 8), form=(5,))
     given_one, plain = network_after(title=(7, 8), form=(5,)), network_after(form=(5,))
-    guided = GuidedNetwork(POET.network, [occasion])
+    texts = [occasion.token_ids], occasion.form_alone
+    guided = GuidedNetwork(POET.network, *texts, guidance)
     found, state = guided.prime(np.array([START, *prompt]), guided.start(1))
     found = np.concatenate([found, guided.step(np.array([9]), state)[0]])
     expected = []
@@ -342,7 +349,7 @@ def test_guidance_of_one_writes_as_the_model_has_learned():
 
 
 def test_states_of_guided_poems_are_selected_together():
-    guided = GuidedNetwork(POET.network, [Occasion(VOCABULARY, title=(7,), guidance=2.0)])
+    guided = GuidedNetwork(POET.network, [[MARK["title"], 7]], [], 2.0)
     _, state = guided.prime(np.array([START]), guided.start(3))
     _, state = guided.step(np.array([5, 6, 7]), state)
     again, _ = guided.step(np.array([9, 9]), guided.select(state, np.array([2, 0])))

@@ -1,0 +1,228 @@
+"""Forms and titles that a model thinks of before it writes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poetgen.config import OccasionConfig, SampleConfig, SearchConfig, VerseConfig
+from poetgen.corpus.vocabulary import END, START, Vocabulary
+from poetgen.errors import SettingError
+from poetgen.generation.decode import poem_rngs
+from poetgen.generation.occasion import Occasion
+from poetgen.generation.poem import Poem
+from poetgen.generation.poet import Poet, generate
+from poetgen.generation.thinking import think_forms, think_titles
+from poetgen.networks.numpy_model import NumpyModel
+from poetgen.verse.choice import build_choice
+from poetgen.verse.forms import form_of, line_lengths
+from poetgen.verse.tunes import find_tune
+from tests.tiny import tiny_model
+
+# Enough of either tone and of one rhyme for every form below.
+TOKENS = (
+    "东风空中公同红通虫终宫功雄弓穷丛翁童蒙笼白月日落木学石物绝入百尺玉雪客国北食力出发别笔竹"
+    "人家门花山水春秋三四五七言律杂十其女子望江南忆浣溪沙明，。、"
+)
+VOCABULARY = Vocabulary([*dict.fromkeys(TOKENS)]).with_fields()
+MARK = {name: VOCABULARY.field_id(name) for name in VOCABULARY.fields}
+SAMPLING, ONE = SampleConfig(temperature=1.0), SearchConfig(best_of=1)
+
+
+class Scripted:
+    """A network that says one of some names after each mark, and then writes anything.
+
+    Its state holds, for each poem, what was read last, and the texts that it may say from there.
+    """
+
+    num_starts = 1
+
+    def __init__(self, forms, titles=("春",), suits=lambda title, form: True):
+        self.said = {MARK["form"]: forms, MARK["title"]: titles}
+        self.suits = suits
+
+    def start(self, batch_size):
+        return [()] * batch_size
+
+    def prime(self, token_ids, state):
+        for token_id in token_ids:
+            logits, state = self.step(np.full(len(state), token_id), state)
+        return logits, state
+
+    def step(self, token_ids, state):
+        state = [(*read, int(token_id)) for read, token_id in zip(state, token_ids, strict=True)]
+        return np.stack([self._logits(read) for read in state]), state
+
+    def _logits(self, read):
+        logits = np.zeros(len(VOCABULARY), np.float32)
+        marks = [place for place, token_id in enumerate(read) if token_id in self.said]
+        if not marks or START in read:
+            return logits
+        text = VOCABULARY.decode(read[marks[-1] + 1 :])
+        title = VOCABULARY.decode(read[marks[-2] + 1 : marks[-1]]) if len(marks) > 1 else ""
+        for name in self.said[read[marks[-1]]]:
+            if name.startswith(text) and (len(marks) == 1 or self.suits(title, name)):
+                (next_id,) = VOCABULARY.encode(name[len(text) : len(text) + 1]) or [START]
+                logits[next_id] = 30
+        return logits
+
+    def select(self, state, rows):
+        return [state[row] for row in rows]
+
+    def join(self, states):
+        return [read for state in states for read in state]
+
+
+def poet_of(*forms, index=False, **said):
+    model = replace(tiny_model(fields=True), vocabulary=VOCABULARY)
+    if index:
+        model = replace(model, choice=build_choice(["东风空月白，落日木学红。"] * 8))
+    return Poet("scripted", model, Scripted(forms, **said))
+
+
+def poems_of(poet, num_poems=4, **options):
+    options = {"sampling": SAMPLING, "search": ONE, "seed": 3} | options
+    return generate(model=poet, num_poems=num_poems, **options)
+
+
+@pytest.mark.parametrize("index", [False, True])
+@pytest.mark.parametrize("name", ["五绝", "七绝", "五律"])
+def test_asked_for_nothing_a_model_thinks_of_a_form_and_keeps_its_rules(name, index):
+    for poem in poems_of(poet_of(name, index=index), score=True):
+        assert form_of(poem.text) == name
+        assert poem.score.rhyme_errors == poem.score.tone_errors == 0
+        assert poem.title == "春"
+
+
+def test_every_poem_of_many_has_the_form_that_was_thought_of_for_it():
+    poet = poet_of("五绝", "七绝", "五律", "五言", index=True)
+    many = poems_of(poet, 24, search=SearchConfig(best_of=2))
+    assert {form_of(poem.text) for poem in many} >= {"五绝", "七绝", "五律"}
+    request = poet.request("", SAMPLING)
+    for number, poem in enumerate(many):
+        thought = poet.thought(request, 3, number)
+        name = VOCABULARY.decode(thought.occasion.form)
+        assert form_of(poem.text) == (name if thought.plans else None)
+        assert len(thought.plans) == (name != "五言")
+
+
+def test_a_form_without_rules_is_kept_if_nothing_else_comes_to_mind():
+    poet = poet_of("五言", "杂言")
+    request = poet.thought(poet.request("", SAMPLING), 0)
+    assert VOCABULARY.decode(request.occasion.form) in ("五言", "杂言")
+    assert not request.plans
+
+
+def test_a_form_that_is_given_or_none_is_not_thought_of():
+    poet = poet_of("七绝")
+    for verse in (VerseConfig(form="五绝"), VerseConfig(require="明月", form="五绝")):
+        assert {form_of(poem.text) for poem in poems_of(poet, verse=verse)} == {"五绝"}
+    free = poet.request("", SAMPLING, VerseConfig(form="free"))
+    assert not poet.thought(free, 0).plans
+    assert poet.thought(free, 0).occasion.title
+
+
+@pytest.mark.parametrize("wish", [{"rhyme": "东"}, {"tones": "off"}, {"acrostic": "春秋"}])
+def test_no_rules_and_a_rule_contradict_each_other(wish):
+    with pytest.raises(SettingError, match="--form free is without rules"):
+        poet_of("七绝").request("", SAMPLING, VerseConfig(form="free", **wish))
+
+
+@pytest.mark.parametrize(
+    "start", ["日", "日落", "三月", "春风空白日，", "白日木，", "白日落木石，"]
+)
+def test_a_start_has_a_form_that_it_suits(start):
+    poems = poems_of(poet_of("五绝", "七绝"), 6, start=start, sampling=SAMPLING)
+    for poem in poems:
+        assert poem.text.startswith(start)
+        assert poem.title == ""
+    suited = {
+        "春风空白日，": {"五绝"},
+        "白日木，": set(),
+        "白日落木石，": set(),  # no form has five oblique tones in a line
+    }
+    forms = {form_of(poem.text) for poem in poems} - {None}
+    assert forms == suited.get(start, {"五绝", "七绝"})
+
+
+def test_a_start_of_a_whole_poem_goes_on_freely():
+    poet = poet_of("五绝")
+    (whole,) = poems_of(poet, 1)
+    request = poet.request(whole.text, SAMPLING)
+    thought = poet.thought(request, 0)
+    assert not thought.plans
+    assert thought.occasion.form == ()
+
+
+def test_the_longest_poem_that_is_asked_for_holds_for_forms():
+    poet = poet_of("七绝", "五绝")
+    sampling = SampleConfig(temperature=1.0, max_chars=24)
+    assert {form_of(poem.text) for poem in poems_of(poet, 6, sampling=sampling)} == {"五绝"}
+
+
+def test_a_tune_is_kept_and_stands_before_the_title():
+    for poem in poems_of(poet_of("忆江南", titles=("明月",))):
+        assert line_lengths(poem.text) == list(find_tune("忆江南").line_lengths)
+        assert poem.heading == "《忆江南·明月》"
+        assert poem.as_dict()["tune"] == "忆江南"
+    # A tune as a title, too, says nothing.
+    for poem in poems_of(poet_of("忆江南", titles=("浣溪沙", "望江南"))):
+        assert poem.heading == "《忆江南》"
+    assert Poem("日", tune="浣溪沙", author="山人").heading == "《浣溪沙》，仿山人"
+
+
+def test_a_title_suits_the_form():
+    poet = poet_of(
+        "五绝",
+        titles=("春", "三十五", "人家"),
+        suits=lambda title, form: title != "春",
+    )
+    titles = {poem.title for poem in poems_of(poet, 20)}
+    assert titles == {"三十五", "人家"}
+    given_form = poems_of(poet, 20, verse=VerseConfig(form="五绝"))
+    assert {poem.title for poem in given_form} == {"三十五", "人家"}
+
+
+def test_numbers_of_a_series_and_names_of_kinds_are_no_titles():
+    poet = poet_of("五绝", titles=("其三", "绝", "五律"))
+    assert {poem.title for poem in poems_of(poet, 8)} <= {"绝", ""}
+
+
+def test_a_form_follows_from_the_title_that_is_given():
+    poet = poet_of("五绝", "七绝", suits=lambda title, form: (title == "人家") == (form == "七绝"))
+    for title, form in (("人家", "七绝"), ("明月", "五绝")):
+        poems = poems_of(poet, occasion=OccasionConfig(title=title))
+        assert {form_of(poem.text) for poem in poems} == {form}
+
+
+@given(st.integers(0, 2**32))
+def test_a_form_does_not_depend_on_how_many_are_thought_of(seed):
+    network = poet_of("五绝", "七绝", "忆江南").network
+    occasions = [Occasion(VOCABULARY, author=(7, 9))] * 5
+    every = think_forms(network, occasions, poem_rngs(seed, 5))
+    alone = [think_forms(network, occasions[:1], [rng])[0] for rng in poem_rngs(seed, 5)]
+    assert every == alone
+
+
+def test_keywords_are_kept_to_more_closely_in_a_title():
+    model = tiny_model("lstm", seed=5, fields=True)
+    network, vocabulary = NumpyModel(model.config, model.weights), model.vocabulary
+    said = Occasion(vocabulary, keywords=((9,),), has_title=False)
+
+    def first_tokens(occasion):
+        thought = think_titles(network, occasion, poem_rngs(0, 400), SampleConfig(temperature=1))
+        return np.bincount([one.title[0] for one in thought], minlength=len(vocabulary)) / 400
+
+    mark = vocabulary.field_id("title")
+    texts = [[vocabulary.field_id("keyword"), 9, mark], [mark]]
+    given_one, plain = (
+        network.prime(np.array(text), network.start(1))[0][0].astype(float) for text in texts
+    )
+    logits = given_one + (given_one - plain)
+    allowed = np.array([vocabulary.is_ordinary(i) for i in range(len(vocabulary))])
+    allowed[[END, *vocabulary.encode("，。？")]] = False
+    expected = np.where(allowed, np.exp(logits - logits[allowed].max()), 0)
+    distance = np.abs(first_tokens(said) - expected / expected.sum()).sum()
+    assert distance < 0.25
