@@ -127,6 +127,19 @@ def test_a_filter_takes_less_than_a_byte_a_piece(count):
     assert len(index.grams.bits) <= 7.5 * len(pieces(lines, GRAM)) / 8 + 1
 
 
+def test_a_large_index_has_fewer_bits_and_still_knows_most_of_what_is_new(monkeypatch):
+    monkeypatch.setattr("poetgen.verse.novelty._MANY_GRAMS", 1_000)
+    index = build_choice(POEMS).novelty
+    for name, share in (("lines", 5 / 6.5), ("pairs", 5 / 6.5), ("grams", 5.25 / 7.5)):
+        large, usual = getattr(index, name), getattr(INDEX, name)
+        assert len(large.bits) == pytest.approx(share * len(usual.bits), abs=2)
+        assert usual.false_alarm_rate < large.false_alarm_rate < 0.1
+    for poem, novelty in zip(POEMS, index.check(POEMS), strict=True):
+        assert novelty.copied_lines == tuple(lines_in(poem))
+    new = chance_poems(200, seed=3)
+    assert sum(bool(novelty.copied_lines) for novelty in index.check(new)) < 10
+
+
 def test_an_index_with_more_poems_finds_those_of_both():
     few = chance_poems(60, seed=3)
     wider = INDEX.extended(few)
