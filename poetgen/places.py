@@ -19,7 +19,8 @@ MODEL_SUFFIX = ".safetensors"
 MODEL_KEY = "poetgen"
 # Snapshots of the classic character RNN, which are read but never written.
 SNAPSHOT_SUFFIXES = (".pkl", ".pickle")
-SHIPPED_MODEL = "tang"
+# The models that ship, first the one that writes where there is no other.
+SHIPPED_MODELS = ("tang", "song", "ci", "shakespeare")
 # The corpora that poetgen can fetch.
 NAMED_CORPORA = ("tang", "song", "ci", "time-machine", "shakespeare")
 _MODEL_SUFFIXES = (MODEL_SUFFIX, *SNAPSHOT_SUFFIXES)
@@ -131,7 +132,9 @@ def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
 
 
 def find_model(name_or_path: str | None, tell: Callable[[str], object] = lambda note: None) -> Path:
-    """Return a model by name or path; for None the newest in ./models, else the shipped one.
+    """Return a model by name or path; for None the newest in ./models, else ``tang``, which ships.
+
+    In a checkout those that ship are in ./models, too, and are not what was trained last.
 
     ``tell`` gets a sentence about each file there that another program wrote.
 
@@ -139,13 +142,13 @@ def find_model(name_or_path: str | None, tell: Callable[[str], object] = lambda 
         ModelError: it does not exist; the advice lists those that do.
     """
     if name_or_path is None:
-        own = [path for path in _models_in(Path("models")) if path.is_file()]
+        own = [p for p in _models_in(Path("models")) if p.is_file() and not _ships(p)]
         own.sort(key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
         for path in own:
             if _is_ours(path):
                 return path
             tell(f"{path} is not a model of poetgen and is ignored.")
-        return shipped_models() / f"{SHIPPED_MODEL}{MODEL_SUFFIX}"
+        return shipped_models() / f"{SHIPPED_MODELS[0]}{MODEL_SUFFIX}"
     folders, file_name = search_folders("models"), f"{name_or_path}{MODEL_SUFFIX}"
     is_path = _looks_like_path(name_or_path)
     paths = [Path(name_or_path), Path(file_name)] if is_path else [f / file_name for f in folders]
@@ -164,6 +167,10 @@ def find_model(name_or_path: str | None, tell: Callable[[str], object] = lambda 
 def _models_in(folder: Path) -> list[Path]:
     # macOS leaves a hidden ._tang.safetensors beside what it copies.
     return [path for path in folder.glob(f"*{MODEL_SUFFIX}") if not path.name.startswith(".")]
+
+
+def _ships(path: Path) -> bool:
+    return path.stem in SHIPPED_MODELS and path.parent.resolve() == shipped_models().resolve()
 
 
 def _is_ours(path: Path) -> bool:

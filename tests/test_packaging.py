@@ -11,11 +11,13 @@ import pytest
 from packaging.requirements import Requirement
 
 from poetgen import places
+from poetgen.networks.model import num_parameters
 from poetgen.networks.model_file import load_model
 from tests.command import ENVIRONMENT, poetgen
 
 ROOT = Path(__file__).parent.parent
 MODEL = ROOT / "models/tang.safetensors"
+MODELS = places.SHIPPED_MODELS
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +57,13 @@ def test_an_unpacked_wheel_writes_a_poem_far_from_the_checkout(wheel, tmp_path):
     assert "model tang" in done.stderr
 
 
-def test_a_wheel_carries_the_shipped_model_and_nobody_elses(wheel):
+def test_a_wheel_carries_the_shipped_models_and_nobody_elses(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if "/models/" in name]
-        assert sorted(names) == ["poetgen/models/tang.md", "poetgen/models/tang.safetensors"]
-        assert archive.read("poetgen/models/tang.safetensors") == MODEL.read_bytes()
+        wanted = [f"{name}.{end}" for name in MODELS for end in ("safetensors", "md")]
+        assert sorted(names) == sorted(f"poetgen/models/{name}" for name in wanted)
+        for name in wanted:
+            assert archive.read(f"poetgen/models/{name}") == (ROOT / "models" / name).read_bytes()
 
 
 def test_a_wheel_carries_the_tables_and_the_notice_of_their_sources(wheel):
@@ -84,6 +88,18 @@ def test_the_shipped_model_is_small():
     assert MODEL.stat().st_size - num_bytes < 12_000_000
     assert sum(index[name].nbytes for name in ("lines", "grams", "pairs")) <= 2_000_000
     assert num_bytes < 3_200_000
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_model_that_ships_is_small_and_has_a_card(name):
+    path = ROOT / f"models/{name}.safetensors"
+    assert path.stat().st_size < (24_000_000 if name == "tang" else 16_000_000)
+    model, card = load_model(path), path.with_suffix(".md").read_text(encoding="utf-8")
+    assert card.startswith(f"# Model card: {name}\n")
+    assert f"{num_parameters(model.config):,}" in card
+    assert f"--name {name}" in card
+    # What the record in the file says of the validation split.
+    assert f"{model.validation.perplexity_per_token:.2f}" in card
 
 
 def test_ci_has_one_version_in_the_range_of_every_package_that_users_may_have():

@@ -124,7 +124,7 @@ def test_what_is_here_is_listed_under_the_name_that_finds_it(here):
     touch(here / "models" / "._tang.safetensors")
     touch(here / "models" / "old.safetensors")
     assert list(places.corpora_here()) == ["mine"]
-    assert set(places.models_here()) == {"old", "tang"}
+    assert set(places.models_here()) == {"old", *places.SHIPPED_MODELS}
     for name, path in places.corpora_here().items():
         assert places.find_corpus(name) == path
     for name, path in places.models_here().items():
@@ -141,6 +141,17 @@ def test_a_model_is_found_here_then_in_the_data_folder_then_among_the_shipped(
     assert places.find_model("mine") == user
     own = touch(here / "models" / "mine.safetensors")
     assert places.find_model("mine").resolve() == own
+
+
+def test_in_a_checkout_the_models_that_ship_are_not_what_was_trained_last(here, monkeypatch):
+    monkeypatch.setattr(places, "shipped_models", lambda: here / "models")
+    for name in places.SHIPPED_MODELS[::-1]:
+        touch(here / "models" / f"{name}.safetensors")
+    assert places.find_model(None).stem == "tang"
+    path = here / "models" / "mine.safetensors"
+    save_tensor_file(path, FileKind(places.MODEL_KEY, 1, "model file"), {}, {})
+    os.utime(path, (1000, 1000))
+    assert places.find_model(None).stem == "mine"
 
 
 def test_without_a_name_the_newest_model_here_is_taken_else_the_shipped(here):
@@ -180,7 +191,7 @@ def test_a_missing_model_lists_those_that_are_there(here):
     touch(here / "README.md")
     with pytest.raises(ModelError, match=r"README\.md is not a model file") as error:
         places.find_model("README.md")
-    assert "Models here: mine, tang." in error.value.advice
+    assert "Models here: ci, mine, shakespeare, song, tang." in error.value.advice
 
 
 def test_a_free_name_is_one_that_no_file_has_with_any_of_the_suffixes(tmp_path):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from poetgen.networks.model_file import load_model, save_model
-from poetgen.places import NAMED_CORPORA, shipped_models
+from poetgen.places import NAMED_CORPORA, SHIPPED_MODELS, shipped_models
 from tests.command import assert_two_line_error, poetgen
 from tests.synthetic import write_poems
 from tests.tiny import tiny_model
@@ -85,7 +85,7 @@ def test_json_has_what_the_tables_have(here):
     found = json.loads(poetgen("inspect", "--json", cwd=here, **at_home(here)).stdout)
     models = {model["name"]: model for model in found["models"]}
     corpora = {corpus["name"]: corpus for corpus in found["corpora"]}
-    assert models.keys() == {"cut", "mine", "tang"}
+    assert models.keys() == {"cut", "mine", *SHIPPED_MODELS}
     assert corpora.keys() == {"broken", "few"}
     assert models["tang"]["arch"] == "lstm"
     assert models["mine"]["perplexity_per_token"] is None

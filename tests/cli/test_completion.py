@@ -8,7 +8,7 @@ import pytest
 
 from poetgen.cli import completion
 from poetgen.networks.model_file import save_model
-from poetgen.places import NAMED_CORPORA
+from poetgen.places import NAMED_CORPORA, SHIPPED_MODELS
 from tests.command import ENVIRONMENT
 from tests.tiny import tiny_model
 
@@ -63,7 +63,7 @@ def here(tmp_path):
         ("poetgen train --arch gru f", ["few"]),
         ("poetgen compare lstm --corpus f", ["few"]),
         ("poetgen compare l", ["lstm"]),
-        ("poetgen generate --model ", ["mine", "tang"]),
+        ("poetgen generate --model ", ["mine", *sorted(SHIPPED_MODELS)]),
         ("poetgen generate --model m", ["mine"]),
         ("poetgen inspect t", ["tang"]),
         ("poetgen prepare t", ["tang", "time-machine"]),
