@@ -59,7 +59,8 @@ def generate(
         Device, typer.Option("--device", help="auto and cpu need no torch.")
     ] = "auto",
     stream: Annotated[
-        bool, typer.Option("--stream", help="Show each character as it is written.")
+        bool,
+        typer.Option("--stream", help="Show each character as it is written, of a single draft."),
     ] = False,
     show: ShowConfig = ShowConfig(),
     card: Annotated[

@@ -15,7 +15,7 @@ from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import SettingError
 from poetgen.generation.decode import Request
 from poetgen.generation.prompt import encode_prompt, name_of, read_start
-from poetgen.verse.forms import FREE
+from poetgen.verse.forms import FREE, is_free
 
 if TYPE_CHECKING:
     from poetgen.generation.form_plans import FormPlans
@@ -51,8 +51,8 @@ def make_request(
         prompt = encode_prompt(start, vocabulary)
     plans: Sequence[Plan] = ()
     forms: FormPlans | None = None
-    if verse.form == FREE:
-        if verse != VerseConfig(form=FREE):
+    if is_free(verse.form):
+        if verse != VerseConfig(form=verse.form):
             raise SettingError(
                 f"--form {FREE} is without rules, and other wishes are rules.",
                 f"Leave out --form {FREE}, or the other wishes.",

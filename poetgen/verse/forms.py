@@ -17,11 +17,17 @@ FORMS: dict[str, tuple[int, int]] = {
 }
 # What a user calls a poem without rules.
 FREE = "free"
+_FREE_NAMES = (FREE, "自由", "自由诗")
 # What is said of a poem in another form: by the length of its lines.
 MIXED = "杂言"
 _KINDS = {3: "三言", 4: "四言", 5: "五言", 6: "六言", 7: "七言"}
 _BY_SHAPE = {shape: name for name, shape in FORMS.items()}
 _LINE = re.compile(f"[{HAN}]+")
+
+
+def is_free(name: str | None) -> bool:
+    """Return whether a user asks for a poem without rules by this name of a form."""
+    return name is not None and name.strip().casefold() in _FREE_NAMES
 
 
 def lines_of(text: str) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from poetgen.config import RhymeBookName, Tones
 from poetgen.errors import SettingError
 from poetgen.places import did_you_mean
-from poetgen.verse.forms import FORMS
+from poetgen.verse.forms import FORMS, FREE
 from poetgen.verse.tones import OPENINGS, expand, regulated
 from poetgen.verse.tunes import Tune, find_tune, tunes
 
@@ -147,11 +147,13 @@ def find_form(name: str, tones: Tones = "strict") -> Form:
         return regulated_form(full_name, num_lines, length, tones)
     if tune := find_tune(name):
         return tune_form(tune, tones)
-    known = [*FORM_NAMES, *tunes()]
+    known = [*FORM_NAMES, FREE, *tunes()]
     raise SettingError(
         f"There is no form {name!r}.",
         # Names have two or three characters, of which one may be mistyped.
-        f"{did_you_mean(short, known, 0.5)}Choose among: {', '.join(known)}.",
+        f"{did_you_mean(short, known, 0.5)}Choose among: {', '.join(FORM_NAMES)} (五古:12 has 12 "
+        f"lines), {FREE}, or one of {len(tunes())} tunes of 词, such as "
+        f"{', '.join([*tunes()][:8])} (docs/verse.md).",
     )
 
 

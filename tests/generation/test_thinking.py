@@ -124,6 +124,18 @@ def test_a_form_that_is_given_or_none_is_not_thought_of():
     assert poet.thought(free, 0).occasion.title
 
 
+@pytest.mark.parametrize("name", ["free", " FREE", "自由"])
+def test_no_rules_have_several_names(name):
+    assert not poet_of("七绝").request("", SAMPLING, VerseConfig(form=name)).plans
+    assert poet_of("七绝").request("", SAMPLING, VerseConfig(form=name)).forms is None
+
+
+def test_a_title_over_which_no_form_has_rules_does_not_keep_the_model_from_one():
+    poet = poet_of("五言", "忆江南", suits=lambda title, form: (form == "五言") == bool(title))
+    for poem in poems_of(poet, 6, occasion=OccasionConfig(title="明月")):
+        assert poem.heading == "《忆江南·明月》"
+
+
 @pytest.mark.parametrize("wish", [{"rhyme": "东"}, {"tones": "off"}, {"acrostic": "春秋"}])
 def test_no_rules_and_a_rule_contradict_each_other(wish):
     with pytest.raises(SettingError, match="--form free is without rules"):
@@ -141,7 +153,7 @@ def test_a_start_has_a_form_that_it_suits(start):
     suited = {
         "春风空白日，": {"五绝"},
         "白日木，": set(),
-        "白日落木石，": set(),  # no form has five oblique tones in a line
+        "白日落木石，": {"五绝"},  # five oblique tones are in no form: it is kept without tones
     }
     forms = {form_of(poem.text) for poem in poems} - {None}
     assert forms == suited.get(start, {"五绝", "七绝"})
@@ -188,6 +200,11 @@ def test_a_title_suits_the_form():
 def test_numbers_of_a_series_and_names_of_kinds_are_no_titles():
     poet = poet_of("五绝", titles=("其三", "绝", "五律"))
     assert {poem.title for poem in poems_of(poet, 8)} <= {"绝", ""}
+
+
+def test_a_tune_of_unequal_lines_is_the_title_of_no_other_form():
+    for poem in poems_of(poet_of("五绝", titles=("忆江南", "春山")), 8):
+        assert poem.title == "春山"
 
 
 def test_a_form_follows_from_the_title_that_is_given():

@@ -209,7 +209,7 @@ def test_wishes_that_exclude_each_other_are_named(wishes, one, other):
     ("wishes", "said"),
     [
         ({"form": "五言律诗体"}, "五律"),
-        ({"form": "院溪沙"}, "Did you mean 浣溪沙.*念奴娇"),
+        ({"form": "院溪沙"}, "Did you mean 浣溪沙.*蝶恋花"),
         ({"form": "五侓"}, "Did you mean 五"),
         ({"form": "五排:9"}, "even number"),
         ({"form": "五绝", "rhyme": "咚咚"}, "一东|东"),
