@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from poetgen import Corpus, Poet, generate
 from poetgen.characters import END_MARKS, LINE_MARKS, punctuated
-from poetgen.config import VerseConfig
+from poetgen.config import SearchConfig, VerseConfig
 from poetgen.corpus.corpus import decode_poems
 from poetgen.corpus.duplicates import SeenPoems
 from poetgen.corpus.occasions import plain_title
@@ -67,11 +67,12 @@ def make_pairs(
     *,
     used: Collection[str] = (),
     titles: bool = False,
+    search: SearchConfig = SearchConfig(),
 ) -> list[Pair]:
-    """Return pairs of the forms in turn: ours by default settings, beside held-out poems.
+    """Return pairs of the forms in turn: ours beside held-out poems.
 
     ``used`` are the identities of poems that were read before. With ``titles`` each poem has
-    one.
+    one. ``search`` is how ours are chosen among drafts; else they are written by default settings.
 
     Raises:
         SettingError: there is no such form, too few poems of it, or a poem of ours has no title
@@ -101,7 +102,7 @@ def make_pairs(
             )
         real = rng.sample(found, len(numbers))
         # A seed for each form: of one seed, a 七绝 and a 五绝 often begin with the same words.
-        ours = _write(poet, form, len(numbers), rng.randrange(1 << 32))
+        ours = _write(poet, form, len(numbers), rng.randrange(1 << 32), search)
         if any(identity(poem.text) in used for poem in ours):
             raise SettingError(f"Poems of ours of seed {seed} were read before.", "Give another.")
         if titles and not all(poem.title for poem in ours):
@@ -153,8 +154,9 @@ def _is_of(form: str, text: str, title: str) -> bool:
     return all(fault.kind != "句数" for fault in scan(text, form=form).faults)
 
 
-def _write(poet: Poet, form: str, num_poems: int, seed: int) -> list[Ours]:
-    poems = generate(model=poet, verse=VerseConfig(form=form), num_poems=num_poems, seed=seed)
+def _write(poet: Poet, form: str, num_poems: int, seed: int, search: SearchConfig) -> list[Ours]:
+    verse = VerseConfig(form=form)
+    poems = generate(model=poet, verse=verse, num_poems=num_poems, seed=seed, search=search)
     return [Ours(printed(poem.text), to_simplified(poem.title), seed) for poem in poems]
 
 

@@ -57,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     sheet.add_argument("--folder", type=Path, required=True, help="where the three files go")
     sheet.add_argument("--used", type=Path, nargs="+", default=[], help="keys of earlier sheets")
     sheet.add_argument("--titles", action="store_true", help="print the title above each poem")
+    sheet.add_argument("--best-of", type=int, help="drafts of each of our poems")
     scored = commands.add_parser("score", help="score the answers of one or more readers")
     scored.add_argument("answers", type=Path, nargs="+", help="a file for each reader")
     scored.add_argument("--key", type=Path, required=True, help="the key of the sheet")
@@ -72,6 +73,7 @@ def _sheet(options: argparse.Namespace) -> None:
     model, corpus = find_model(options.model), load_corpus(options.corpus)
     read = [pair for path in options.used for pair in read_key(path)]
     used = identities([poem.text for pair in read for poem in (pair.real, pair.ours)])
+    search = SearchConfig(best_of=options.best_of)
     pairs = make_pairs(
         load_poet(model),
         corpus,
@@ -80,6 +82,7 @@ def _sheet(options: argparse.Namespace) -> None:
         options.seed,
         used=set(used),
         titles=options.titles,
+        search=search,
     )
     facts = {
         "seed": options.seed,
@@ -88,6 +91,8 @@ def _sheet(options: argparse.Namespace) -> None:
         "corpus": corpus.name,
         "fingerprint": corpus.fingerprint,
         "titles": options.titles,
+        "sampling": asdict(SampleConfig()),
+        "search": asdict(search),
     }
     empty = [f"{number}{',' * (len(COLUMNS) - 1)}" for number in range(1, len(pairs) + 1)]
     write_text(sheet, sheet_of(pairs, titles=options.titles))
@@ -128,9 +133,8 @@ def sheet_of(pairs: Sequence[Pair], *, titles: bool = False) -> str:
 
 def key_of(pairs: Sequence[Pair], **facts: Any) -> dict[str, Any]:
     """Return the key of a sheet: how it was made, and for each pair its poems and which is real."""
-    settings = {"sampling": asdict(SampleConfig()), "search": asdict(SearchConfig())}
     version = {"version": __version__, "max_poems": MAX_POEMS}
-    return {**facts, **settings, **version, "pairs": [asdict(pair) for pair in pairs]}
+    return {**facts, **version, "pairs": [asdict(pair) for pair in pairs]}
 
 
 def read_key(path: Path) -> list[Pair]:
