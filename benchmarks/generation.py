@@ -17,15 +17,16 @@ from poetgen.networks.torch_model import TorchStepper, build
 
 _NUM_POEMS = 256
 _SEED = 1
+_NO_RULES = VerseConfig(form="free")
 
 
 def rows() -> Iterator[str]:
     """Compare on the model that ships, in this process: torch is imported already."""
     poet = load_poet("tang")
-    request = poet.request("日")
+    request = poet.request("日", verse=_NO_RULES)
     endless = _without_end(poet)
     by_torch = TorchStepper(build(poet.model.config, endless.weights))
-    short = poet.request("日", SampleConfig(max_chars=24))
+    short = poet.request("日", SampleConfig(max_chars=24), _NO_RULES)
 
     def ten_poems(network: NumpyModel | TorchStepper) -> None:
         for number in range(10):
@@ -34,7 +35,7 @@ def rows() -> Iterator[str]:
     one = compare(lambda: ten_poems(endless), lambda: ten_poems(by_torch), pairs=15)
     yield one.line("10 poems of 24 characters, one by one: numpy / torch", "at most 1")
 
-    same_length = poet.request("", SampleConfig(max_chars=32))
+    same_length = poet.request("", SampleConfig(max_chars=32), _NO_RULES)
 
     def ten_quatrains() -> None:
         for number in range(10):
@@ -59,7 +60,7 @@ def rows() -> Iterator[str]:
     bare = compare(lambda: _write(poet), products, pairs=5)
     yield bare.line(f"{_NUM_POEMS} poems: at once / their matrix products alone", "")
     for length in (20, 60, 200):
-        longer = poet.request("日", SampleConfig(max_chars=length))
+        longer = poet.request("日", SampleConfig(max_chars=length), _NO_RULES)
         carried = compare(
             lambda longer=longer: write(endless, longer, poem_rngs(_SEED, 1)),
             lambda longer=longer: _read_again(endless, longer),

@@ -101,7 +101,7 @@ def _load() -> tuple[Poet, Choice, list[str]]:
 
 
 def _free(poet: Poet, form: str, num_poems: int) -> list[str]:
-    request, found = poet.request("", _SAMPLING), list[str]()
+    request, found = poet.request("", _SAMPLING, VerseConfig(form="free")), list[str]()
     for first in range(0, 100 * _BLOCK, _BLOCK):
         drafts = write(poet.network, request, poem_rngs(1, _BLOCK, first))
         poems = [poet.model.vocabulary.decode(draft.token_ids) for draft in drafts]

@@ -12,19 +12,19 @@ from statistics import median
 from typing import NamedTuple
 
 from poetgen.characters import STARTS
-from poetgen.config import OccasionConfig, SampleConfig, SearchConfig
+from poetgen.config import OccasionConfig, SampleConfig, SearchConfig, VerseConfig
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import PoetgenError
 from poetgen.generation.poet import Poet, generate
 from poetgen.verse.choice import Choice
-from poetgen.verse.forms import form_of
+from poetgen.verse.forms import FREE, form_of
 from poetgen.verse.panel import panel
 from poetgen.verse.self_bleu import self_bleu
 
 # Poems of the panel: one draft each, no rules, no title.
 _FREE = SampleConfig(temperature=0.8)
 _ONE_DRAFT = SearchConfig(best_of=1)
-_UNTITLED = OccasionConfig(untitled=True)
+_UNTITLED, _NO_RULES = OccasionConfig(untitled=True), VerseConfig(form=FREE)
 # A process is started so often, and the median counts.
 _NUM_STARTS = 3
 
@@ -95,6 +95,7 @@ def panel_of(
         num_poems=num_poems,
         sampling=_FREE,
         search=_ONE_DRAFT,
+        verse=_NO_RULES,
         occasion=_UNTITLED,
         seed=seed,
     )

@@ -14,8 +14,10 @@ from poetgen.generation.poet import Poet, generate
 from poetgen.networks.model_file import save_model
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.verse.choice import build_choice
+from poetgen.verse.forms import form_of
 from poetgen.verse.panel import panel
 from poetgen.verse.self_bleu import self_bleu
+from tests.scripted import poet_of
 from tests.tiny import tiny_model
 from tests.verse.samples import chance_poems
 
@@ -52,6 +54,13 @@ def test_the_panel_is_of_single_free_drafts_and_held_to_the_index_of_the_model()
 
 def test_a_model_that_knows_titles_writes_the_panel_without_them():
     assert panel_of(poet(fields=True), 5, 3)["num_poems"] == 5
+
+
+def test_the_panel_has_no_rules_also_of_a_model_that_thinks_of_forms():
+    thinker = poet_of("五绝", index=True)
+    (poem,) = generate(model=thinker, seed=1)
+    assert form_of(poem.text) == "五绝"
+    assert panel_of(thinker, 12, 1)["form"] < 0.5
 
 
 def test_other_languages_and_models_without_an_index_have_no_panel():
