@@ -146,15 +146,16 @@ class Poet:
 
         A title and a form are thought of where they are wanted.
         """
+        own = [request._replace(plans=[plan]) for plan in request.plans] or [request]
+        requests = [own[(first + number) % len(own)] for number in range(len(rngs))]
         said = request.occasion
         if (said is None or said.has_title) and request.forms is None:
-            own = [request._replace(plans=[plan]) for plan in request.plans] or [request]
-            return [own[(first + number) % len(own)] for number in range(len(rngs))]
+            return requests
         from poetgen.generation.thinking import think
 
         # From streams of their own, so that what follows is drawn as without thinking.
         streams = [rng.spawn(1)[0] for rng in rngs]
-        return think(self.network, self.model.vocabulary, request, streams, first)
+        return think(self.network, self.model.vocabulary, requests, streams)
 
     def _write(
         self,

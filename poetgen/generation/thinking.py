@@ -12,7 +12,7 @@ from poetgen.arrays import FloatArray
 from poetgen.characters import LINE_MARKS
 from poetgen.config import SampleConfig
 from poetgen.corpus.occasions import plain_title
-from poetgen.corpus.vocabulary import END, MAX_TITLE, PAD, START, UNK, Vocabulary
+from poetgen.corpus.vocabulary import END, MAX_TITLE, START, Vocabulary
 from poetgen.generation.decode import Network, Request, State, Stepper, read_once
 from poetgen.generation.guidance import GuidedNetwork
 from poetgen.generation.occasion import Occasion
@@ -43,22 +43,18 @@ _MAX_NAME = 8
 def think(
     network: Network[State],
     vocabulary: Vocabulary,
-    request: Request,
+    requests: Sequence[Request],
     rngs: Sequence[np.random.Generator],
-    first: int = 0,
 ) -> list[Request]:
-    """Return the request of each poem, one for each generator, from number ``first`` on.
+    """Return the requests, one for each poem and generator, with all that is thought of for them.
 
-    A title is thought of where none is given; a form, and the plan by which it is written, where
-    ``request.forms`` says so.
+    They differ in their plans alone. A title is thought of where none is given; a form, and the
+    plan by which it is written, where ``forms`` says so.
     """
-    said, plans = request.occasion or Occasion(vocabulary), request.plans
-    alone = [
-        request._replace(occasion=said, plans=plans and [plans[number % len(plans)]], forms=None)
-        for number in range(first, first + len(rngs))
-    ]
-    if request.forms is not None:
-        alone = _with_forms(network, alone, request.forms, rngs)
+    forms, said = requests[0].forms, requests[0].occasion or Occasion(vocabulary)
+    alone = [request._replace(occasion=said, forms=None) for request in requests]
+    if forms is not None:
+        alone = _with_forms(network, alone, forms, rngs)
     return alone if said.has_title else _with_titles(network, alone, rngs)
 
 
@@ -203,7 +199,7 @@ def _draw(
     sampling: SampleConfig,
 ) -> list[list[int]]:
     """Return for each generator what follows a mark, one to ``max_length`` tokens, to its end."""
-    never = {PAD, END, UNK, *vocabulary.unwritten, *vocabulary.encode(LINE_MARKS)}
+    never = {END, *vocabulary.unwritten, *vocabulary.encode(LINE_MARKS)}
     barred = sorted(never - {*ends})
     texts: list[list[int]] = [[] for _ in rngs]
     alive = np.arange(len(rngs))
