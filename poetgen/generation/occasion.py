@@ -56,6 +56,11 @@ class Occasion:
         """What is read if nothing but the author is said."""
         return self._field("author", self.author)
 
+    @property
+    def words(self) -> list[str]:
+        """The keywords, as they are spelled."""
+        return [*map(self.vocabulary.decode, self.keywords)]
+
     def before_title(self) -> list[int]:
         """Return what is read before the title."""
         keywords = [self._field("keyword", keyword) for keyword in self.keywords]

@@ -193,7 +193,13 @@ class Poet:
         if num_drafts > 1 and self.model.choice is not None:
             from poetgen.verse.score import ChoiceJudge
 
-            judge = ChoiceJudge(self.model.choice, novel=search.novel, rules=plan is None)
+            said = request.occasion
+            judge = ChoiceJudge(
+                self.model.choice,
+                novel=search.novel,
+                rules=plan is None,
+                keywords=() if said is None else said.words,
+            )
         if plan is not None:
             from poetgen.generation.choosing import best_by_lines
 

@@ -32,6 +32,7 @@ class Measures:
         num_copied: lines that stand whole in a training poem.
         rhyme_faults: lines that should rhyme and do not, or with a character used before.
         tone_faults: characters of a wrong tone.
+        missing: keywords that do not stand in it, each counted by the share of its characters.
     """
 
     likelihood: float
@@ -43,6 +44,7 @@ class Measures:
     num_copied: int = 0
     rhyme_faults: int = 0
     tone_faults: int = 0
+    missing: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ class Weights:
     repeat: float = 0.6
     rhyme: float = 4.0
     tone: float = 0.3
+    missing: float = 0.5
     enough_thread: float = 0.15
     free_unseen: float = 0.15
     chars_a_repeat: int = 28
@@ -72,7 +75,7 @@ def score(measures: Measures, weights: Weights = Weights()) -> float:
     The likelihood a character, less half the unigram likelihood (so that a draft of common
     characters is not the better for it), plus the thread up to what real poems have, minus
     what is more than in real poems of unseen pairs and repeated characters, minus faults of
-    rhyme and tone.
+    rhyme and tone, and minus keywords that are missing.
     """
     if measures.num_copied:
         return -math.inf
@@ -85,6 +88,7 @@ def score(measures: Measures, weights: Weights = Weights()) -> float:
         - weights.repeat * max(0, repeats)
         - weights.rhyme * measures.rhyme_faults
         - weights.tone * measures.tone_faults
+        - weights.missing * measures.missing
     )
 
 
@@ -94,11 +98,13 @@ def measure(
     choice: Choice,
     *,
     rules: bool = True,
+    keywords: Sequence[str] = (),
 ) -> list[Measures]:
     """Return what is measured of drafts, all at once.
 
     ``log_probabilities`` (B,) are those of the whole texts under the model. Without ``rules``,
     for texts that keep them anyway or need not, faults of rhyme and tone are not looked for.
+    ``keywords`` are what the poems are to be about.
     """
     lines = [lines_of(text) for text in texts]
     threads = choice.thread.scores(lines)
@@ -124,26 +130,36 @@ def measure(
                 num_copied=len(novelty.copied_lines),
                 rhyme_faults=faults.rhyme + faults.same_rhyme if faults else 0,
                 tone_faults=faults.tones if faults else 0,
+                missing=sum(_missing(keyword, chars) for keyword in keywords),
             )
         )
     return found
+
+
+def _missing(keyword: str, chars: str) -> float:
+    """Return which share of a keyword does not stand in a poem: none of 明月, if 明月 does."""
+    return 0.0 if keyword in chars else sum(char not in chars for char in keyword) / len(keyword)
 
 
 @dataclass(frozen=True, slots=True)
 class ChoiceJudge:
     """Ranks drafts, or beginnings of equal length, by ``score``.
 
-    With ``novel``, those with a copied line are refused; ``rules`` as of ``measure``.
+    With ``novel``, those with a copied line are refused; ``rules`` and ``keywords`` as of
+    ``measure``.
     """
 
     choice: Choice
     weights: Weights = Weights()
     novel: bool = True
     rules: bool = False
+    keywords: Sequence[str] = ()
 
     def scores(self, texts: Sequence[str], log_probabilities: FloatArray) -> FloatArray:
         """Return the score of each text (B,); ``log_probabilities`` (B,) are under the model."""
-        found = measure(texts, log_probabilities, self.choice, rules=self.rules)
+        found = measure(
+            texts, log_probabilities, self.choice, rules=self.rules, keywords=self.keywords
+        )
         if not self.novel:
             found = [replace(measures, num_copied=0) for measures in found]
         return np.array([score(measures, self.weights) for measures in found])

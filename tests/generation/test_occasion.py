@@ -188,12 +188,14 @@ def test_no_poem_has_marks_of_fields(search, said):
 
 @pytest.mark.parametrize("guidance", [1.0, 1.5])
 @pytest.mark.parametrize("search", [ONE, SearchConfig(best_of=3)], ids=str)
-def test_a_poem_does_not_depend_on_how_many_are_written(search, guidance):
+@pytest.mark.parametrize("keyword", [None, "日，来去"])
+def test_a_poem_does_not_depend_on_how_many_are_written(search, guidance, keyword):
     poet = replace(POET, model=replace(POET.model, choice=build_choice(["日山水。月来去。"] * 6)))
-    said = OccasionConfig(guidance=guidance)
+    said = OccasionConfig(guidance=guidance, keyword=keyword)
     request = poet.request("", SAMPLING, occasion=said)
     every = list(poet.iter_poems(request, 5, 4, search))
-    assert len({poem.title for poem in every}) > 1
+    # To keywords this network always has the same title.
+    assert len({poem.text if keyword else poem.title for poem in every}) > 1
     for number, poem in enumerate(every):
         # As it is written alone, to its own title and form.
         (rng,), alone = poem_rngs(4, 1, number), poet.thought(request, 4, number)
@@ -207,7 +209,8 @@ def test_a_poem_does_not_depend_on_how_many_are_written(search, guidance):
         if search is ONE:
             (draft,) = write(network, alone, [rng])
         else:
-            judge = ChoiceJudge(poet.model.choice, rules=True)
+            keywords = keyword.split("，") if keyword else []
+            judge = ChoiceJudge(poet.model.choice, rules=True, keywords=keywords)
             (draft,) = best_whole(network, alone, [rng], 3, judge, VOCABULARY)
         assert poem.text == VOCABULARY.decode(draft.token_ids)
         assert poem.title == VOCABULARY.decode(occasion.title)

@@ -30,8 +30,8 @@ def changed(**changes):
 
 
 def test_the_score_is_the_sum_that_is_documented():
-    measures = changed(unseen_pairs=0.25, num_repeats=3, rhyme_faults=2, tone_faults=5)
-    expected = -4.0 + 0.5 * 6.5 + 3 * 0.08 - 8 * 0.1 - 0.6 * 2 - 4 * 2 - 0.3 * 5
+    measures = changed(unseen_pairs=0.25, num_repeats=3, rhyme_faults=2, tone_faults=5, missing=1.5)
+    expected = -4.0 + 0.5 * 6.5 + 3 * 0.08 - 8 * 0.1 - 0.6 * 2 - 4 * 2 - 0.3 * 5 - 0.5 * 1.5
     assert score(measures) == pytest.approx(expected)
     half = Weights(dullness=0.25, repeat=0)
     assert score(measures, half) == pytest.approx(expected - 0.25 * 6.5 + 1.2)
@@ -48,6 +48,7 @@ def test_the_score_is_the_sum_that_is_documented():
         {"rhyme_faults": 1},
         {"tone_faults": 1},
         {"num_copied": 1},
+        {"missing": 0.5},
     ],
     ids=str,
 )
@@ -81,6 +82,33 @@ def test_the_measures_are_those_of_the_text():
             assert measures.unigram == CHOICE.unigrams([text])[0]
         assert found[0].num_copied == len(lines_in(POEMS[5]))
         assert any(measures.rhyme_faults for measures in found) == rules
+
+
+def test_a_keyword_is_missing_by_the_share_of_its_characters_that_do_not_stand_in_a_poem():
+    text = lines_in(NEW[0])[0]
+    has, other, lacks = text[:2], text[2], "甲乙"
+    assert not set(lacks) & set(text)
+
+    def missing(*keywords):
+        (found,) = measure([text], [-9.0], CHOICE, keywords=keywords)
+        return found.missing
+
+    assert missing() == missing(has) == missing(other) == missing(has, other) == 0
+    assert missing(lacks) == missing(lacks, has) == missing(lacks[0]) == 1
+    assert missing(text[0] + lacks[0]) == 0.5
+    assert missing(lacks, text[0] + lacks[0], has) == 1.5
+    # The characters alone are not the word.
+    assert missing(text[1] + text[0]) == 0
+
+
+def test_a_judge_prefers_what_has_its_keywords():
+    likelihoods = np.full(len(NEW), -90.0)
+    plain = ChoiceJudge(CHOICE).scores(NEW, likelihoods)
+    char = lines_in(NEW[3])[0][0]
+    scores = ChoiceJudge(CHOICE, keywords=[char]).scores(NEW, likelihoods)
+    lacks = np.array([char not in text for text in NEW])
+    assert 0 < lacks.sum() < len(NEW)
+    assert scores == pytest.approx(plain - Weights().missing * lacks)
 
 
 def test_a_judge_ranks_many_as_each_alone_and_refuses_copies_only_if_asked():
