@@ -42,6 +42,7 @@ def make_request(
         PromptError: the file cannot be read, or a token is unknown.
         SettingError: the text is as long as the longest poem, or wishes cannot be kept.
     """
+    verse, occasion = _tune_of_title(verse, occasion)
     if isinstance(start, Path):
         text = read_start(start)
         prompt = encode_prompt(text, vocabulary, name_of(start))
@@ -92,6 +93,20 @@ def make_request(
         form = plans[0].form if plans else None
         said = read_occasion(occasion, vocabulary, form, think=think and not prompt)
     return Request(prompt, sampling, exempt, plans, said, vocabulary.unwritten, forms)
+
+
+def _tune_of_title(
+    verse: VerseConfig, occasion: OccasionConfig
+) -> tuple[VerseConfig, OccasionConfig]:
+    """Read a title such as 水调歌头·中秋 as that of a tune, its form, and a title of its own."""
+    name, _, title = (occasion.title or "").strip(" 《》").partition("·")
+    if title:
+        from poetgen.verse.tunes import find_tune, find_tunes
+
+        form = verse.form or name
+        if find_tune(form) in find_tunes(name):
+            return replace(verse, form=form), replace(occasion, title=title)
+    return verse, occasion
 
 
 def _exempt(vocabulary: Vocabulary) -> BoolArray:

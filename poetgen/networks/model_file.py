@@ -47,7 +47,7 @@ from poetgen.verse.choice import check_layout, choice_from
 T = TypeVar("T")
 
 KIND = MODEL_FILE
-_ADVICE = "Train a model (poetgen train), or name another one."
+_ADVICE = "Copy it again, or delete it and name another model; tang ships with poetgen."
 _CHOICE = "choice."
 # What is measured with title and author given, in a model file and in the metrics of a run.
 GIVEN = "validation_given_title_and_author"

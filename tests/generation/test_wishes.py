@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poetgen.characters import LINE_MARKS, STARTS
-from poetgen.config import SampleConfig, VerseConfig
+from poetgen.config import OccasionConfig, SampleConfig, VerseConfig
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import PromptError, SettingError
 from poetgen.generation.planning import make_plans
+from poetgen.generation.poet import generate
 from poetgen.generation.request import make_request
 from poetgen.generation.wishes import with_single_marks
 from poetgen.networks.model_file import load_model
@@ -254,3 +255,47 @@ def test_a_small_vocabulary_is_enough_or_known_not_to_be():
     assert plan.form.name == "五绝"
     with pytest.raises(SettingError, match="--rhyme auto"):
         make_plans(VerseConfig(form="五律"), "", small)
+
+
+@pytest.mark.parametrize(
+    ("title", "form"),
+    [
+        ("水调歌头·中秋", None),
+        ("《水調歌頭·中秋》", None),
+        ("水调歌头·中秋", "水调歌头"),
+        ("元会曲·中秋", None),
+    ],
+)
+def test_a_title_after_a_tune_asks_for_the_tune(title, form):
+    made = make_request(
+        "", vocabulary(), SampleConfig(), VerseConfig(form=form), OccasionConfig(title=title)
+    )
+    plain = make_request(
+        "",
+        vocabulary(),
+        SampleConfig(),
+        VerseConfig(form="水调歌头"),
+        OccasionConfig(title="中秋"),
+    )
+    assert made.occasion == plain.occasion
+    assert [plan.form for plan in made.plans] == [plan.form for plan in plain.plans]
+
+
+@pytest.mark.parametrize(
+    ("title", "form"),
+    [("山中·中秋", None), ("水调歌头·中秋", "七绝"), ("水调歌头·", None), ("明月·春", "free")],
+)
+def test_a_title_after_another_word_is_a_title(title, form):
+    verse, occasion = VerseConfig(form=form), OccasionConfig(title=title)
+    with pytest.raises(PromptError, match=r"--title .*'·'"):
+        make_request("", vocabulary(), SampleConfig(), verse, occasion)
+
+
+def test_poems_have_the_keyword_that_they_are_to_be_about():
+    def num_with_sword(**said):
+        poems = generate(model="tang", num_poems=10, seed=2, occasion=OccasionConfig(**said))
+        return sum("剑" in poem.text for poem in poems)
+
+    assert num_with_sword() <= 2
+    assert num_with_sword(keyword="剑") >= 7
+    assert num_with_sword(keyword="剑", untitled=True) >= 7
