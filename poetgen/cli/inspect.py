@@ -168,6 +168,8 @@ def _short(value: object) -> str:
         return f"{value:,.4g}"
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
+    if isinstance(value, list):
+        return ", ".join(map(_short, value)) or "none"
     # On one line: a stranger's card must not look like several rows.
     return visible(" ".join(str(value).split()))
 

@@ -192,6 +192,15 @@ def test_inspect_shows_the_card_and_what_happens_in_a_text(here):
     assert done.stdout.startswith(only_card.stdout.rstrip())
 
 
+@pytest.mark.parametrize(
+    ("fields", "shown"), [(True, "author, keyword, title, form"), (False, "none")]
+)
+def test_the_card_names_the_fields_that_a_model_has_learned(here, fields, shown):
+    save_model(tiny_model(fields=fields), here / "models/other.safetensors")
+    done = poetgen("inspect", "other", cwd=here)
+    assert re.search(rf"^fields +{shown}$", done.stdout, re.MULTILINE)
+
+
 def test_the_json_of_inspect_is_one_object(here):
     done = poetgen("inspect", "tiny", "--text", TEXT, "--json", cwd=here)
     values = json.loads(done.stdout)
