@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class Measures:
         unseen_pairs: share, 0 to 1, of neighbours inside a line that no training poem has.
         num_chars: Chinese characters.
         num_repeats: characters beyond the first of each kind.
+        couplet_repeats: of these, those inside a couplet, without doublings such as 悠悠.
         num_copied: lines that stand whole in a training poem.
         rhyme_faults: lines that should rhyme and do not, or with a character used before.
         tone_faults: characters of a wrong tone.
@@ -45,6 +47,7 @@ class Measures:
     rhyme_faults: int = 0
     tone_faults: int = 0
     missing: float = 0.0
+    couplet_repeats: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Weights:
     thread: float = 3.0
     unseen: float = 8.0
     repeat: float = 0.6
+    couplet_repeat: float = 0.15
     rhyme: float = 4.0
     tone: float = 0.3
     missing: float = 0.5
@@ -86,6 +90,7 @@ def score(measures: Measures, weights: Weights = Weights()) -> float:
         + weights.thread * min(measures.thread, weights.enough_thread)
         - weights.unseen * max(0.0, measures.unseen_pairs - weights.free_unseen)
         - weights.repeat * max(0, repeats)
+        - weights.couplet_repeat * measures.couplet_repeats
         - weights.rhyme * measures.rhyme_faults
         - weights.tone * measures.tone_faults
         - weights.missing * measures.missing
@@ -127,6 +132,7 @@ def measure(
                 unseen_pairs=novelty.unseen_pairs / max(1, novelty.num_pairs),
                 num_chars=len(chars),
                 num_repeats=len(chars) - len(set(chars)),
+                couplet_repeats=_couplet_repeats(text_lines),
                 num_copied=len(novelty.copied_lines),
                 rhyme_faults=faults.rhyme + faults.same_rhyme if faults else 0,
                 tone_faults=faults.tones if faults else 0,
@@ -134,6 +140,13 @@ def measure(
             )
         )
     return found
+
+
+def _couplet_repeats(lines: Sequence[str]) -> int:
+    """Count the characters of each couplet beyond the first of each kind, and no doublings."""
+    couplets = ["".join(lines[first : first + 2]) for first in range(0, len(lines), 2)]
+    doubled = sum(a == b for line in lines for a, b in pairwise(line))
+    return sum(len(couplet) - len(set(couplet)) for couplet in couplets) - doubled
 
 
 def _missing(keyword: str, chars: str) -> float:

@@ -30,8 +30,16 @@ def changed(**changes):
 
 
 def test_the_score_is_the_sum_that_is_documented():
-    measures = changed(unseen_pairs=0.25, num_repeats=3, rhyme_faults=2, tone_faults=5, missing=1.5)
-    expected = -4.0 + 0.5 * 6.5 + 3 * 0.08 - 8 * 0.1 - 0.6 * 2 - 4 * 2 - 0.3 * 5 - 0.5 * 1.5
+    measures = changed(
+        unseen_pairs=0.25,
+        num_repeats=3,
+        couplet_repeats=2,
+        rhyme_faults=2,
+        tone_faults=5,
+        missing=1.5,
+    )
+    expected = -4.0 + 0.5 * 6.5 + 3 * 0.08 - 8 * 0.1 - 0.6 * 2 - 0.15 * 2 - 4 * 2 - 0.3 * 5
+    expected -= 0.5 * 1.5
     assert score(measures) == pytest.approx(expected)
     half = Weights(dullness=0.25, repeat=0)
     assert score(measures, half) == pytest.approx(expected - 0.25 * 6.5 + 1.2)
@@ -45,6 +53,7 @@ def test_the_score_is_the_sum_that_is_documented():
         {"thread": 0.05},
         {"unseen_pairs": 0.3},
         {"num_repeats": 2},
+        {"couplet_repeats": 1},
         {"rhyme_faults": 1},
         {"tone_faults": 1},
         {"num_copied": 1},
@@ -99,6 +108,26 @@ def test_a_keyword_is_missing_by_the_share_of_its_characters_that_do_not_stand_i
     assert missing(lacks, text[0] + lacks[0], has) == 1.5
     # The characters alone are not the word.
     assert missing(text[1] + text[0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("山高水长流，云起日西沉。", 0),
+        ("山高山长流，云起日西沉。", 1),
+        ("山高水长流，云起山西水。", 2),
+        # In another couplet.
+        ("山高水长流，云起日西沉。山中水不流，云间日又沉。", 0),
+        # A doubling, alone and with the character once more.
+        ("悠悠水长流，云起日西沉。", 0),
+        ("悠悠水长流，云起日悠沉。", 1),
+        ("水流长水流，", 2),
+        ("", 0),
+    ],
+)
+def test_repeats_inside_a_couplet_are_counted_without_doublings(text, count):
+    (found,) = measure([text], [-9.0], CHOICE)
+    assert found.couplet_repeats == count
 
 
 def test_a_judge_prefers_what_has_its_keywords():
