@@ -44,8 +44,9 @@ def beam_search(
 ) -> list[Draft]:
     """Return the likeliest poems that a search finds, at most ``beam``, best first.
 
-    The distribution is the model's own, under the repetition penalty; temperature and
-    filters are for sampling and have no effect. With a beam of 1 this is greedy decoding.
+    The distribution is the model's own, under the repetition penalty and with keywords raised;
+    temperature and filters are for sampling and have no effect. With a beam of 1 this is greedy
+    decoding.
     """
     max_choices = request.sampling.max_chars - len(request.prompt)
     return search(network, request, _Likeliest(length_penalty, max_choices), beam)

@@ -11,6 +11,7 @@ import numpy as np
 from poetgen.arrays import BoolArray, FloatArray, IntArray
 from poetgen.config import SampleConfig
 from poetgen.corpus.vocabulary import END, PAD, START, UNK
+from poetgen.generation.keywords import raise_keywords
 from poetgen.generation.sampling import log_normaliser, penalise_repeats, sample
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ class Network(Stepper[State], Protocol[State]):
 
     def join(self, states: Sequence[State]) -> State:
         """Return the states of several batches as those of one."""
+
+
+# How much likelier a keyword is where a poem lacks it, in nats: of poems to ten words of which the
+# model has read little or much, nine of ten have theirs, and are as likely as without.
+_KEYWORD_STRENGTH = 3.0
 
 
 class Request(NamedTuple):
@@ -113,12 +119,14 @@ def weigh(logits: FloatArray, poems: Sequence[Sequence[int]], request: Request) 
     """Return the logits (B, V) of what may come next in ``poems``, each with its prompt.
 
     What no poem may hold becomes −∞, in place; what a poem holds already is penalised, if
-    that is wanted.
+    that is wanted, and keywords that it lacks become likelier.
     """
     # Special tokens have no spelling, and a poem must not be END alone.
     logits[:, request.unwritten] = -np.inf
     if not all(poems):
         logits[[not poem for poem in poems], END] = -np.inf
+    if request.occasion is not None and request.occasion.keywords:
+        logits = raise_keywords(logits, poems, request.occasion.keywords, _KEYWORD_STRENGTH)
     if request.sampling.repetition_penalty is None:
         return logits
     written = np.zeros(logits.shape, np.bool_)

@@ -15,6 +15,7 @@ from poetgen.corpus.occasions import plain_title
 from poetgen.corpus.vocabulary import END, MAX_TITLE, START, Vocabulary
 from poetgen.generation.decode import Network, Request, State, Stepper, read_once
 from poetgen.generation.guidance import GuidedNetwork
+from poetgen.generation.keywords import raise_keywords
 from poetgen.generation.occasion import Occasion
 from poetgen.generation.opened import OpenedNetwork, read_texts
 from poetgen.generation.sampling import log_softmax, sample
@@ -28,6 +29,7 @@ _THINKING = SampleConfig(temperature=0.9, top_p=0.9)
 # To keywords that are given, a title keeps closely: to 剑 it is 古剑 or 匣剑, not 秋夜. Drawn as
 # boldly as others, it would be 磨剑剑.
 _KEYWORD_GUIDANCE = 3.0
+_KEYWORD_STRENGTH = 2.0
 _TO_KEYWORDS = SampleConfig(temperature=0.7, top_p=0.9)
 # Of so many titles one is taken, each the likelier the better it suits the form.
 _NUM_TITLES = 4
@@ -175,7 +177,7 @@ def think_titles(
     # The field after the title, or the poem itself, is its end.
     ends = [START, vocabulary.field_id("form")]
     mark = vocabulary.field_id("title")
-    titles = _draw(opened, vocabulary, mark, ends, MAX_TITLE, rngs, sampling)
+    titles = _draw(opened, vocabulary, mark, ends, MAX_TITLE, rngs, sampling, occasion.keywords)
     return list(map(occasion.titled, titles))
 
 
@@ -201,6 +203,7 @@ def _draw(
     max_length: int,
     rngs: Sequence[np.random.Generator],
     sampling: SampleConfig,
+    keywords: Sequence[Sequence[int]] = (),
 ) -> list[list[int]]:
     """Return for each generator what follows a mark, one to ``max_length`` tokens, to its end."""
     never = {END, *vocabulary.unwritten, *vocabulary.encode(LINE_MARKS)}
@@ -210,6 +213,9 @@ def _draw(
     logits, state = read_once(network, [mark], len(rngs))
     for length in range(max_length):
         logits[:, barred if length else [*barred, *ends]] = -np.inf
+        if keywords:
+            written = [texts[number] for number in alive.tolist()]
+            logits = raise_keywords(logits, written, keywords, _KEYWORD_STRENGTH)
         draws = np.array([rngs[number].random() for number in alive.tolist()])
         chosen = sample(logits, sampling, draws)
         is_open = ~np.isin(chosen, ends)
