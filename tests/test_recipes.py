@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.command import poetgen
+from tests.command import begin, poetgen
 from tests.real_data import SHAKESPEARE, TIME_MACHINE, needs_english
 from tests.test_readme import commands_of
 
 PAGE = "docs/recipes.md"
+# A long training takes minutes, and many times as long on a busy machine. In seconds.
+_HOURS = 4 * 3600
 
 
 def page() -> str:
@@ -68,7 +70,7 @@ def test_a_recipe_runs_and_tells_its_smoothed_loss(command, bard):
 @pytest.mark.parametrize("command", trainings(), ids=name_of)
 def test_a_recipe_gives_the_figure_of_the_table(command, bard):
     num_steps, ours, theirs = table()[name_of(command)]
-    done = poetgen(*command, cwd=bard)
+    done = begin(*command, cwd=bard).wait(_HOURS)
     assert f"Finished after {num_steps:,} steps" in done.stderr
     loss = float(re.search(r"Smoothed loss of a window: ([\d.]+)", done.stderr)[1])
     # Other machines add up in another order; the report is beaten on all.
@@ -177,7 +179,7 @@ def test_a_race_on_the_opening_runs_and_reports_its_training_perplexity(command,
 @needs_english
 @pytest.mark.parametrize("command", races(), ids=lambda command: option(command, "--report"))
 def test_a_race_on_the_opening_gives_the_figures_of_the_table(command, opening):
-    verdict, _ = raced(command, opening)
+    verdict, _ = raced(command, opening, _HOURS)
     rows = {(corpus, name): perplexity for corpus, name, perplexity, _ in known_by_heart()}
     for one in verdict["contenders"]:
         expected = rows[corpus_of(command), one["name"]]
@@ -185,10 +187,10 @@ def test_a_race_on_the_opening_gives_the_figures_of_the_table(command, opening):
         assert one["runs"][0]["training_perplexity"] == pytest.approx(expected, rel=0.05)
 
 
-def raced(command: list[str], folder: Path) -> tuple[dict, str]:
+def raced(command: list[str], folder: Path, seconds: float = 300) -> tuple[dict, str]:
     """Return the report of a race, as JSON and as Markdown."""
     shutil.rmtree(folder / "short", ignore_errors=True)
-    done = poetgen(*command, "--json", cwd=folder)
+    done = begin(*command, "--json", cwd=folder).wait(seconds)
     assert done.returncode == 0, done.stderr
     verdict = json.loads(done.stdout)
     assert (folder / option(command, "--plot")).stat().st_size > 0
