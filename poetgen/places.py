@@ -6,6 +6,7 @@ among what the package ships. Anything with a slash or a file suffix is a path.
 
 from __future__ import annotations
 
+import json
 import os
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -24,7 +25,8 @@ SHIPPED_MODELS = ("tang", "song", "ci", "shakespeare")
 # The corpora that poetgen can fetch.
 NAMED_CORPORA = ("tang", "song", "ci", "time-machine", "shakespeare")
 _MODEL_SUFFIXES = (MODEL_SUFFIX, *SNAPSHOT_SUFFIXES)
-_HEAD_BYTES = 4096
+# Room for a vocabulary of half a million words; reading that takes less than a second.
+MAX_HEADER_BYTES = 8 * 2**20
 
 
 def shipped_models() -> Path:
@@ -145,9 +147,10 @@ def find_model(name_or_path: str | None, tell: Callable[[str], object] = lambda 
         own = [p for p in _models_in(Path("models")) if p.is_file() and not _ships(p)]
         own.sort(key=lambda path: (path.stat().st_mtime_ns, path.name), reverse=True)
         for path in own:
-            if _is_ours(path):
+            why = _why_ignored(path)
+            if why is None:
                 return path
-            tell(f"{path} is not a model of poetgen and is ignored.")
+            tell(f"{path} {why} and is ignored.")
         return shipped_models() / f"{SHIPPED_MODELS[0]}{MODEL_SUFFIX}"
     folders, file_name = search_folders("models"), f"{name_or_path}{MODEL_SUFFIX}"
     is_path = _looks_like_path(name_or_path)
@@ -173,12 +176,23 @@ def _ships(path: Path) -> bool:
     return path.stem in SHIPPED_MODELS and path.parent.resolve() == shipped_models().resolve()
 
 
-def _is_ours(path: Path) -> bool:
+def _why_ignored(path: Path) -> str | None:
+    """Return why a file is no model to write with, or None; its content is not looked at."""
     try:
         with path.open("rb") as file:
-            return f'"{MODEL_KEY}":'.encode() in file.read(_HEAD_BYTES)
+            head_size = int.from_bytes(file.read(8), "little")
+            head = file.read(min(head_size, MAX_HEADER_BYTES))
+        size = path.stat().st_size
     except OSError:
-        return True  # whoever loads it says why it cannot be opened
+        return None  # whoever loads it says why it cannot be opened
+    if f'"{MODEL_KEY}":'.encode() not in head:
+        return "is not a model of poetgen"
+    try:
+        ends = [a["data_offsets"][1] for name, a in json.loads(head).items() if name[:2] != "__"]
+        is_cut = size < 8 + head_size + max(ends, default=0)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        is_cut = len(head) < head_size  # what else is wrong with it, the loader says
+    return "is cut short, perhaps still being copied," if is_cut else None
 
 
 def _looks_like_path(text: str) -> bool:

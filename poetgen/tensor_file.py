@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from poetgen.errors import DamagedError, ModelError
 from poetgen.files import write_whole
-from poetgen.places import MODEL_KEY
+from poetgen.places import MAX_HEADER_BYTES, MODEL_KEY
 from poetgen.shortage import shortage_in
 
 Arrays = dict[str, NDArray[Any]]
@@ -28,8 +28,6 @@ Arrays = dict[str, NDArray[Any]]
 Layout = dict[str, tuple[str, tuple[int, ...]]]
 Check = Callable[[Mapping[str, Any], Layout], None]
 
-# Room for a vocabulary of half a million words; reading that takes less than a second.
-_MAX_HEADER_BYTES = 8 * 2**20
 _MAX_ARRAYS = 10_000
 
 
@@ -71,9 +69,9 @@ def save_tensor_file(
     header = {**values, "format_version": kind.version}
     header["checksum"] = _checksum(header, arrays)
     data = save(arrays, {kind.key: json.dumps(header, ensure_ascii=False, sort_keys=True)})
-    if int.from_bytes(data[:8], "little") > _MAX_HEADER_BYTES:
+    if int.from_bytes(data[:8], "little") > MAX_HEADER_BYTES:
         raise ModelError(
-            f"{path} would have a header of more than {_MAX_HEADER_BYTES:,} bytes.",
+            f"{path} would have a header of more than {MAX_HEADER_BYTES:,} bytes.",
             "Make the vocabulary smaller: poetgen prepare with a larger --min-count.",
         )
     write_whole(path, lambda temporary: temporary.write_bytes(data), before)
@@ -156,7 +154,7 @@ def _check_header_size(path: Path) -> None:
         num_bytes = int.from_bytes(file.read(8), "little")
     if num_bytes > path.stat().st_size:
         raise ValueError("it has no header")
-    if num_bytes > _MAX_HEADER_BYTES:
+    if num_bytes > MAX_HEADER_BYTES:
         raise ValueError(f"its header has {num_bytes:,} bytes, more than poetgen writes")
 
 

@@ -171,6 +171,15 @@ def test_without_a_name_the_newest_model_here_is_taken_else_the_shipped(here):
     assert places.find_model(None, told.append).name == "newest.safetensors"
     (note,) = told
     assert "foreign.safetensors" in note
+    # So are copies that are not at their end.
+    whole = (here / "models" / "z.safetensors").read_bytes()
+    foreign.unlink()
+    for size in (len(whole) - 1, len(whole) // 2, 60, 8):
+        (here / "models" / "copy.safetensors").write_bytes(whole[:size])
+        told = []
+        assert places.find_model(None, told.append).name == "newest.safetensors"
+        (note,) = told
+        assert "copy.safetensors" in note
 
 
 def test_a_model_may_be_named_by_its_path(here):
