@@ -130,7 +130,8 @@ def odd_things(report: Report, texts: Sequence[str], *, is_prose: bool) -> list[
     if unknown > _MOSTLY_UNKNOWN:
         found.append(
             f"{unknown:.0%} of the validation poems' tokens are unknown, so their perplexity says "
-            "little. Give more poems, or a lower --min-count."
+            "little. Give more poems, a lower --min-count, or the vocabulary of a larger corpus or "
+            "model: --vocabulary NAME"
         )
     return found
 
