@@ -133,8 +133,12 @@ def did_you_mean(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     return f"Did you mean {spelled[near[0]]}? " if near else ""
 
 
-def find_model(name_or_path: str | None, tell: Callable[[str], object] = lambda note: None) -> Path:
-    """Return a model by name or path; for None the newest in ./models, else ``tang``, which ships.
+def find_model(
+    name_or_path: str | None,
+    tell: Callable[[str], object] = lambda note: None,
+    shipped: str = SHIPPED_MODELS[0],
+) -> Path:
+    """Return a model by name or path; for None the newest in ./models, else ``shipped``.
 
     In a checkout those that ship are in ./models, too, and are not what was trained last.
 
@@ -151,7 +155,7 @@ def find_model(name_or_path: str | None, tell: Callable[[str], object] = lambda 
             if why is None:
                 return path
             tell(f"{path} {why} and is ignored.")
-        return shipped_models() / f"{SHIPPED_MODELS[0]}{MODEL_SUFFIX}"
+        return shipped_models() / f"{shipped}{MODEL_SUFFIX}"
     folders, file_name = search_folders("models"), f"{name_or_path}{MODEL_SUFFIX}"
     is_path = _looks_like_path(name_or_path)
     paths = [Path(name_or_path), Path(file_name)] if is_path else [f / file_name for f in folders]

@@ -156,6 +156,7 @@ def test_in_a_checkout_the_models_that_ship_are_not_what_was_trained_last(here, 
 
 def test_without_a_name_the_newest_model_here_is_taken_else_the_shipped(here):
     assert places.find_model(None) == places.shipped_models() / "tang.safetensors"
+    assert places.find_model(None, shipped="ci") == places.shipped_models() / "ci.safetensors"
     for age, name in enumerate(["newest", "a", "z"]):
         path = here / "models" / f"{name}.safetensors"
         save_tensor_file(path, FileKind(places.MODEL_KEY, 1, "model file"), {}, {})
@@ -163,6 +164,7 @@ def test_without_a_name_the_newest_model_here_is_taken_else_the_shipped(here):
     os.utime(touch(here / "models" / "z.checkpoint"), (5000, 5000))
     (here / "models" / "folder.safetensors").mkdir()
     assert places.find_model(None).name == "newest.safetensors"
+    assert places.find_model(None, shipped="ci").name == "newest.safetensors"
     # Files of other programs, and of the system, are newer.
     foreign = here / "models" / "foreign.safetensors"
     save_tensor_file(foreign, FileKind("other", 1, "other file"), {}, {})

@@ -104,6 +104,15 @@ def test_the_poems_of_the_readme_are_what_the_shipped_model_writes(tmp_path):
         assert done.stdout.strip() == poem.strip()
 
 
+@pytest.mark.parametrize("flags", [("--pinyin",), ("--vertical", "--traditional")], ids=str)
+def test_the_poems_of_the_page_on_verse_are_what_the_shipped_model_writes(tmp_path, flags):
+    page = (ROOT / "docs/verse.md").read_text(encoding="utf-8")
+    command = ["generate", "--start", "日", "--seed", "6", *flags]
+    assert shlex.join(["poetgen", *command]).replace("'", "") in page
+    done = poetgen(*command, "--model", ROOT / "models/tang", cwd=tmp_path)
+    assert f"```\n{done.stdout.rstrip()}\n```" in page
+
+
 def test_the_links_of_the_pages_lead_somewhere():
     for page in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("models/*.md")]:
         for target in re.findall(r"\]\(([^)#]+)", page.read_text(encoding="utf-8")):

@@ -94,12 +94,14 @@ def generate(
 
         showing.check_showing(show, card, num_poems, stream=stream, as_json=as_json, force=force)
     from poetgen.generation.poet import draw_seed, load_poet
+    from poetgen.generation.request import shipped_model
 
     def note(text: str) -> None:
         if not quiet:
             print(visible(text), file=sys.stderr)
 
-    poet = load_poet(model, device=device, on_note=note)
+    shipped = shipped_model(verse, occasion)
+    poet = load_poet(model, device=device, on_note=note, shipped=shipped)
     if not is_plain:
         showing.ensure_chinese(show, card, poet.model.vocabulary)
     request = poet.request(

@@ -22,12 +22,12 @@ from poetgen.generation.decode import (
 )
 from poetgen.generation.following import after_occasions, as_asked
 from poetgen.generation.poem import Poem
-from poetgen.generation.request import make_request
+from poetgen.generation.request import make_request, shipped_model
 from poetgen.generation.settings import check_settings
 from poetgen.networks.model import Model
 from poetgen.networks.model_file import load_model
 from poetgen.networks.numpy_model import NumpyModel
-from poetgen.places import find_model
+from poetgen.places import SHIPPED_MODELS, find_model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -285,13 +285,15 @@ def load_poet(
     *,
     device: Device = "auto",
     on_note: Callable[[str], object] = lambda note: None,
+    shipped: str = SHIPPED_MODELS[0],
 ) -> Poet:
     """Return the poet of a model: numpy on the CPU, torch on any other device.
 
     Args:
-        name_or_path: by default the newest model in ./models, else the one that ships.
+        name_or_path: by default the newest model in ./models, else ``shipped``.
         device: auto is the CPU.
         on_note: called with a sentence about each file that is passed over.
+        shipped: the name of a model that ships.
 
     Raises:
         ModelError: the file is missing or damaged.
@@ -299,7 +301,7 @@ def load_poet(
     """
     path = name_or_path
     if not isinstance(path, Path):
-        path = find_model(path, on_note)
+        path = find_model(path, on_note, shipped)
     model = load_model(path)
     if device in ("auto", "cpu"):
         # Small networks, one token at a time: a GPU would spend its time waiting, and
@@ -354,10 +356,12 @@ def generate(
     check_settings(sampling, search, num_poems)
     if seed is not None and (not isinstance(seed, int) or seed < 0):
         raise SettingError(f"The seed cannot be {seed!r}.", "Give a whole number of at least 0.")
-    poet = model if isinstance(model, Poet) else load_poet(model, device=device, on_note=on_note)
-    request = poet.request(start, sampling, verse, occasion, search)
+    if not isinstance(model, Poet):
+        shipped = shipped_model(verse, occasion)
+        model = load_poet(model, device=device, on_note=on_note, shipped=shipped)
+    request = model.request(start, sampling, verse, occasion, search)
     seed = draw_seed() if seed is None else seed
-    return list(poet.iter_poems(request, num_poems, seed, search, scored=score))
+    return list(model.iter_poems(request, num_poems, seed, search, scored=score))
 
 
 def draw_seed() -> int:

@@ -15,6 +15,7 @@ from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import SettingError
 from poetgen.generation.decode import Request
 from poetgen.generation.prompt import encode_prompt, name_of, read_start
+from poetgen.places import SHIPPED_MODELS
 from poetgen.verse.forms import FREE, is_free
 
 if TYPE_CHECKING:
@@ -93,6 +94,17 @@ def make_request(
         form = plans[0].form if plans else None
         said = read_occasion(occasion, vocabulary, form, think=think and not prompt)
     return Request(prompt, sampling, exempt, plans, said, vocabulary.unwritten, forms)
+
+
+def shipped_model(verse: VerseConfig, occasion: OccasionConfig) -> str:
+    """Return the name of the model that ships for what is asked: for a tune, that of 词."""
+    form = _tune_of_title(verse, occasion)[0].form
+    if form is not None:
+        from poetgen.verse.tunes import find_tune
+
+        if find_tune(form):
+            return "ci"
+    return SHIPPED_MODELS[0]
 
 
 def _tune_of_title(

@@ -14,7 +14,7 @@ from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import PromptError, SettingError
 from poetgen.generation.planning import make_plans
 from poetgen.generation.poet import generate
-from poetgen.generation.request import make_request
+from poetgen.generation.request import make_request, shipped_model
 from poetgen.generation.wishes import with_single_marks
 from poetgen.networks.model_file import load_model
 from poetgen.places import find_model
@@ -289,6 +289,22 @@ def test_a_title_after_another_word_is_a_title(title, form):
     verse, occasion = VerseConfig(form=form), OccasionConfig(title=title)
     with pytest.raises(PromptError, match=r"--title .*'·'"):
         make_request("", vocabulary(), SampleConfig(), verse, occasion)
+
+
+@pytest.mark.parametrize(
+    ("form", "title", "name"),
+    [
+        (None, None, "tang"),
+        ("七绝", "中秋", "tang"),
+        ("free", None, "tang"),
+        (None, "山中·中秋", "tang"),
+        ("满江红", None, "ci"),
+        ("洞仙歌:85字", "中秋", "ci"),
+        (None, "水调歌头·中秋", "ci"),
+    ],
+)
+def test_of_the_models_that_ship_the_one_that_has_read_it_writes_a_tune(form, title, name):
+    assert shipped_model(VerseConfig(form=form), OccasionConfig(title=title)) == name
 
 
 @pytest.mark.parametrize("keyword", ["剑", "重阳"])
