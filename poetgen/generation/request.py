@@ -14,7 +14,7 @@ from poetgen.config import OccasionConfig, SampleConfig, VerseConfig
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import SettingError
 from poetgen.generation.decode import Request
-from poetgen.generation.prompt import encode_prompt, name_of, read_start
+from poetgen.generation.prompt import encode_prompt, name_of, read_start, split_words
 from poetgen.places import SHIPPED_MODELS
 from poetgen.verse.forms import FREE, is_free
 
@@ -44,6 +44,7 @@ def make_request(
         SettingError: the text is as long as the longest poem, or wishes cannot be kept.
     """
     verse, occasion = _tune_of_title(verse, occasion)
+    _check_wishes(verse, occasion, vocabulary)
     if isinstance(start, Path):
         text = read_start(start)
         prompt = encode_prompt(text, vocabulary, name_of(start))
@@ -94,6 +95,32 @@ def make_request(
         form = plans[0].form if plans else None
         said = read_occasion(occasion, vocabulary, form, think=think and not prompt)
     return Request(prompt, sampling, exempt, plans, said, vocabulary.unwritten, forms)
+
+
+def _check_wishes(verse: VerseConfig, occasion: OccasionConfig, vocabulary: Vocabulary) -> None:
+    """Refuse a title after another tune than the form, and keywords that are forbidden."""
+    name, dot, _ = (occasion.title or "").strip(" 《》").partition("·")
+    # No title has a dot that a model of Chinese has learned; it stands after a tune.
+    if dot and vocabulary.is_chinese:
+        from poetgen.verse.tunes import find_tune
+
+        if find_tune(name) is None:
+            raise SettingError(
+                f"--title {occasion.title}: there is no tune {name}.",
+                "Give the title alone, or one after a tune, such as 水调歌头·中秋 (docs/verse.md).",
+            )
+        if verse.form is not None:
+            raise SettingError(
+                f"--title {occasion.title} is of another tune than --form {verse.form}.",
+                "Leave one of the two out.",
+            )
+    keywords = split_words(occasion.keyword or "")
+    for word in split_words(verse.forbid or ""):
+        if any(word in keyword for keyword in keywords):
+            raise SettingError(
+                f"--keyword {occasion.keyword} asks for {word}, and --forbid excludes it.",
+                "Leave one of the two out.",
+            )
 
 
 def shipped_model(verse: VerseConfig, occasion: OccasionConfig) -> str:

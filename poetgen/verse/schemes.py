@@ -148,11 +148,13 @@ def find_form(name: str, tones: Tones = "strict") -> Form:
     if tune := find_tune(name):
         return tune_form(tune, tones)
     known = [*FORM_NAMES, FREE, *tunes()]
+    # Not counting variants, such as 声声慢:仄韵.
+    num_tunes = len({name.partition(":")[0] for name in tunes()})
     raise SettingError(
         f"There is no form {name!r}.",
         # Names have two or three characters, of which one may be mistyped.
         f"{did_you_mean(short, known, 0.5)}Choose among: {', '.join(FORM_NAMES)} (五古:12 has 12 "
-        f"lines), {FREE}, or one of {len(tunes())} tunes of 词, such as "
+        f"lines), {FREE}, or one of {num_tunes} tunes of 词, such as "
         f"{', '.join([*tunes()][:8])} (docs/verse.md).",
     )
 

@@ -282,13 +282,36 @@ def test_a_title_after_a_tune_asks_for_the_tune(title, form):
 
 
 @pytest.mark.parametrize(
-    ("title", "form"),
-    [("山中·中秋", None), ("水调歌头·中秋", "七绝"), ("水调歌头·", None), ("明月·春", "free")],
+    ("title", "form", "error"),
+    [
+        ("山中·中秋", None, "there is no tune 山中"),
+        ("水调歌头·中秋", "七绝", "of another tune than --form 七绝"),
+        ("水调歌头·中秋", "free", "of another tune than --form free"),
+        ("水调歌头·", None, "does not know '·'"),
+    ],
 )
-def test_a_title_after_another_word_is_a_title(title, form):
+def test_a_title_after_another_word_is_refused(title, form, error):
     verse, occasion = VerseConfig(form=form), OccasionConfig(title=title)
-    with pytest.raises(PromptError, match=r"--title .*'·'"):
+    with pytest.raises((PromptError, SettingError), match=error):
         make_request("", vocabulary(), SampleConfig(), verse, occasion)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "forbid", "refused"),
+    [
+        ("明月,花", "山，月", True),
+        ("花", "花", True),
+        ("明月,花", "山，水", False),
+        ("月", "明月", False),
+    ],
+)
+def test_what_a_poem_is_about_is_not_forbidden(keyword, forbid, refused):
+    verse, occasion = VerseConfig(forbid=forbid), OccasionConfig(keyword=keyword)
+    if refused:
+        with pytest.raises(SettingError, match=r"--keyword .* and --forbid"):
+            make_request("", vocabulary(), SampleConfig(), verse, occasion)
+    else:
+        assert make_request("", vocabulary(), SampleConfig(), verse, occasion).occasion.keywords
 
 
 @pytest.mark.parametrize(
