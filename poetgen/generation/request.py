@@ -99,7 +99,7 @@ def make_request(
 
 def _check_wishes(verse: VerseConfig, occasion: OccasionConfig, vocabulary: Vocabulary) -> None:
     """Refuse a title after another tune than the form, and keywords that are forbidden."""
-    name, dot, _ = (occasion.title or "").strip(" 《》").partition("·")
+    name, dot, _ = _divided(occasion.title)
     # No title has a dot that a model of Chinese has learned; it stands after a tune.
     if dot and vocabulary.is_chinese:
         from poetgen.verse.tunes import find_tune
@@ -138,7 +138,7 @@ def _tune_of_title(
     verse: VerseConfig, occasion: OccasionConfig
 ) -> tuple[VerseConfig, OccasionConfig]:
     """Read a title such as 水调歌头·中秋 as that of a tune, its form, and a title of its own."""
-    name, _, title = (occasion.title or "").strip(" 《》").partition("·")
+    name, _, title = _divided(occasion.title)
     if title:
         from poetgen.verse.tunes import find_tune, find_tunes
 
@@ -146,6 +146,11 @@ def _tune_of_title(
         if find_tune(form) in find_tunes(name):
             return replace(verse, form=form), replace(occasion, title=title)
     return verse, occasion
+
+
+def _divided(title: str | None) -> tuple[str, str, str]:
+    """Return what is before the dot of a title, the dot, and what is after it."""
+    return (title or "").strip(" 《》").partition("·")
 
 
 def _exempt(vocabulary: Vocabulary) -> BoolArray:
