@@ -15,6 +15,7 @@ import numpy as np
 
 from poetgen.arrays import FloatArray
 from poetgen.verse.choice import Choice
+from poetgen.verse.common_pairs import count_common
 from poetgen.verse.forms import lines_of
 from poetgen.verse.keeping import rule_faults
 
@@ -34,6 +35,7 @@ class Measures:
         num_copied: lines that stand whole in a training poem.
         rhyme_faults: lines that should rhyme and do not, or with a character used before.
         tone_faults: characters of a wrong tone.
+        common: neighbours inside a line that are common pairs, a character.
         missing: keywords that do not stand in it, each counted by the share of its characters.
     """
 
@@ -48,6 +50,7 @@ class Measures:
     tone_faults: int = 0
     missing: float = 0.0
     couplet_repeats: int = 0
+    common: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class Weights:
     rhyme: float = 4.0
     tone: float = 0.3
     missing: float = 0.5
+    common: float = 2.0
     enough_thread: float = 0.15
     free_unseen: float = 0.15
     chars_a_repeat: int = 28
@@ -76,10 +80,10 @@ class Weights:
 def score(measures: Measures, weights: Weights = Weights()) -> float:
     """Return how good a draft is; higher is better, and −∞ refuses one with a copied line.
 
-    The likelihood a character, less half the unigram likelihood (so that a draft of common
-    characters is not the better for it), plus the thread up to what real poems have, minus
-    what is more than in real poems of unseen pairs and repeated characters, minus faults of
-    rhyme and tone, and minus keywords that are missing.
+    The likelihood a character, less half the unigram likelihood and the common pairs (so that a
+    draft of common characters and stock phrases is not the better for them), plus the thread up
+    to what real poems have, minus what is more than in real poems of unseen pairs and repeated
+    characters, minus faults of rhyme and tone, and minus keywords that are missing.
     """
     if measures.num_copied:
         return -math.inf
@@ -87,6 +91,7 @@ def score(measures: Measures, weights: Weights = Weights()) -> float:
     return (
         measures.likelihood
         - weights.dullness * measures.unigram
+        - weights.common * measures.common
         + weights.thread * min(measures.thread, weights.enough_thread)
         - weights.unseen * max(0.0, measures.unseen_pairs - weights.free_unseen)
         - weights.repeat * max(0, repeats)
@@ -136,6 +141,7 @@ def measure(
                 num_copied=len(novelty.copied_lines),
                 rhyme_faults=faults.rhyme + faults.same_rhyme if faults else 0,
                 tone_faults=faults.tones if faults else 0,
+                common=count_common(text_lines) / max(1, len(chars)),
                 missing=sum(_missing(keyword, chars) for keyword in keywords),
             )
         )

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poetgen.characters import hanzi_only
 from poetgen.verse.choice import build_choice
+from poetgen.verse.common_pairs import TABLE, common_pairs
 from poetgen.verse.score import ChoiceJudge, Measures, Weights, measure, score
 from tests.verse.samples import chance_poems, lines_in
 
@@ -37,9 +39,10 @@ def test_the_score_is_the_sum_that_is_documented():
         rhyme_faults=2,
         tone_faults=5,
         missing=1.5,
+        common=0.25,
     )
     expected = -4.0 + 0.5 * 6.5 + 3 * 0.08 - 8 * 0.1 - 0.6 * 2 - 0.15 * 2 - 4 * 2 - 0.3 * 5
-    expected -= 0.5 * 1.5
+    expected -= 0.5 * 1.5 + 2 * 0.25
     assert score(measures) == pytest.approx(expected)
     half = Weights(dullness=0.25, repeat=0)
     assert score(measures, half) == pytest.approx(expected - 0.25 * 6.5 + 1.2)
@@ -58,6 +61,7 @@ def test_the_score_is_the_sum_that_is_documented():
         {"tone_faults": 1},
         {"num_copied": 1},
         {"missing": 0.5},
+        {"common": 0.1},
     ],
     ids=str,
 )
@@ -108,6 +112,28 @@ def test_a_keyword_is_missing_by_the_share_of_its_characters_that_do_not_stand_i
     assert missing(lacks, text[0] + lacks[0], has) == 1.5
     # The characters alone are not the word.
     assert missing(text[1] + text[0]) == 0
+
+
+def test_common_pairs_are_counted_inside_lines_a_character():
+    common, rare = "不知舟万里", "鹭簪蓼屿砧楫篷"
+    for text, count in (
+        (f"{common}，", 2),
+        (f"{rare}，", 0),
+        (f"{rare[:6]}不，知{rare[:6]}。", 0),
+        (f"{common}，{common}。", 4),
+        ("", 0),
+    ):
+        (found,) = measure([text], [-9.0], CHOICE)
+        assert found.common == count / max(1, sum(map(len, lines_in(text))))
+
+
+def test_the_table_has_the_commonest_pairs_first():
+    rows = [row.split() for row in TABLE.read_text("utf-8").splitlines()]
+    pairs, counts = [row[0] for row in rows], [float(row[1]) for row in rows]
+    assert set(pairs) == common_pairs()
+    assert len(set(pairs)) == len(pairs) == 300
+    assert all(len(pair) == 2 and hanzi_only(pair) == pair for pair in pairs)
+    assert counts == sorted(counts, reverse=True)
 
 
 @pytest.mark.parametrize(
