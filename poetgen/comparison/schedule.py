@@ -164,7 +164,7 @@ class Schedule:
         """Return how long all other runs have trained; those that train now, by the clock."""
         now = time.monotonic()
         return sum(
-            run.total_seconds + now - self._began.get(other, now)
+            run.total_seconds + (now - self._began.get(other, now))
             for other, run in self._runs.items()
             if other != key
         )
