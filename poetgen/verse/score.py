@@ -156,8 +156,8 @@ def _couplet_repeats(lines: Sequence[str]) -> int:
 
 
 def _missing(keyword: str, chars: str) -> float:
-    """Return which share of a keyword does not stand in a poem: none of 明月, if 明月 does."""
-    return 0.0 if keyword in chars else sum(char not in chars for char in keyword) / len(keyword)
+    """Return which share of the characters of a keyword does not stand in a poem."""
+    return sum(char not in chars for char in keyword) / len(keyword)
 
 
 @dataclass(frozen=True, slots=True)
