@@ -16,7 +16,7 @@ from poetgen.errors import SettingError
 from poetgen.generation.decode import Request
 from poetgen.generation.prompt import encode_prompt, name_of, read_start, split_words
 from poetgen.places import SHIPPED_MODELS
-from poetgen.verse.forms import FREE, is_free
+from poetgen.verse.forms import FORMS, FREE, is_free
 
 if TYPE_CHECKING:
     from poetgen.generation.form_plans import FormPlans
@@ -126,7 +126,8 @@ def _check_wishes(verse: VerseConfig, occasion: OccasionConfig, vocabulary: Voca
 def shipped_model(verse: VerseConfig, occasion: OccasionConfig) -> str:
     """Return the name of the model that ships for what is asked: for a tune, that of 词."""
     form = _tune_of_title(verse, occasion)[0].form
-    if form is not None:
+    # The table of tunes is read only where a form may be one.
+    if form is not None and form not in FORMS:
         from poetgen.verse.tunes import find_tune
 
         if find_tune(form):
