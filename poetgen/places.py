@@ -25,6 +25,8 @@ SHIPPED_MODELS = ("tang", "song", "ci", "shakespeare")
 # The corpora that poetgen can fetch.
 NAMED_CORPORA = ("tang", "song", "ci", "time-machine", "shakespeare")
 _MODEL_SUFFIXES = (MODEL_SUFFIX, *SNAPSHOT_SUFFIXES)
+# What is in a header beside the arrays.
+_METADATA = "__metadata__"
 # Room for a vocabulary of half a million words; reading that takes less than a second.
 MAX_HEADER_BYTES = 8 * 2**20
 
@@ -142,7 +144,8 @@ def find_model(
 
     In a checkout those that ship are in ./models, too, and are not what was trained last.
 
-    ``tell`` gets a sentence about each file there that another program wrote.
+    ``tell`` gets a sentence about each file there that is passed over: another program wrote it, or
+    it is cut short.
 
     Raises:
         ModelError: it does not exist; the advice lists those that do.
@@ -192,7 +195,7 @@ def _why_ignored(path: Path) -> str | None:
     if f'"{MODEL_KEY}":'.encode() not in head:
         return "is not a model of poetgen"
     try:
-        ends = [a["data_offsets"][1] for name, a in json.loads(head).items() if name[:2] != "__"]
+        ends = [a["data_offsets"][1] for name, a in json.loads(head).items() if name != _METADATA]
         is_cut = size < 8 + head_size + max(ends, default=0)
     except (ValueError, KeyError, TypeError, AttributeError):
         is_cut = len(head) < head_size  # what else is wrong with it, the loader says
