@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -9,6 +10,8 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+_NOT_COMPILED = "PYTHONDONTWRITEBYTECODE"
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,15 @@ def compare(ours: Callable[[], None], theirs: Callable[[], None], pairs: int) ->
 
 
 def process(arguments: Sequence[str], cwd: Path | None = None) -> Callable[[], None]:
-    """Give a function that runs Python with ``arguments`` as a whole process."""
+    """Give a function that runs Python with ``arguments`` as a whole process.
+
+    Its modules are compiled, as those of an installed package are: the first run may do so.
+    """
+    environment = {name: value for name, value in os.environ.items() if name != _NOT_COMPILED}
 
     def run() -> None:
-        subprocess.run([sys.executable, *arguments], check=True, capture_output=True, cwd=cwd)
+        command = [sys.executable, *arguments]
+        subprocess.run(command, check=True, capture_output=True, cwd=cwd, env=environment)
 
     return run
 

@@ -64,6 +64,10 @@ class GuidedNetwork(Generic[State]):
         logits, inner = self.network.step(np.tile(token_ids, 2), state.inner)
         return self._guide(logits), GuidedState(inner, state.num_poems)
 
+    def own_state(self, state: GuidedState[State]) -> State:
+        """Return the states of the network itself after what is said."""
+        return self.network.select(state.inner, np.arange(state.num_poems))
+
     def select(self, state: GuidedState[State], rows: IntArray) -> GuidedState[State]:
         """Return the states of some poems, in the order given."""
         both = np.concatenate([rows, rows + state.num_poems])

@@ -50,6 +50,10 @@ class OpenedNetwork(Generic[State]):
         """Read one token of each poem, as the network does."""
         return self.network.step(token_ids, state)
 
+    def own_state(self, state: State) -> State:
+        """Return the states of the network itself."""
+        return state
+
     def select(self, state: State, rows: IntArray) -> State:
         """Return the states of some poems, as the network does."""
         return self.network.select(state, rows)

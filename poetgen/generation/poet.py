@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -366,4 +366,5 @@ def generate(
 
 def draw_seed() -> int:
     """Return a random seed that is short enough to type."""
-    return secrets.randbits(32)
+    # Not from secrets, whose import takes longer than it is to draw a title.
+    return random.SystemRandom().getrandbits(32)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple
 
 import numpy as np
 
-from poetgen.arrays import FloatArray
+from poetgen.arrays import FloatArray, IntArray
 from poetgen.characters import LINE_MARKS
 from poetgen.config import SampleConfig
 from poetgen.corpus.occasions import plain_title
@@ -102,8 +102,8 @@ def think_forms(
     vocabulary = occasions[0].vocabulary
     opened = OpenedNetwork(network, [occasion.before_form() for occasion in occasions])
     mark = vocabulary.field_id("form")
-    names = _draw(opened, vocabulary, mark, [START], _MAX_NAME, rngs, sampling)
-    return [occasion.formed(name) for occasion, name in zip(occasions, names, strict=True)]
+    drawn = _draw(opened, vocabulary, mark, [START], _MAX_NAME, rngs, sampling)
+    return [occasion.formed(name) for occasion, name in zip(occasions, drawn.texts, strict=True)]
 
 
 def _with_titles(
@@ -116,13 +116,14 @@ def _with_titles(
     """
     each = [request for request in requests for _ in range(_NUM_TITLES)]
     streams = [rng for rng in rngs for _ in range(_NUM_TITLES)]
-    titled = think_titles(network, _said(requests[0]), streams)
-    occasions = [
-        _said(request).titled(occasion.title)
-        for request, occasion in zip(each, titled, strict=True)
-    ]
-    weights = _form_log_probabilities(network, occasions).reshape(len(rngs), -1)
-    untitled = _form_log_probabilities(network, [_said(request).titled(()) for request in requests])
+    titles, after_titles = _draw_titles(network, _said(requests[0]), streams, None)
+    occasions = [_said(request).titled(title) for request, title in zip(each, titles, strict=True)]
+    weights = _form_log_probabilities(network, occasions, after_titles).reshape(len(rngs), -1)
+    plain = [_said(request).titled(()) for request in requests]
+    before = read_texts(network, [plain[0].before_form()])
+    untitled = _form_log_probabilities(
+        network, plain, network.select(before, np.zeros(len(plain), np.int64))
+    )
     suits = np.array([*map(_says_something, occasions, each)]).reshape(weights.shape)
     suits &= weights > untitled[:, None] - _UNSUITABLE
     weights[~suits & suits.any(axis=1, keepdims=True)] = -np.inf
@@ -166,10 +167,21 @@ def think_titles(
 
     It is drawn for the author and the keywords that are given.
     """
+    titles, _ = _draw_titles(network, occasion, rngs, sampling)
+    return list(map(occasion.titled, titles))
+
+
+def _draw_titles(
+    network: Network[State],
+    occasion: Occasion,
+    rngs: Sequence[np.random.Generator],
+    sampling: SampleConfig | None,
+) -> tuple[list[list[int]], State]:
+    """Return a title for each generator, and the states of the network after each."""
     if sampling is None:
         sampling = _TO_KEYWORDS if occasion.keywords else _THINKING
     vocabulary, said = occasion.vocabulary, occasion.before_title()
-    opened: Stepper[Any]
+    opened: OpenedNetwork[State] | GuidedNetwork[State]
     if occasion.keywords:
         opened = GuidedNetwork(network, [said], occasion.author_alone, _KEYWORD_GUIDANCE)
     else:
@@ -177,22 +189,42 @@ def think_titles(
     # The field after the title, or the poem itself, is its end.
     ends = [START, vocabulary.field_id("form")]
     mark = vocabulary.field_id("title")
-    titles = _draw(opened, vocabulary, mark, ends, MAX_TITLE, rngs, sampling, occasion.keywords)
-    return list(map(occasion.titled, titles))
+    drawn: _Drawn[Any] = _draw(
+        opened, vocabulary, mark, ends, MAX_TITLE, rngs, sampling, occasion.keywords
+    )
+    states = network.join([opened.own_state(state) for state in drawn.states])
+    return drawn.texts, network.select(states, np.argsort(drawn.order))
 
 
-def _form_log_probabilities(network: Network[State], occasions: Sequence[Occasion]) -> FloatArray:
-    """Return the log-probability of the name of its form after each title, (B,)."""
+def _form_log_probabilities(
+    network: Network[State], occasions: Sequence[Occasion], states: State
+) -> FloatArray:
+    """Return the log-probability of the name of its form after each title, (B,).
+
+    ``states`` are those after all that is read before the form.
+    """
     mark = occasions[0].vocabulary.field_id("form")
     found = np.zeros(len(occasions))
     for form in {occasion.form for occasion in occasions} - {()}:
         numbers = [n for n, occasion in enumerate(occasions) if occasion.form == form]
-        state = read_texts(network, [occasions[n].before_form() for n in numbers])
+        state = network.select(states, np.array(numbers))
         token_ids = [mark, *form]
         for token_id, following in zip(token_ids, [*form, START], strict=True):
             logits, state = network.step(np.full(len(numbers), token_id), state)
             found[numbers] += log_softmax(logits)[:, following]
     return found
+
+
+class _Drawn(NamedTuple, Generic[State]):
+    """Texts, one for each generator, and the states of the network after them.
+
+    The states come in batches: their rows, one batch after the other, are those of the texts
+    ``order``, (B,).
+    """
+
+    texts: list[list[int]]
+    states: list[State]
+    order: IntArray
 
 
 def _draw(
@@ -204,12 +236,13 @@ def _draw(
     rngs: Sequence[np.random.Generator],
     sampling: SampleConfig,
     keywords: Sequence[Sequence[int]] = (),
-) -> list[list[int]]:
+) -> _Drawn[State]:
     """Return for each generator what follows a mark, one to ``max_length`` tokens, to its end."""
     never = {END, *vocabulary.unwritten, *vocabulary.encode(LINE_MARKS)}
     barred = sorted(never - {*ends})
     texts: list[list[int]] = [[] for _ in rngs]
     alive = np.arange(len(rngs))
+    states, order = [], []
     logits, state = read_once(network, [mark], len(rngs))
     for length in range(max_length):
         logits[:, barred if length else [*barred, *ends]] = -np.inf
@@ -221,9 +254,15 @@ def _draw(
         is_open = ~np.isin(chosen, ends)
         for number, token_id in zip(alive[is_open], chosen[is_open].tolist(), strict=True):
             texts[number].append(token_id)
-        (rows,) = np.nonzero(is_open)
+        (rows,), (closed,) = np.nonzero(is_open), np.nonzero(~is_open)
+        if len(closed) > 0:
+            states.append(network.select(state, closed))
+            order.append(alive[closed])
+        alive = alive[rows]
         if len(rows) == 0:
             break
-        alive = alive[rows]
         logits, state = network.step(chosen[rows], network.select(state, rows))
-    return texts
+    if len(alive) > 0:
+        states.append(state)
+        order.append(alive)
+    return _Drawn(texts, states, np.concatenate(order))

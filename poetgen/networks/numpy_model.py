@@ -17,6 +17,7 @@ from poetgen.config import ModelConfig
 from poetgen.networks.cells import CELLS, Cache, State
 from poetgen.networks.model import Weights
 from poetgen.networks.output_layer import cross_entropy, logits_of, score
+from poetgen.networks.products import rows_times
 
 # One state for each layer.
 States = list[State]
@@ -135,13 +136,13 @@ class NumpyModel:
         """Return W x + b (…, G·H) for x (…, E or H), or for ids (…) as one-hot vectors."""
         w = self.weights[f"rnn.weight_ih_l{layer}"]
         # A one-hot vector selects a column.
-        wx: FloatArray = w.T[ids] if x is None else x @ w.T
+        wx: FloatArray = w.T[ids] if x is None else rows_times(x, w)
         wx += self.weights[f"rnn.bias_ih_l{layer}"]
         return wx
 
     def _state_product(self, layer: int, state: State) -> FloatArray:
         """Return U h + b', (B, G·H)."""
-        uh: FloatArray = state[0] @ self.weights[f"rnn.weight_hh_l{layer}"].T
+        uh = rows_times(state[0], self.weights[f"rnn.weight_hh_l{layer}"])
         uh += self.weights[f"rnn.bias_hh_l{layer}"]  # in place: allocation takes its time
         return uh
 

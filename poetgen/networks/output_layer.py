@@ -7,6 +7,7 @@ import numpy as np
 from poetgen.arrays import FloatArray, IntArray
 from poetgen.config import ModelConfig
 from poetgen.networks.model import Weights
+from poetgen.networks.products import rows_times
 
 # Below this distance from the maximum the Gumbel density is zero in every number format,
 # and e^40 can still be squared in float32.
@@ -21,11 +22,11 @@ def score(
     And the rows (…, E or H) that the output matrix is multiplied by, for the derivative.
     """
     if config.tied:
-        rows: FloatArray = hidden @ weights["projection.weight"].T
+        rows = rows_times(hidden, weights["projection.weight"])
         matrix = weights["embedding.weight"]
     else:
         rows, matrix = hidden, weights["output.weight"]
-    scores = rows @ matrix.T
+    scores = rows_times(rows, matrix)
     scores += weights["output_bias"]  # in place: for many poems this is a large array
     return scores, rows
 

@@ -9,7 +9,9 @@ from poetgen.config import OccasionConfig, SampleConfig, SearchConfig, VerseConf
 from poetgen.corpus.vocabulary import END
 from poetgen.errors import SettingError
 from poetgen.generation.decode import poem_rngs
+from poetgen.generation.guidance import GuidedNetwork
 from poetgen.generation.occasion import Occasion
+from poetgen.generation.opened import OpenedNetwork
 from poetgen.generation.poem import Poem
 from poetgen.generation.poet import generate
 from poetgen.generation.thinking import think_forms, think_titles
@@ -161,6 +163,22 @@ def test_a_form_does_not_depend_on_how_many_are_thought_of(seed):
     every = think_forms(network, occasions, poem_rngs(seed, 5))
     alone = [think_forms(network, occasions[:1], [rng])[0] for rng in poem_rngs(seed, 5)]
     assert every == alone
+
+
+@pytest.mark.parametrize("guided", [False, True])
+def test_the_own_states_of_a_network_are_those_after_what_is_said_and_read(guided):
+    model = tiny_model("lstm", seed=5, fields=True)
+    network = NumpyModel(model.config, model.weights)
+    opened = (
+        GuidedNetwork(network, [[7, 9]], [8], 2.0) if guided else OpenedNetwork(network, [[7, 9]])
+    )
+    _, state = opened.step(np.array([5, 6]), opened.start(2))
+    ((h, c),) = opened.own_state(state)
+    for row, token_id in enumerate((5, 6)):
+        _, ((alone, cell),) = network.prime(np.array([7, 9, token_id]), network.start(1))
+        np.testing.assert_allclose(h[row], alone[0], rtol=1e-5)
+        np.testing.assert_allclose(c[row], cell[0], rtol=1e-5)
+    assert len(h) == 2
 
 
 def test_keywords_are_kept_to_more_closely_in_a_title():

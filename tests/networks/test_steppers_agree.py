@@ -10,6 +10,7 @@ from poetgen.config import ARCHS, ModelConfig
 from poetgen.corpus.vocabulary import PAD
 from poetgen.networks.cells import CELLS, sigmoid
 from poetgen.networks.numpy_model import NumpyModel
+from poetgen.networks.products import rows_times
 from poetgen.networks.torch_model import LanguageModel, TorchStepper, build, weights_of
 from tests.tiny import tiny_weights
 
@@ -51,6 +52,16 @@ def assert_same(found, expected):
     """Compare float64 numbers to 1e-9 relative."""
     assert found.dtype == expected.dtype == np.float64
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("num_rows", range(8))
+def test_products_of_few_and_of_many_rows_are_those_of_each_row(num_rows):
+    rng = np.random.default_rng(num_rows)
+    rows, matrix = rng.standard_normal((num_rows, H)), rng.standard_normal((V, H))
+    found = rows_times(rows, matrix)
+    assert found.shape == (num_rows, V)
+    for row, product in zip(rows, found, strict=True):
+        assert_same(product, np.array([sum(row * weights) for weights in matrix]))
 
 
 # The fast cells against the equations, one number at a time.
