@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -50,12 +51,15 @@ class Running:
     def wait(self, timeout: float = 300) -> subprocess.CompletedProcess[str]:
         """Return its exit code and output."""
         self._process.join(timeout)
-        if self._process.exitcode is None:
+        is_over = self._process.exitcode is not None
+        if not is_over:
+            os.kill(self.pid, signal.SIGUSR1)
+            self._process.join(2)
             self.kill()
-            raise subprocess.TimeoutExpired(self._words, timeout)
         said = [
             Path(path).read_text("utf-8") if os.path.exists(path) else "" for path in self._outputs
         ]
+        assert is_over, f"{self._words} took more than {timeout} seconds:\n{said[1]}"
         return subprocess.CompletedProcess(self._words, self._process.exitcode, *said)
 
 

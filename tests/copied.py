@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import itertools
 import os
 import signal
@@ -31,6 +32,8 @@ def run(
         os.dup2(file, number)
         os.close(file)
     sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
+    # Asked by the test that waits for it, it says where it waits itself.
+    faulthandler.register(signal.SIGUSR1)
     # Threads that wait for each other wait long on a busy machine.
     torch.set_num_threads(1)
     if die_at is not None:
