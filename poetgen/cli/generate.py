@@ -22,6 +22,7 @@ from poetgen.config import (
 )
 from poetgen.generation.settings import check_settings, exclude
 from poetgen.terminal import json_text, visible
+from poetgen.training.threads import SET_BY_USER, num_cores
 from poetgen.verse.layout import with_breaks
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def generate(
         raise exclude("--start", "--start-file")
     check_settings(sampling, search, num_poems, stream=stream)
     if num_poems == 1 and search.beam is None:
-        compute_in_one_thread()
+        compute_without_waiting()
     is_plain = card is None and show == ShowConfig()
     if not is_plain:
         from poetgen.cli import showing
@@ -136,14 +137,19 @@ def generate(
         note(f"Cut at --max-chars {sampling.max_chars}, before the end{which}.")
 
 
-def compute_in_one_thread() -> None:
-    """Let numpy, if it is not imported yet, compute in one thread.
+def compute_without_waiting() -> None:
+    """Let numpy, if it is not imported yet, compute in one thread, and help it with a second one.
 
-    A single poem is hardly work to share, and threads that share it wait actively for each
-    other: beside other programs the poem would take several times as long.
+    The threads with which numpy would share the work wait actively for each other: beside other
+    programs a single poem would take several times as long.
     """
-    if "numpy" not in sys.modules and "OMP_NUM_THREADS" not in os.environ:
-        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if "numpy" in sys.modules or any(map(os.environ.get, SET_BY_USER)):
+        return
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    if num_cores() > 1:
+        from poetgen.networks.products import use_second_thread
+
+        use_second_thread()
 
 
 class Printable(Protocol):

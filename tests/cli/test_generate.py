@@ -7,10 +7,11 @@ import sys
 
 import pytest
 
-from poetgen.cli.generate import compute_in_one_thread, generate
+from poetgen.cli.generate import compute_without_waiting, generate
 from poetgen.config import SampleConfig
 from poetgen.generation.poet import Poet, load_poet
 from poetgen.generation.poet import generate as library_generate
+from poetgen.networks import products
 from poetgen.networks.model_file import save_model
 from poetgen.terminal import json_text, visible
 from tests.tiny import HANZI, tiny_model
@@ -127,16 +128,24 @@ def test_what_is_no_model_is_passed_over_and_named(here, capsys):
     assert "._tiny" not in said.err
 
 
+@pytest.mark.parametrize("cores", [1, 2, 64])
 @pytest.mark.parametrize("variable", [None, "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"])
-def test_a_single_poem_has_one_thread_unless_the_user_says_otherwise(variable, monkeypatch):
+def test_a_single_poem_has_no_threads_that_spin_unless_the_user_says_so(
+    variable, cores, monkeypatch
+):
+    helpers = []
+    monkeypatch.setattr(products, "use_second_thread", lambda: helpers.append(1))
+    monkeypatch.setattr("poetgen.cli.generate.num_cores", lambda: cores)
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         monkeypatch.setenv(name, "1")  # so that whatever is set is taken back at the end
         monkeypatch.delenv(name)
     if variable is not None:
         monkeypatch.setenv(variable, "3")
-    compute_in_one_thread()  # numpy is here already: it is too late
+    compute_without_waiting()  # numpy is here already: it is too late
     before = dict(os.environ)
+    assert not helpers
     monkeypatch.delitem(sys.modules, "numpy")
-    compute_in_one_thread()
+    compute_without_waiting()
+    assert len(helpers) == (variable is None and cores > 1)
     assert dict(os.environ) == before | ({} if variable else {"OPENBLAS_NUM_THREADS": "1"})
     assert "OPENBLAS_NUM_THREADS" not in before or variable == "OPENBLAS_NUM_THREADS"

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from poetgen.config import ARCHS, ModelConfig
 from poetgen.corpus.vocabulary import PAD
+from poetgen.networks import products
 from poetgen.networks.cells import CELLS, sigmoid
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.networks.products import rows_times
@@ -15,6 +16,7 @@ from poetgen.networks.torch_model import LanguageModel, TorchStepper, build, wei
 from tests.tiny import tiny_weights
 
 B, T, E, H, V = 3, 6, 5, 7, 11
+_HELPER = products._Helper()
 
 architectures = pytest.mark.parametrize("arch", ARCHS)
 depths = pytest.mark.parametrize("num_layers", [1, 2, 3])
@@ -62,6 +64,38 @@ def test_products_of_few_and_of_many_rows_are_those_of_each_row(num_rows):
     assert found.shape == (num_rows, V)
     for row, product in zip(rows, found, strict=True):
         assert_same(product, np.array([sum(row * weights) for weights in matrix]))
+
+
+@given(st.integers(0, 40), st.integers(1, 9), st.integers(1, 9), st.integers(0, 99))
+def test_two_threads_compute_what_one_does_to_the_last_bit(num_rows, size, num_columns, seed):
+    rng = np.random.default_rng(seed)
+    rows = rng.standard_normal((num_rows, size)).astype(np.float32)
+    matrix = rng.standard_normal((num_columns, size)).astype(np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(products, "_LARGE_MATRIX", 1)
+        alone = rows_times(rows, matrix)
+        patch.setattr(products, "_helper", _HELPER)
+        together = rows_times(rows, matrix)
+    np.testing.assert_array_equal(alone, together)
+    np.testing.assert_allclose(alone, rows @ matrix.T, rtol=1e-4, atol=1e-4)
+
+
+def test_what_fails_in_the_second_thread_is_raised_in_the_first(monkeypatch):
+    monkeypatch.setattr(products, "_LARGE_MATRIX", 1)
+    monkeypatch.setattr(products, "_helper", _HELPER)
+    multiply = products._multiply
+
+    def fail(rows, matrix, out):
+        if len(matrix) == 3:  # the second half of 5
+            raise MemoryError("as if")
+        multiply(rows, matrix, out)
+
+    rows, matrix = np.ones((6, 4)), np.ones((5, 4))
+    with monkeypatch.context() as patch:
+        patch.setattr(products, "_multiply", fail)
+        with pytest.raises(MemoryError, match="as if"):
+            rows_times(rows, matrix)
+    assert_same(rows_times(rows, matrix), np.full((6, 5), 4.0))
 
 
 # The fast cells against the equations, one number at a time.
