@@ -17,17 +17,20 @@ from poetgen.generation.plan import Plan
 from poetgen.generation.sampling import log_normaliser, sample
 
 # Of the drafts of a line so many are kept, each to be continued in as many ways.
-NUM_KEPT = 4
+NUM_KEPT = 2
 
 
 class Judge(Protocol):
     """What tells a good draft from a bad one."""
 
-    def scores(self, texts: Sequence[str], log_probabilities: FloatArray) -> FloatArray:
+    def scores(
+        self, texts: Sequence[str], log_probabilities: FloatArray, ends: FloatArray | None = None
+    ) -> FloatArray:
         """Return a score for each text (B,), which may be the beginning of a poem.
 
         Higher is better; −∞ refuses a text. ``log_probabilities`` (B,) are those of the
-        texts under the network that wrote them, which may be guided.
+        texts under the network that wrote them, which may be guided; ``ends`` (B,) are those of the
+        last characters of their lines, if they are known.
         """
 
 
@@ -71,24 +74,28 @@ def best_by_lines(
     for token_id in prompt:
         row = plan.advance(row, token_id)
     rows, texts = [row] * num_rows, [prompt] * num_rows
-    log_probabilities = np.zeros(num_rows)
+    log_probabilities, ends = np.zeros(num_rows), np.zeros(num_rows)
     for position in range(len(prompt), len(plan.slots)):
         normaliser = log_normaliser(logits)
         plan.exclude(logits, rows)
         weighed = weigh(logits, texts, request)
         draws = np.concatenate([rng.random(num_drafts) for rng in rngs])
         chosen = sample(weighed, request.sampling, draws)
-        log_probabilities += logits[np.arange(num_rows), chosen] - normaliser
+        found = logits[np.arange(num_rows), chosen] - normaliser
+        log_probabilities += found
+        if plan.slots[position].is_last:
+            ends += found
         ids = chosen.tolist()
         rows = [plan.advance(row, token_id) for row, token_id in zip(rows, ids, strict=True)]
         texts = [[*text, token_id] for text, token_id in zip(texts, ids, strict=True)]
         is_last = position + 1 == len(plan.slots)
         copies = None
         if judge is not None and plan.slots[position].place is None:
-            scores = judge.scores([vocabulary.decode(text) for text in texts], log_probabilities)
+            decoded = [vocabulary.decode(text) for text in texts]
+            scores = judge.scores(decoded, log_probabilities, ends)
             order = _survivors(scores, texts, len(rngs), 1 if is_last else num_kept)
             rows, texts = [rows[i] for i in order], [texts[i] for i in order]
-            log_probabilities = log_probabilities[order]
+            log_probabilities, ends = log_probabilities[order], ends[order]
             # Drafts that are continued in several ways are read once.
             kept, copies = np.unique(order, return_inverse=True)
             chosen, state = chosen[kept], network.select(state, kept)

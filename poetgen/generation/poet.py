@@ -39,11 +39,12 @@ if TYPE_CHECKING:
 BLOCK_POEMS = 512
 # Poems of each plan in the first block.
 _FIRST_BLOCK = 4
-# Drafts of a poem of Chinese verse, where nothing else is asked for: fewer of a poem of more tokens
-# than a quatrain, so that the command takes about half a second. More of them are not rated higher
-# (docs/poets.md).
-NUM_DRAFTS = 16
-NUM_LONG_DRAFTS = 8
+# Drafts of a poem of Chinese verse, where nothing else is asked for: as many as are written in
+# about half a second, for readers like a poem the better the more there are (docs/poets.md). Fewer
+# of a poem of more tokens than a quatrain, and of free verse, which is chosen whole.
+NUM_DRAFTS = 48
+NUM_LONG_DRAFTS = 24
+NUM_FREE_DRAFTS = 16
 _LONG_TOKENS = 40
 
 
@@ -136,6 +137,8 @@ class Poet:
             return 1
         if search.best_of is not None:
             return search.best_of
+        if not request.plans and request.forms is None:
+            return NUM_FREE_DRAFTS
         is_long = any(len(plan.slots) > _LONG_TOKENS for plan in request.plans)
         return NUM_LONG_DRAFTS if is_long else NUM_DRAFTS
 

@@ -32,14 +32,14 @@ class Counting:
     def __init__(self, wanted="月"):
         self.wanted, self.asked = wanted, []
 
-    def scores(self, texts, log_probabilities):
-        self.asked.append((list(texts), log_probabilities))
+    def scores(self, texts, log_probabilities, ends=None):
+        self.asked.append((list(texts), log_probabilities, ends))
         return np.array([float(text.count(self.wanted)) for text in texts])
 
 
 class Refusing(Counting):
-    def scores(self, texts, log_probabilities):
-        super().scores(texts, log_probabilities)
+    def scores(self, texts, log_probabilities, ends=None):
+        super().scores(texts, log_probabilities, ends)
         return np.full(len(texts), -math.inf)
 
 
@@ -79,7 +79,8 @@ def request_of(plan, temperature=1.0):
 def test_the_best_whole_poem_is_the_best_of_all_that_were_written(model, network, seed):
     judge = Counting()
     drafts = best_whole(network, request_of(None), poem_rngs(seed, 3), 5, judge, model.vocabulary)
-    ((texts, log_probabilities),) = judge.asked
+    ((texts, log_probabilities, ends),) = judge.asked
+    assert ends is None
     assert len(texts) == 15
     for number, draft in enumerate(drafts):
         ours = texts[5 * number : 5 * number + 5]
@@ -97,12 +98,17 @@ def test_lines_are_chosen_one_after_the_other(model, network, plan, seed, num_ke
     judge = Counting()
     drafts = best_by_lines(network, plan, request_of(plan), poem_rngs(seed, 2), 6, judge, num_kept)
     assert len(judge.asked) == 4
-    for line, (texts, log_probabilities) in enumerate(judge.asked):
+    for line, (texts, log_probabilities, ends) in enumerate(judge.asked):
         assert len(texts) == 12
         assert {len(text) for text in texts} == {6 * (line + 1)}
         for text, log_probability in zip(texts, log_probabilities, strict=True):
             ids = model.vocabulary.encode(text)
             assert log_probability == pytest.approx(likelihood(network, ids, False))
+        for text, end in zip(texts[:2], ends, strict=False):
+            ids = model.vocabulary.encode(text)
+            upto = [likelihood(network, ids[:place], False) for place in range(len(ids) + 1)]
+            places = range(4, len(ids), 6)
+            assert end == pytest.approx(sum(upto[place + 1] - upto[place] for place in places))
         if line:
             before = judge.asked[line - 1][0]
             for first in (0, 6):
@@ -160,7 +166,7 @@ def test_a_poet_who_knows_verse_writes_many_drafts_where_it_can(poet, model):
     request = poet.request()
     assert poet.num_drafts(request) == 16
     assert poet.num_drafts(request, SearchConfig(best_of=3)) == 3
-    for form, num_drafts in (("五绝", 16), ("七绝", 16), ("五律", 8)):
+    for form, num_drafts in (("五绝", 48), ("七绝", 48), ("五律", 24)):
         verse = VerseConfig(form=form, tones="off", rhyme="free")
         assert poet.num_drafts(poet.request(verse=verse)) == num_drafts
     cold = poet.request(sampling=SampleConfig(temperature=0))

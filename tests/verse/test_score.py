@@ -40,12 +40,13 @@ def test_the_score_is_the_sum_that_is_documented():
         tone_faults=5,
         missing=1.5,
         common=0.25,
+        ends=-0.7,
     )
-    expected = -4.0 + 0.5 * 6.5 + 3 * 0.08 - 8 * 0.1 - 0.6 * 2 - 0.15 * 2 - 4 * 2 - 0.3 * 5
-    expected -= 0.5 * 1.5 + 2 * 0.25
+    expected = -4.0 - 1.0 * 0.7 + 0.1 * 6.5 + 3 * 0.08 - 3 * 0.25 - 0.6 * 2 - 0.2 * 2
+    expected -= 4 * 2 + 0.3 * 5 + 0.5 * 1.5 + 2 * 0.25
     assert score(measures) == pytest.approx(expected)
-    half = Weights(dullness=0.25, repeat=0)
-    assert score(measures, half) == pytest.approx(expected - 0.25 * 6.5 + 1.2)
+    half = Weights(dullness=0.05, repeat=0)
+    assert score(measures, half) == pytest.approx(expected - 0.05 * 6.5 + 1.2)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,7 @@ def test_the_score_is_the_sum_that_is_documented():
         {"unigram": -6.0},
         {"thread": 0.05},
         {"unseen_pairs": 0.3},
+        {"ends": -0.1},
         {"num_repeats": 2},
         {"couplet_repeats": 1},
         {"rhyme_faults": 1},
@@ -70,7 +72,7 @@ def test_each_measure_counts(worse):
 
 
 def test_what_real_poems_have_too_costs_nothing():
-    assert score(changed(unseen_pairs=0.0, num_repeats=0)) == score(USUAL)
+    assert score(changed(num_repeats=0)) == score(USUAL)
     assert score(changed(num_chars=56, num_repeats=2)) == score(USUAL)
     assert score(changed(num_chars=20, num_repeats=1)) == score(USUAL)
     assert score(changed(thread=0.5)) == score(changed(thread=0.15))
@@ -95,6 +97,18 @@ def test_the_measures_are_those_of_the_text():
             assert measures.unigram == CHOICE.unigrams([text])[0]
         assert found[0].num_copied == len(lines_in(POEMS[5]))
         assert any(measures.rhyme_faults for measures in found) == rules
+
+
+def test_the_ends_of_lines_count_a_character_of_the_poem():
+    texts = [NEW[0], lines_in(NEW[1])[0]]
+    found = measure(texts, [-90.0, -20.0], CHOICE, ends=[-8.0, -3.0])
+    assert [measures.ends for measures in found] == [
+        -8 / len("".join(lines_in(NEW[0]))),
+        -3 / len(texts[1]),
+    ]
+    known = ChoiceJudge(CHOICE).scores(texts, np.array([-90.0, -20.0]), np.array([-8.0, -3.0]))
+    unknown = ChoiceJudge(CHOICE).scores(texts, np.array([-90.0, -20.0]))
+    assert known - unknown == pytest.approx([Weights().ends * one.ends for one in found])
 
 
 def test_a_keyword_is_missing_by_the_share_of_its_characters_that_do_not_stand_in_a_poem():
