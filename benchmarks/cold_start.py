@@ -8,8 +8,14 @@ from benchmarks.measure import compare, process
 
 COMMANDS = [
     ("generate --best-of 1", "at most 0.20", ["--start", "日", "--temp", "0.8", "--best-of", "1"]),
-    ("generate, the best of 16", "at most 0.35", ["--start", "日", "--temp", "0.8"]),
-    ("generate --form 七律, the best of 8", "at most 0.35", ["--form", "七律"]),
+    (
+        "generate, the best of 16",
+        "at most 0.35",
+        ["--start", "日", "--temp", "0.8", "--best-of", "16"],
+    ),
+    ("generate --form 七律, the best of 8", "at most 0.35", ["--form", "七律", "--best-of", "8"]),
+    ("generate, by default", "at most 0.45", []),
+    ("generate --form 七律, by default", "at most 0.45", ["--form", "七律"]),
 ]
 
 

@@ -15,12 +15,12 @@ from benchmarks.baselines import Step
 from benchmarks.measure import process
 from benchmarks.training import line, ours, speed
 from poetgen.config import PrepareConfig, TrainConfig
+from poetgen.cores import num_cores
 from poetgen.corpus.corpus import Corpus
 from poetgen.corpus.prepare import build_corpus
 from poetgen.fetching.named import fetch_corpus
 from poetgen.training.engine import make_engine
 from poetgen.training.evaluation import evaluate
-from poetgen.training.threads import num_cores
 
 _ROUNDS = 3
 # Until the number of threads has followed the load, down and up again.

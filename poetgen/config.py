@@ -288,7 +288,7 @@ class SearchConfig(Settings):
     distinct: bool = setting(False, "Never write a poem twice (sampling without replacement).")
     best_of: int | None = setting(
         None,
-        "Write so many drafts of a poem and keep the best; by default 16 of Chinese verse, or 8 "
+        "Write so many drafts of a poem and keep the best; by default 48 of Chinese verse, or 24 "
         "of a form longer than a quatrain.",
         min=1,
         max=4_096,

@@ -20,9 +20,9 @@ from poetgen.config import (
     ShowConfig,
     VerseConfig,
 )
+from poetgen.cores import num_cores, threads_are_set
 from poetgen.generation.settings import check_settings, exclude
 from poetgen.terminal import json_text, visible
-from poetgen.training.threads import SET_BY_USER, num_cores
 from poetgen.verse.layout import with_breaks
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def compute_without_waiting() -> None:
     The threads with which numpy would share the work wait actively for each other: beside other
     programs a single poem would take several times as long.
     """
-    if "numpy" in sys.modules or any(map(os.environ.get, SET_BY_USER)):
+    if "numpy" in sys.modules or threads_are_set():
         return
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     if num_cores() > 1:

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from poetgen.cores import num_cores, threads_are_set
+
 _STAT = Path("/proc/stat")
-# The variables by which users and torchrun set a number of threads: it stays as it is then.
-SET_BY_USER = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _INTERVAL_SECONDS = 1.0
 # More threads only after so many readings in a row: a program that pauses comes back.
 _CALM_READINGS = 3
@@ -51,7 +51,7 @@ class Threads:
         self._most, self._set_number = most, set_number
         self._read = read or read_cpu_times
         self._cores = cores or num_cores()
-        follows = wanted is None and most > 1 and not any(map(os.environ.get, SET_BY_USER))
+        follows = wanted is None and most > 1 and not threads_are_set()
         self._last = self._read() if follows else None
         self._calm = 0
         set_number(self.number)
@@ -89,11 +89,6 @@ def fitting_number(earlier: Reading, later: Reading, cores: int, most: int) -> i
     own = later.own_seconds - earlier.own_seconds
     others = max(0.0, (later.all_seconds - earlier.all_seconds - own) / seconds)
     return max(1, min(most, cores - round(others)))
-
-
-def num_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def read_cpu_times() -> Reading | None:

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poetgen.cores import SET_BY_USER
 from poetgen.training import threads
 from poetgen.training.threads import Reading, Threads, at_first, fitting_number, read_cpu_times
 
@@ -32,7 +33,7 @@ class Machine:
     def __init__(self, monkeypatch):
         self.reading = Reading(0.0, 0.0, 0.0)
         self.set_numbers = []
-        for name in threads.SET_BY_USER:
+        for name in SET_BY_USER:
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setattr(threads.time, "monotonic", lambda: self.reading.now)
 
@@ -71,7 +72,7 @@ def test_the_load_is_read_at_most_once_a_second(machine):
     assert found.number == 1
 
 
-@pytest.mark.parametrize("name", threads.SET_BY_USER)
+@pytest.mark.parametrize("name", SET_BY_USER)
 def test_what_the_user_has_set_stays(machine, monkeypatch, name):
     numbers = [machine.threads(wanted=2)]
     monkeypatch.setenv(name, "2")
