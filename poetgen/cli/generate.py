@@ -87,7 +87,8 @@ def generate(
     if start and start_file is not None:
         raise exclude("--start", "--start-file")
     check_settings(sampling, search, num_poems, stream=stream)
-    if num_poems == 1 and search.beam is None:
+    # Many poems are work for more cores than two, which only the threads of numpy share.
+    if (num_poems == 1 and search.beam is None) or num_cores() <= 2:
         compute_without_waiting()
     is_plain = card is None and show == ShowConfig()
     if not is_plain:
@@ -141,7 +142,7 @@ def compute_without_waiting() -> None:
     """Let numpy, if it is not imported yet, compute in one thread, and help it with a second one.
 
     The threads with which numpy would share the work wait actively for each other: beside other
-    programs a single poem would take several times as long.
+    programs a poem would take several times as long.
     """
     if "numpy" in sys.modules or threads_are_set():
         return

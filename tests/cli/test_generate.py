@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from poetgen.cli.generate import compute_without_waiting, generate
-from poetgen.config import SampleConfig
+from poetgen.config import SampleConfig, SearchConfig
 from poetgen.generation.poet import Poet, load_poet
 from poetgen.generation.poet import generate as library_generate
 from poetgen.networks import products
@@ -149,3 +149,17 @@ def test_a_single_poem_has_no_threads_that_spin_unless_the_user_says_so(
     assert len(helpers) == (variable is None and cores > 1)
     assert dict(os.environ) == before | ({} if variable else {"OPENBLAS_NUM_THREADS": "1"})
     assert "OPENBLAS_NUM_THREADS" not in before or variable == "OPENBLAS_NUM_THREADS"
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3])
+@pytest.mark.parametrize("num_poems", [1, 2])
+@pytest.mark.parametrize("beam", [None, 2])
+def test_only_many_poems_on_many_cores_have_the_threads_of_numpy(
+    cores, num_poems, beam, here, monkeypatch
+):
+    calls = []
+    monkeypatch.setattr("poetgen.cli.generate.num_cores", lambda: cores)
+    monkeypatch.setattr("poetgen.cli.generate.compute_without_waiting", lambda: calls.append(1))
+    search, seed = SearchConfig(beam=beam), None if beam else 1
+    generate(num_poems=num_poems, seed=seed, search=search)
+    assert bool(calls) == (cores <= 2 or (num_poems == 1 and beam is None))
