@@ -15,7 +15,7 @@ import numpy as np
 
 from poetgen.arrays import FloatArray
 from poetgen.verse.choice import Choice
-from poetgen.verse.common_pairs import count_common
+from poetgen.verse.common_pairs import count_common, count_stutters
 from poetgen.verse.forms import lines_of
 from poetgen.verse.keeping import rule_faults
 
@@ -37,6 +37,7 @@ class Measures:
         rhyme_faults: lines that should rhyme and do not, or with a character used before.
         tone_faults: characters of a wrong tone.
         common: neighbours inside a line that are common pairs, a character.
+        stutters: neighbours inside a line that are the same, and no usual doubling.
         missing: keywords that do not stand in it, each counted by the share of its characters.
     """
 
@@ -53,6 +54,7 @@ class Measures:
     couplet_repeats: int = 0
     common: float = 0.0
     ends: float = 0.0
+    stutters: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Weights:
     unseen: float = 3.0
     repeat: float = 0.6
     couplet_repeat: float = 0.2
+    stutter: float = 0.5
     rhyme: float = 4.0
     tone: float = 0.3
     missing: float = 0.5
@@ -84,8 +87,9 @@ def score(measures: Measures, weights: Weights = Weights()) -> float:
     The likelihood a character, with the last characters of lines counted twice (where a line is
     forced into its rhyme, they are unlikely), less a tenth of the unigram likelihood and the common
     pairs (so that a draft of common characters and stock phrases is not the better for them), plus
-    the thread up to what real poems have, minus unseen pairs and the repeated characters that are
-    more than in real poems, minus faults of rhyme and tone, and minus keywords that are missing.
+    the thread up to what real poems have, minus unseen pairs, stutters and the repeated characters
+    that are more than in real poems, minus faults of rhyme and tone, and minus keywords that are
+    missing.
     """
     if measures.num_copied:
         return -math.inf
@@ -99,6 +103,7 @@ def score(measures: Measures, weights: Weights = Weights()) -> float:
         - weights.unseen * measures.unseen_pairs
         - weights.repeat * max(0, repeats)
         - weights.couplet_repeat * measures.couplet_repeats
+        - weights.stutter * measures.stutters
         - weights.rhyme * measures.rhyme_faults
         - weights.tone * measures.tone_faults
         - weights.missing * measures.missing
@@ -150,6 +155,7 @@ def measure(
                 rhyme_faults=faults.rhyme + faults.same_rhyme if faults else 0,
                 tone_faults=faults.tones if faults else 0,
                 common=count_common(text_lines) / max(1, len(chars)),
+                stutters=count_stutters(text_lines),
                 missing=sum(_missing(keyword, chars) for keyword in keywords),
             )
         )

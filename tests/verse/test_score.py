@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from poetgen.characters import hanzi_only
 from poetgen.verse.choice import build_choice
-from poetgen.verse.common_pairs import TABLE, common_pairs
+from poetgen.verse.common_pairs import DOUBLINGS, TABLE, common_pairs, doublings
 from poetgen.verse.score import ChoiceJudge, Measures, Weights, measure, score
 from tests.verse.samples import chance_poems, lines_in
 
@@ -41,9 +41,10 @@ def test_the_score_is_the_sum_that_is_documented():
         missing=1.5,
         common=0.25,
         ends=-0.7,
+        stutters=2,
     )
     expected = -4.0 - 1.0 * 0.7 + 0.1 * 6.5 + 3 * 0.08 - 3 * 0.25 - 0.6 * 2 - 0.2 * 2
-    expected -= 4 * 2 + 0.3 * 5 + 0.5 * 1.5 + 2 * 0.25
+    expected -= 0.5 * 2 + 4 * 2 + 0.3 * 5 + 0.5 * 1.5 + 2 * 0.25
     assert score(measures) == pytest.approx(expected)
     half = Weights(dullness=0.05, repeat=0)
     assert score(measures, half) == pytest.approx(expected - 0.05 * 6.5 + 1.2)
@@ -57,6 +58,7 @@ def test_the_score_is_the_sum_that_is_documented():
         {"thread": 0.05},
         {"unseen_pairs": 0.3},
         {"ends": -0.1},
+        {"stutters": 1},
         {"num_repeats": 2},
         {"couplet_repeats": 1},
         {"rhyme_faults": 1},
@@ -141,13 +143,29 @@ def test_common_pairs_are_counted_inside_lines_a_character():
         assert found.common == count / max(1, sum(map(len, lines_in(text))))
 
 
-def test_the_table_has_the_commonest_pairs_first():
-    rows = [row.split() for row in TABLE.read_text("utf-8").splitlines()]
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("江水悠悠去，山花处处开。", 0),
+        ("归雁雁飞高，钓鱼鱼在水。", 2),
+        ("山高水，水长流。", 0),
+        ("", 0),
+    ],
+)
+def test_a_stutter_is_a_doubling_that_is_not_usual(text, count):
+    (found,) = measure([text], [-9.0], CHOICE)
+    assert found.stutters == count
+
+
+@pytest.mark.parametrize(("table", "found"), [(TABLE, common_pairs), (DOUBLINGS, doublings)])
+def test_a_table_has_the_commonest_pairs_first(table, found):
+    rows = [row.split() for row in table.read_text("utf-8").splitlines()]
     pairs, counts = [row[0] for row in rows], [float(row[1]) for row in rows]
-    assert set(pairs) == common_pairs()
+    assert set(pairs) == found()
     assert len(set(pairs)) == len(pairs) == 300
     assert all(len(pair) == 2 and hanzi_only(pair) == pair for pair in pairs)
     assert counts == sorted(counts, reverse=True)
+    assert table == TABLE or all(first == second for first, second in pairs)
 
 
 @pytest.mark.parametrize(
