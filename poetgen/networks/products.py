@@ -39,10 +39,12 @@ def rows_times(rows: FloatArray, matrix: FloatArray) -> FloatArray:
     helper = _helper
     if helper is None:
         multiply_rest()
-    else:
-        helper.begin(multiply_rest)
-    _multiply(rows, matrix[:middle], found[:, :middle])
-    if helper is not None:
+        _multiply(rows, matrix[:middle], found[:, :middle])
+        return found
+    helper.begin(multiply_rest)
+    try:
+        _multiply(rows, matrix[:middle], found[:, :middle])
+    finally:
         helper.finish()
     return found
 

@@ -80,13 +80,16 @@ def test_two_threads_compute_what_one_does_to_the_last_bit(num_rows, size, num_c
     np.testing.assert_allclose(alone, rows @ matrix.T, rtol=1e-4, atol=1e-4)
 
 
-def test_what_fails_in_the_second_thread_is_raised_in_the_first(monkeypatch):
+@pytest.mark.parametrize("num_rows_that_fail", [2, 3])  # the first half of 5, and the second
+def test_what_fails_in_either_thread_is_raised_and_the_next_product_is_right(
+    num_rows_that_fail, monkeypatch
+):
     monkeypatch.setattr(products, "_LARGE_MATRIX", 1)
     monkeypatch.setattr(products, "_helper", _HELPER)
     multiply = products._multiply
 
     def fail(rows, matrix, out):
-        if len(matrix) == 3:  # the second half of 5
+        if len(matrix) == num_rows_that_fail:
             raise MemoryError("as if")
         multiply(rows, matrix, out)
 
