@@ -24,28 +24,27 @@ _LARGE_MATRIX = 1 << 20
 
 def rows_times(rows: FloatArray, matrix: FloatArray) -> FloatArray:
     """Return rows (…, K) times the transpose of a matrix (N, K), shape (…, N)."""
-    if rows.ndim != 2 or (matrix.size < _LARGE_MATRIX and len(rows) > _FEW_ROWS):
+    if rows.ndim != 2:
         product: FloatArray = rows @ matrix.T
         return product
     found = np.empty((len(rows), len(matrix)), np.result_type(rows, matrix))
-    if matrix.size < _LARGE_MATRIX:
-        _multiply(rows, matrix, found)
-        return found
+
+    def multiply(part: slice) -> None:
+        _multiply(rows, matrix[part], found[:, part])
+
     middle = len(matrix) // 2
-
-    def multiply_rest() -> None:
-        _multiply(rows, matrix[middle:], found[:, middle:])
-
-    helper = _helper
-    if helper is None:
-        multiply_rest()
-        _multiply(rows, matrix[:middle], found[:, :middle])
-        return found
-    helper.begin(multiply_rest)
-    try:
-        _multiply(rows, matrix[:middle], found[:, :middle])
-    finally:
-        helper.finish()
+    first, second = slice(middle), slice(middle, None)
+    if matrix.size < _LARGE_MATRIX:
+        multiply(slice(None))
+    elif (helper := _helper) is None:
+        multiply(first)
+        multiply(second)
+    else:
+        helper.begin(lambda: multiply(second))
+        try:
+            multiply(first)
+        finally:
+            helper.finish()
     return found
 
 
