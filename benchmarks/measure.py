@@ -45,7 +45,7 @@ def compare(ours: Callable[[], None], theirs: Callable[[], None], pairs: int) ->
 
 
 def process(arguments: Sequence[str], cwd: Path | None = None) -> Callable[[], None]:
-    """Give a function that runs Python with ``arguments`` as a whole process.
+    """Return a function that runs Python with ``arguments`` as a whole process.
 
     Its modules are compiled, as those of an installed package are: the first run may do so.
     """

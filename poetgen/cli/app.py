@@ -77,7 +77,7 @@ def main() -> None:
     except OSError:
         # Python would try again at its exit, and show a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    # Else Python, as it ends, searches a whole vocabulary for circles: a tenth of a short command.
+    # Else Python, as it ends, looks for reference cycles everywhere: a tenth of a short command.
     gc.freeze()
     sys.exit(code)
 

@@ -369,5 +369,5 @@ def generate(
 
 def draw_seed() -> int:
     """Return a random seed that is short enough to type."""
-    # Not from secrets, whose import takes longer than it is to draw a title.
+    # Not from secrets: to import it takes as long as to draw a title.
     return random.SystemRandom().getrandbits(32)

@@ -134,7 +134,7 @@ def _with_titles(
         request._replace(
             occasion=occasions[number * _NUM_TITLES + place]
             if suits[number].any()
-            else _said(request).titled(())
+            else plain[number]
         )
         for number, (request, place) in enumerate(zip(requests, places, strict=True))
     ]

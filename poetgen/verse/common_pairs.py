@@ -10,7 +10,8 @@ from collections.abc import Sequence, Set
 from itertools import pairwise
 from pathlib import Path
 
-TABLES = Path(__file__).parent / "tables"
+from poetgen.verse.rhymes import TABLES
+
 TABLE, DOUBLINGS = TABLES / "common_pairs.txt", TABLES / "doublings.txt"
 
 
