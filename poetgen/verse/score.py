@@ -1,6 +1,6 @@
 """The ranking of drafts: one number for a poem, from what is measured of it.
 
-The weights follow from the marks that blind readers gave to 5,700 poems of the models that ship
+The weights follow from the marks that blind readers gave to 7,700 poems of the models that ship
 (docs/verse.md).
 """
 
@@ -18,6 +18,7 @@ from poetgen.verse.choice import Choice
 from poetgen.verse.common_pairs import count_common, count_stutters
 from poetgen.verse.forms import lines_of
 from poetgen.verse.keeping import rule_faults
+from poetgen.verse.overused import overuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Measures:
         rhyme_faults: lines that should rhyme and do not, or with a character used before.
         tone_faults: characters of a wrong tone.
         common: neighbours inside a line that are common pairs, a character.
+        overuse: how much more often than poets models write its pairs, in nats a character.
         stutters: neighbours inside a line that are the same, and no usual doubling.
         missing: keywords that do not stand in it, each counted by the share of its characters.
     """
@@ -53,6 +55,7 @@ class Measures:
     missing: float = 0.0
     couplet_repeats: int = 0
     common: float = 0.0
+    overuse: float = 0.0
     ends: float = 0.0
     stutters: int = 0
 
@@ -66,17 +69,18 @@ class Weights:
     a poem, or for each ``chars_a_repeat`` characters.
     """
 
-    ends: float = 1.0
+    ends: float = 0.5
     dullness: float = 0.1
-    thread: float = 3.0
-    unseen: float = 3.0
-    repeat: float = 0.6
-    couplet_repeat: float = 0.2
-    stutter: float = 0.5
+    thread: float = 1.5
+    unseen: float = 1.5
+    repeat: float = 0.15
+    couplet_repeat: float = 0.15
+    stutter: float = 0.4
     rhyme: float = 4.0
     tone: float = 0.3
     missing: float = 0.5
-    common: float = 2.0
+    common: float = 1.5
+    overuse: float = 0.3
     enough_thread: float = 0.15
     chars_a_repeat: int = 28
 
@@ -84,12 +88,12 @@ class Weights:
 def score(measures: Measures, weights: Weights = Weights()) -> float:
     """Return how good a draft is; higher is better, and −∞ refuses one with a copied line.
 
-    The likelihood a character, with the last characters of lines counted twice (where a line is
-    forced into its rhyme, they are unlikely), less a tenth of the unigram likelihood and the common
-    pairs (so that a draft of common characters and stock phrases is not the better for them), plus
-    the thread up to what real poems have, minus unseen pairs, stutters and the repeated characters
-    that are more than in real poems, minus faults of rhyme and tone, and minus keywords that are
-    missing.
+    The likelihood a character, with the last characters of lines counted half as much again (where
+    a line is forced into its rhyme, they are unlikely), less a tenth of the unigram likelihood, the
+    common and the overused pairs (so that a draft of common characters and stock phrases is not the
+    better for them), plus the thread up to what real poems have, minus unseen pairs, stutters and
+    the repeated characters that are more than in real poems, minus faults of rhyme and tone, and
+    minus keywords that are missing.
     """
     if measures.num_copied:
         return -math.inf
@@ -99,6 +103,7 @@ def score(measures: Measures, weights: Weights = Weights()) -> float:
         + weights.ends * measures.ends
         - weights.dullness * measures.unigram
         - weights.common * measures.common
+        - weights.overuse * measures.overuse
         + weights.thread * min(measures.thread, weights.enough_thread)
         - weights.unseen * measures.unseen_pairs
         - weights.repeat * max(0, repeats)
@@ -155,6 +160,7 @@ def measure(
                 rhyme_faults=faults.rhyme + faults.same_rhyme if faults else 0,
                 tone_faults=faults.tones if faults else 0,
                 common=count_common(text_lines) / max(1, len(chars)),
+                overuse=overuse(text_lines) / max(1, len(chars)),
                 stutters=count_stutters(text_lines),
                 missing=sum(_missing(keyword, chars) for keyword in keywords),
             )

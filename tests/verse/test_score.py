@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from poetgen.characters import hanzi_only
 from poetgen.verse.choice import build_choice
 from poetgen.verse.common_pairs import DOUBLINGS, TABLE, common_pairs, doublings
+from poetgen.verse.overused import TABLE as OVERUSED
+from poetgen.verse.overused import overuse, overused_pairs
 from poetgen.verse.score import ChoiceJudge, Measures, Weights, measure, score
 from tests.verse.samples import chance_poems, lines_in
 
@@ -42,12 +44,13 @@ def test_the_score_is_the_sum_that_is_documented():
         common=0.25,
         ends=-0.7,
         stutters=2,
+        overuse=0.6,
     )
-    expected = -4.0 - 1.0 * 0.7 + 0.1 * 6.5 + 3 * 0.08 - 3 * 0.25 - 0.6 * 2 - 0.2 * 2
-    expected -= 0.5 * 2 + 4 * 2 + 0.3 * 5 + 0.5 * 1.5 + 2 * 0.25
+    expected = -4.0 - 0.5 * 0.7 + 0.1 * 6.5 + 1.5 * 0.08 - 1.5 * 0.25 - 0.15 * 2 - 0.15 * 2
+    expected -= 0.4 * 2 + 4 * 2 + 0.3 * 5 + 0.5 * 1.5 + 1.5 * 0.25 + 0.3 * 0.6
     assert score(measures) == pytest.approx(expected)
     half = Weights(dullness=0.05, repeat=0)
-    assert score(measures, half) == pytest.approx(expected - 0.05 * 6.5 + 1.2)
+    assert score(measures, half) == pytest.approx(expected - 0.05 * 6.5 + 0.15 * 2)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +61,7 @@ def test_the_score_is_the_sum_that_is_documented():
         {"thread": 0.05},
         {"unseen_pairs": 0.3},
         {"ends": -0.1},
+        {"overuse": 0.4},
         {"stutters": 1},
         {"num_repeats": 2},
         {"couplet_repeats": 1},
@@ -155,6 +159,30 @@ def test_common_pairs_are_counted_inside_lines_a_character():
 def test_a_stutter_is_a_doubling_that_is_not_usual(text, count):
     (found,) = measure([text], [-9.0], CHOICE)
     assert found.stutters == count
+
+
+def test_overuse_is_summed_over_pairs_inside_lines_and_counted_a_character():
+    excess = overused_pairs()
+    worst, other = "泪满", "一别"
+    line = f"{other}舟{worst}"
+    # Across the mark between two lines no pair is counted.
+    split = f"山{worst[0]}，{worst[1]}山。"
+    assert excess.get("山泪", 0) == excess.get("满山", 0) == excess.get("舟泪", 0) == 0
+    for text, times in ((f"{line}，", 1), (f"{line}，{line}。", 2), (split, 0), ("", 0)):
+        (found,) = measure([text], [-9.0], CHOICE)
+        lines = lines_in(text)
+        assert overuse(lines) == pytest.approx(times * (excess[worst] + excess[other]))
+        assert found.overuse == pytest.approx(overuse(lines) / max(1, sum(map(len, lines))))
+
+
+def test_the_table_of_overused_pairs_has_the_worst_first_and_none_below_twice_too_often():
+    rows = [row.split() for row in OVERUSED.read_text("utf-8").splitlines()]
+    pairs, excess = [row[0] for row in rows], [float(row[1]) for row in rows]
+    assert dict(zip(pairs, excess, strict=True)) == overused_pairs()
+    assert len(set(pairs)) == len(pairs) > 500
+    assert all(len(pair) == 2 and hanzi_only(pair) == pair for pair in pairs)
+    assert excess == sorted(excess, reverse=True)
+    assert excess[-1] >= round(math.log(2), 2)
 
 
 @pytest.mark.parametrize(("table", "found"), [(TABLE, common_pairs), (DOUBLINGS, doublings)])
