@@ -1,6 +1,6 @@
 """The ranking of drafts: one number for a poem, from what is measured of it.
 
-The weights follow from the marks that blind readers gave to 7,700 poems of the models that ship
+The weights follow from the marks that blind readers gave to 7,900 poems of the models that ship
 (docs/verse.md).
 """
 
