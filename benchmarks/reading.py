@@ -55,7 +55,14 @@ def _parser() -> argparse.ArgumentParser:
     sheet.add_argument("-n", dest="num_pairs", type=int, default=20, help="how many pairs")
     sheet.add_argument("--seed", type=int, required=True, help="of all that is drawn")
     sheet.add_argument("--folder", type=Path, required=True, help="where the three files go")
-    sheet.add_argument("--used", type=Path, nargs="+", default=[], help="keys of earlier sheets")
+    sheet.add_argument(
+        "--used",
+        type=Path,
+        nargs="+",
+        action="extend",
+        default=[],
+        help="keys of earlier sheets",
+    )
     sheet.add_argument("--titles", action="store_true", help="print the title above each poem")
     sheet.add_argument("--best-of", type=int, help="drafts of each of our poems")
     scored = commands.add_parser("score", help="score the answers of one or more readers")

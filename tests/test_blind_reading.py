@@ -219,6 +219,10 @@ def test_a_sheet_is_made_answered_and_scored(here, capsys):
     assert reading.main([*here, "--seed", "2", "--folder", "r2", "--used", "r1/key.json"]) == 0
     first, second = (reading.read_key(Path(folder) / "key.json") for folder in ("r1", "r2"))
     assert not {pair.real for pair in first} & {pair.real for pair in second}
+    again = [*here, "--seed", "1", "--folder", "r3"]
+    assert reading.main([*again, "--used", "r1/key.json", "--used", "r2/key.json"]) == 0
+    third = reading.read_key(Path("r3/key.json"))
+    assert not {pair.real for pair in third} & {pair.real for pair in (*first, *second)}
 
     empty = Path("r1/answers.csv").read_text(encoding="utf-8")
     assert reading.main(["score", "r1/answers.csv", "--key", "r1/key.json"]) == 2
