@@ -3,8 +3,8 @@
     poetgen prepare tang
     python -m tools.make_overused_pairs tang 4000
 
-Writes so many poems as by default, eleven minutes' work, as if the table were empty, and counts in how
-many of them each pair of neighbours inside a line stands. As many are expected as stand in
+Writes so many poems as by default, eleven minutes' work, as if the table were empty, and counts in
+how many of them each pair of neighbours inside a line stands. As many are expected as stand in
 training poems of the same forms. The table has the pairs that are in a dozen poems and twice as
 many as expected, one a line, with the natural logarithm of how many times too often.
 """
