@@ -1,0 +1,86 @@
+"""The choices of readers, and what is learned from them, held against slow ways."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from poetgen.corpus.vocabulary import START
+from poetgen.generation.occasion import Occasion
+from tests.tiny import tiny_model
+
+torch = pytest.importorskip("torch")
+
+from poetgen.networks.torch_model import build  # noqa: E402
+from tools.choices import (  # noqa: E402
+    FILE,
+    Place,
+    batches_of,
+    log_probabilities,
+    ranking_loss,
+    read_places,
+)
+from tools.make_closing_characters import fit  # noqa: E402
+
+
+def test_each_place_has_six_different_lines_of_one_length():
+    places = read_places(FILE)
+    assert len(places) == 8000
+    assert len({(p.title, p.form, p.before, p.lines) for p in places}) == len(places)
+    for place in places:
+        assert len(set(place.lines)) == 6
+        assert len(set(map(len, place.lines))) == 1
+        assert all(text.startswith(place.before) for text in place.texts)
+    assert 2000 < sum(place.is_last for place in places) < 3000
+
+
+@given(st.lists(st.floats(-5, 5), min_size=6, max_size=6))
+def test_the_loss_of_an_order_is_that_of_drawing_one_after_the_other(values):
+    slow = sum(
+        math.log(sum(map(math.exp, values[place:]))) - value for place, value in enumerate(values)
+    )
+    assert ranking_loss(torch.tensor([values])).item() == pytest.approx(slow, abs=1e-4)
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 99))
+def test_a_line_is_as_likely_in_a_batch_as_alone(seed):
+    known = tiny_model("lstm", tokens="东红风空中月白石，。", fields=True, seed=seed)
+    vocabulary, model = known.vocabulary, build(known.config, known.weights)
+    lines = ("中月，", "白石，", "东风，", "月白，", "空中，", "风月，")
+    places = [
+        Place("东", "风", False, "", lines),
+        Place("红", "中", False, "", lines[::-1]),
+        Place("", "中", True, "月白，", lines),
+    ]
+    batches = batches_of(places, range(len(places)), vocabulary)
+    assert sorted(number for batch in batches for number in batch.numbers) == [0, 1, 2]
+    assert len(batches) == 2
+    for batch in batches:
+        found = log_probabilities(model, batch).detach().numpy()
+        for number, of_place in zip(batch.numbers, found, strict=True):
+            place = places[number]
+            said = Occasion(
+                vocabulary,
+                title=tuple(vocabulary.encode(place.title)),
+                form=tuple(vocabulary.encode(place.form)),
+            )
+            for line, of_line in zip(place.lines, of_place, strict=True):
+                ids = [*said.token_ids, START, *vocabulary.encode(place.before + line)]
+                logits, _ = model(torch.tensor([ids[:-1]]))
+                every = torch.log_softmax(logits[0], -1).detach().numpy()
+                each = every[np.arange(len(ids) - 1), ids[1:]]
+                assert of_line == pytest.approx(each[-len(of_line) :], abs=1e-5)
+
+
+def test_what_readers_prefer_is_worth_more_and_what_is_rare_nothing():
+    lines = ("月好。", "好山。", "花草。", "草木。", "恶石。", "土恶。")
+    places = [Place("题", "五绝", True, "前", lines)] * 60 + [
+        Place("题", "五绝", True, "前", ("稀好。", *lines[1:]))
+    ]
+    worths = fit(places, torch.zeros(len(places), 6))
+    assert worths["好"] > worths["草"] > worths["恶"]
+    assert "稀" not in worths
+    assert "。" not in worths

@@ -1,0 +1,138 @@
+"""Tune a model to choices of readers: the last step of the training of ``tang``.
+
+    poetgen prepare tang
+    python -m tools.tune_to_choices MODEL tang TUNED
+
+What readers like better at a place (tools/choices.py) is to have the higher score, by which
+drafts are judged. Of that score the likelihood alone can learn. So that the model keeps what it
+knows, it goes on reading poems of the corpus, and in the end goes but half of the way: all the way
+readers like its poems less, and it predicts real ones worse (docs/poets.md). Ten minutes.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from poetgen import load_poet
+from poetgen.corpus.corpus import decode_poems
+from poetgen.corpus.folder import load_corpus
+from poetgen.corpus.vocabulary import END, PAD, START, Vocabulary
+from poetgen.generation.poet import Poet
+from poetgen.networks.model import Model
+from poetgen.networks.model_file import save_model
+from poetgen.networks.torch_model import LanguageModel, build, weights_of
+from poetgen.places import find_corpus
+from poetgen.verse.score import ChoiceJudge, Weights
+from tools.choices import (
+    Batch,
+    Place,
+    batches_of,
+    log_probabilities,
+    ranking_loss,
+    read_places,
+    scores_of,
+)
+
+SEED = 0
+EPOCHS = 2
+RATE = 4e-4
+WARM_UP = 20
+# A nat of the score of a poem, in units of the ranking loss.
+SHARPNESS = 0.1
+# How much the loss of real poems counts, in nats a token, and how many are read at each step.
+KEEP = 0.5
+NUM_POEMS = 12
+MAX_TOKENS = 80
+# How far the weights go, from those of before to the tuned ones.
+SHARE = 0.5
+
+
+def main() -> None:
+    """Tune the model that is named first, and write it where the last argument says."""
+    before, corpus_name, path = sys.argv[1:]
+    poet = load_poet(before)
+    corpus = load_corpus(find_corpus(corpus_name))
+    poems = list(decode_poems(corpus.splits["train"], corpus.vocabulary))
+    tuned = tune(poet, read_places(), encoded(poems, poet.model.vocabulary))
+    save_model(tuned, Path(path))
+
+
+def encoded(poems: Sequence[str], vocabulary: Vocabulary) -> list[list[int]]:
+    """Return the ids of the poems that are not long, with start and end."""
+    found = ([START, *vocabulary.encode(poem), END] for poem in poems)
+    return [ids for ids in found if len(ids) <= MAX_TOKENS]
+
+
+def tune(poet: Poet, places: Sequence[Place], poems: Sequence[list[int]]) -> Model:
+    """Return the model of a poet, half of the way to what was chosen at the places."""
+    torch.manual_seed(SEED)
+    rng = random.Random(SEED)
+    model = build(poet.model.config, poet.model.weights)
+    batches = batches_of(places, range(len(places)), poet.model.vocabulary)
+    known = {id(batch): judged(model, poet, places, batch) for batch in batches}
+    optimizer = torch.optim.Adam(model.parameters(), betas=(0.9, 0.99))
+    num_steps = EPOCHS * len(batches)
+    for step, batch in enumerate(_shuffled(batches, rng)):
+        rate = RATE * min(1, (step + 1) / WARM_UP) * (1 - step / num_steps)
+        optimizer.param_groups[0]["lr"] = rate
+        before, scores = known[id(batch)]
+        with torch.autocast("cpu", torch.bfloat16):
+            gained = _heard(log_probabilities(model, batch)) - before
+            kept = _poem_loss(model, rng.sample(poems, NUM_POEMS))
+        loss = ranking_loss(SHARPNESS * (scores + gained)) + KEEP * kept
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        if step % 20 == 0:
+            print(f"step {step} of {num_steps}: loss {loss.item():.3f}", flush=True)
+    weights = weights_of(model)
+    mixed = {
+        name: (1 - SHARE) * np.asarray(old, np.float32) + SHARE * weights[name]
+        for name, old in poet.model.weights.items()
+    }
+    return replace(poet.model, weights=mixed)
+
+
+@torch.no_grad()
+def judged(
+    model: LanguageModel, poet: Poet, places: Sequence[Place], batch: Batch
+) -> tuple[Tensor, Tensor]:
+    """Return what is heard of the lines (B, 6) before tuning, and their scores, in nats a poem."""
+    if poet.model.choice is None:
+        raise ValueError("the model has no index to choose by")
+    heard = log_probabilities(model, batch)
+    return _heard(heard), scores_of(ChoiceJudge(poet.model.choice), places, batch, heard)
+
+
+def _heard(tokens: Tensor) -> Tensor:
+    """Return what the score of a poem takes from the log-probabilities (B, 6, L) of a line."""
+    return tokens.sum(-1) + Weights().ends * tokens[..., -2]
+
+
+def _shuffled(batches: Sequence[Batch], rng: random.Random) -> Iterator[Batch]:
+    for _ in range(EPOCHS):
+        yield from rng.sample(batches, len(batches))
+
+
+def _poem_loss(model: LanguageModel, poems: Sequence[list[int]]) -> Tensor:
+    """Return the mean loss of poems, in nats a token."""
+    longest = max(map(len, poems))
+    ids = torch.tensor([[*poem, *[PAD] * (longest - len(poem))] for poem in poems])
+    hidden, _ = model.hidden(ids[:, :-1])
+    return F.cross_entropy(
+        model.logits(hidden).flatten(0, 1).float(), ids[:, 1:].flatten(), ignore_index=PAD
+    )
+
+
+if __name__ == "__main__":
+    main()
