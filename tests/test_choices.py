@@ -22,7 +22,6 @@ from tools.choices import (  # noqa: E402
     ranking_loss,
     read_places,
 )
-from tools.make_closing_characters import fit  # noqa: E402
 
 
 def test_each_place_has_six_different_lines_of_one_length():
@@ -73,14 +72,3 @@ def test_a_line_is_as_likely_in_a_batch_as_alone(seed):
                 every = torch.log_softmax(logits[0], -1).detach().numpy()
                 each = every[np.arange(len(ids) - 1), ids[1:]]
                 assert of_line == pytest.approx(each[-len(of_line) :], abs=1e-5)
-
-
-def test_what_readers_prefer_is_worth_more_and_what_is_rare_nothing():
-    lines = ("月好。", "好山。", "花草。", "草木。", "恶石。", "土恶。")
-    places = [Place("题", "五绝", True, "前", lines)] * 60 + [
-        Place("题", "五绝", True, "前", ("稀好。", *lines[1:]))
-    ]
-    worths = fit(places, torch.zeros(len(places), 6))
-    assert worths["好"] > worths["草"] > worths["恶"]
-    assert "稀" not in worths
-    assert "。" not in worths

@@ -99,14 +99,7 @@ def log_probabilities(model: LanguageModel, batch: Batch) -> Tensor:
     return found.view(num_places, num_lines, length)
 
 
-def scores_of(
-    judge: ChoiceJudge,
-    places: Sequence[Place],
-    batch: Batch,
-    heard: Tensor,
-    *,
-    is_last_line: bool = False,
-) -> Tensor:
+def scores_of(judge: ChoiceJudge, places: Sequence[Place], batch: Batch, heard: Tensor) -> Tensor:
     """Return the scores (B, 6) of the lines whose tokens have the log-probabilities ``heard``.
 
     They are in nats a poem, and without the likelihood of what stands before.
@@ -115,7 +108,7 @@ def scores_of(
     for number, tokens in zip(batch.numbers, heard, strict=True):
         texts = places[number].texts
         ends, num_chars = tokens[:, -2].numpy(), sum(char.isalpha() for char in texts[0])
-        scores = judge.scores(texts, tokens.sum(-1).numpy(), ends, is_last_line=is_last_line)
+        scores = judge.scores(texts, tokens.sum(-1).numpy(), ends)
         found.append(torch.from_numpy(scores * num_chars).float())
     return torch.stack(found)
 

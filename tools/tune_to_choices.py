@@ -100,7 +100,8 @@ def tune(poet: Poet, places: Sequence[Place], poems: Sequence[list[int]]) -> Mod
         name: (1 - SHARE) * np.asarray(old, np.float32) + SHARE * weights[name]
         for name, old in poet.model.weights.items()
     }
-    return replace(poet.model, weights=mixed)
+    # How well it predicts the held-out poems now is not known here.
+    return replace(poet.model, weights=mixed, validation=None, validation_given=None)
 
 
 @torch.no_grad()
