@@ -305,7 +305,7 @@ def test_fresh_weights_are_spread_like_torchs(arch, output):
 
 # One poem each, so that no change of the arithmetic goes unnoticed.
 
-SHIPPED_LINE = "日暮江南春草生，江南江北"
+SHIPPED_LINE = "日暮江城暮，风帆落叶秋。"
 GOLDEN = {
     "rnn": "日海夜云，海海春海春夜鸟花，海花",
     "gru": "日花海花海花海鸟云云云水水鸟水鸟",
