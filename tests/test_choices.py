@@ -54,7 +54,7 @@ def test_a_line_is_as_likely_in_a_batch_as_alone(seed):
         Place("红", "中", False, "", lines[::-1]),
         Place("", "中", True, "月白，", lines),
     ]
-    batches = batches_of(places, range(len(places)), vocabulary)
+    batches = batches_of(places, vocabulary)
     assert sorted(number for batch in batches for number in batch.numbers) == [0, 1, 2]
     assert len(batches) == 2
     for batch in batches:

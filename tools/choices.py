@@ -8,7 +8,7 @@ with, from the best to the worst, with spaces between. docs/poets.md says who ch
 from __future__ import annotations
 
 import lzma
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,13 +66,10 @@ class Batch:
     lines: Tensor
 
 
-def batches_of(
-    places: Sequence[Place], numbers: Iterable[int], vocabulary: Vocabulary
-) -> list[Batch]:
-    """Return these places in batches without padding."""
+def batches_of(places: Sequence[Place], vocabulary: Vocabulary) -> list[Batch]:
+    """Return the places in batches without padding."""
     alike: dict[tuple[int, int], list[tuple[int, list[int], list[list[int]]]]] = {}
-    for number in numbers:
-        place = places[number]
+    for number, place in enumerate(places):
         title, form = vocabulary.encode(place.title), vocabulary.encode(place.form)
         occasion = Occasion(vocabulary, title=tuple(title), form=tuple(form))
         before = [*occasion.token_ids, START, *vocabulary.encode(place.before)]

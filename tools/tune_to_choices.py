@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,14 +77,16 @@ def tune(poet: Poet, places: Sequence[Place], poems: Sequence[list[int]]) -> Mod
     torch.manual_seed(SEED)
     rng = random.Random(SEED)
     model = build(poet.model.config, poet.model.weights)
-    batches = batches_of(places, range(len(places)), poet.model.vocabulary)
-    known = {id(batch): judged(model, poet, places, batch) for batch in batches}
+    batches = [
+        (batch, *judged(model, poet, places, batch))
+        for batch in batches_of(places, poet.model.vocabulary)
+    ]
     optimizer = torch.optim.Adam(model.parameters(), betas=(0.9, 0.99))
     num_steps = EPOCHS * len(batches)
-    for step, batch in enumerate(_shuffled(batches, rng)):
+    order = (known for _ in range(EPOCHS) for known in rng.sample(batches, len(batches)))
+    for step, (batch, before, scores) in enumerate(order):
         rate = RATE * min(1, (step + 1) / WARM_UP) * (1 - step / num_steps)
         optimizer.param_groups[0]["lr"] = rate
-        before, scores = known[id(batch)]
         with torch.autocast("cpu", torch.bfloat16):
             gained = _heard(log_probabilities(model, batch)) - before
             kept = _poem_loss(model, rng.sample(poems, NUM_POEMS))
@@ -118,11 +120,6 @@ def judged(
 def _heard(tokens: Tensor) -> Tensor:
     """Return what the score of a poem takes from the log-probabilities (B, 6, L) of a line."""
     return tokens.sum(-1) + Weights().ends * tokens[..., -2]
-
-
-def _shuffled(batches: Sequence[Batch], rng: random.Random) -> Iterator[Batch]:
-    for _ in range(EPOCHS):
-        yield from rng.sample(batches, len(batches))
 
 
 def _poem_loss(model: LanguageModel, poems: Sequence[list[int]]) -> Tensor:
