@@ -19,6 +19,7 @@ from poetgen.verse.common_pairs import count_common, count_stutters
 from poetgen.verse.forms import lines_of
 from poetgen.verse.keeping import rule_faults
 from poetgen.verse.overused import overuse
+from poetgen.verse.seasons import seasons_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +33,15 @@ class Measures:
         thread: how its lines belong together, in nats, 0 and more.
         unseen_pairs: share, 0 to 1, of neighbours inside a line that no training poem has.
         num_chars: Chinese characters.
-        num_repeats: characters beyond the first of each kind.
-        couplet_repeats: of these, those inside a couplet, without doublings such as 悠悠.
+        num_repeats: characters beyond the first of each kind, without doublings such as 悠悠.
+        couplet_repeats: of these, those inside a couplet.
         num_copied: lines that stand whole in a training poem.
         rhyme_faults: lines that should rhyme and do not, or with a character used before.
         tone_faults: characters of a wrong tone.
         common: neighbours inside a line that are common pairs, a character.
         overuse: how much more often than poets models write its pairs, in nats a character.
         stutters: neighbours inside a line that are the same, and no usual doubling.
+        colliding_seasons: seasons that it names beyond the first.
         missing: keywords that do not stand in it, each counted by the share of its characters.
     """
 
@@ -58,6 +60,7 @@ class Measures:
     overuse: float = 0.0
     ends: float = 0.0
     stutters: int = 0
+    colliding_seasons: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +68,25 @@ class Weights:
     """How much each measure counts, in nats a character.
 
     The last two are what real poems have. About half of them have more thread than
-    ``enough_thread``, but a draft is not better for that, and one repeated character is allowed in
-    a poem, or for each ``chars_a_repeat`` characters.
+    ``enough_thread``, but a draft is not better for that, and one character is repeated for each
+    ``chars_a_repeat``, so none in a short poem.
     """
 
     ends: float = 0.5
     dullness: float = 0.1
     thread: float = 1.5
     unseen: float = 1.5
-    repeat: float = 0.15
+    repeat: float = 0.3
     couplet_repeat: float = 0.15
     stutter: float = 0.4
+    season: float = 0.3
     rhyme: float = 4.0
     tone: float = 0.3
     missing: float = 0.5
     common: float = 1.5
     overuse: float = 0.3
     enough_thread: float = 0.15
-    chars_a_repeat: int = 28
+    chars_a_repeat: int = 48
 
 
 def score(measures: Measures, weights: Weights = Weights()) -> float:
@@ -91,13 +95,13 @@ def score(measures: Measures, weights: Weights = Weights()) -> float:
     The likelihood a character, with the last characters of lines counted half as much again (where
     a line is forced into its rhyme, they are unlikely), less a tenth of the unigram likelihood, the
     common and the overused pairs (so that a draft of common characters and stock phrases is not the
-    better for them), plus the thread up to what real poems have, minus unseen pairs, stutters and
-    the repeated characters that are more than in real poems, minus faults of rhyme and tone, and
-    minus keywords that are missing.
+    better for them), plus the thread up to what real poems have, minus unseen pairs, stutters,
+    seasons that collide and the repeated characters that are more than in real poems, minus faults
+    of rhyme and tone, and minus keywords that are missing.
     """
     if measures.num_copied:
         return -math.inf
-    repeats = measures.num_repeats - max(1, measures.num_chars // weights.chars_a_repeat)
+    repeats = measures.num_repeats - measures.num_chars // weights.chars_a_repeat
     return (
         measures.likelihood
         + weights.ends * measures.ends
@@ -109,6 +113,7 @@ def score(measures: Measures, weights: Weights = Weights()) -> float:
         - weights.repeat * max(0, repeats)
         - weights.couplet_repeat * measures.couplet_repeats
         - weights.stutter * measures.stutters
+        - weights.season * measures.colliding_seasons
         - weights.rhyme * measures.rhyme_faults
         - weights.tone * measures.tone_faults
         - weights.missing * measures.missing
@@ -154,7 +159,7 @@ def measure(
                 thread=thread,
                 unseen_pairs=novelty.unseen_pairs / max(1, novelty.num_pairs),
                 num_chars=len(chars),
-                num_repeats=len(chars) - len(set(chars)),
+                num_repeats=_num_repeats(text_lines),
                 couplet_repeats=_couplet_repeats(text_lines),
                 num_copied=len(novelty.copied_lines),
                 rhyme_faults=faults.rhyme + faults.same_rhyme if faults else 0,
@@ -162,17 +167,23 @@ def measure(
                 common=count_common(text_lines) / max(1, len(chars)),
                 overuse=overuse(text_lines) / max(1, len(chars)),
                 stutters=count_stutters(text_lines),
+                colliding_seasons=max(0, len(seasons_of(text_lines)) - 1),
                 missing=sum(_missing(keyword, chars) for keyword in keywords),
             )
         )
     return found
 
 
-def _couplet_repeats(lines: Sequence[str]) -> int:
-    """Count the characters of each couplet beyond the first of each kind, and no doublings."""
-    couplets = ["".join(lines[first : first + 2]) for first in range(0, len(lines), 2)]
+def _num_repeats(lines: Sequence[str]) -> int:
+    """Count the characters beyond the first of each kind, and no doublings."""
+    chars = "".join(lines)
     doubled = sum(a == b for line in lines for a, b in pairwise(line))
-    return sum(len(couplet) - len(set(couplet)) for couplet in couplets) - doubled
+    return len(chars) - len(set(chars)) - doubled
+
+
+def _couplet_repeats(lines: Sequence[str]) -> int:
+    """Count the repeats of each couplet alone."""
+    return sum(_num_repeats(lines[first : first + 2]) for first in range(0, len(lines), 2))
 
 
 def _missing(keyword: str, chars: str) -> float:

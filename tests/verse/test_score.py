@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ USUAL = Measures(
     thread=0.08,
     unseen_pairs=0.125,
     num_chars=28,
-    num_repeats=1,
+    num_repeats=0,
 )
 POEMS = chance_poems(300, seed=11)
 CHOICE = build_choice(POEMS)
@@ -45,12 +46,13 @@ def test_the_score_is_the_sum_that_is_documented():
         ends=-0.7,
         stutters=2,
         overuse=0.6,
+        colliding_seasons=1,
     )
-    expected = -4.0 - 0.5 * 0.7 + 0.1 * 6.5 + 1.5 * 0.08 - 1.5 * 0.25 - 0.15 * 2 - 0.15 * 2
-    expected -= 0.4 * 2 + 4 * 2 + 0.3 * 5 + 0.5 * 1.5 + 1.5 * 0.25 + 0.3 * 0.6
+    expected = -4.0 - 0.5 * 0.7 + 0.1 * 6.5 + 1.5 * 0.08 - 1.5 * 0.25 - 0.3 * 3 - 0.15 * 2
+    expected -= 0.4 * 2 + 0.3 * 1 + 4 * 2 + 0.3 * 5 + 0.5 * 1.5 + 1.5 * 0.25 + 0.3 * 0.6
     assert score(measures) == pytest.approx(expected)
     half = Weights(dullness=0.05, repeat=0)
-    assert score(measures, half) == pytest.approx(expected - 0.05 * 6.5 + 0.15 * 2)
+    assert score(measures, half) == pytest.approx(expected - 0.05 * 6.5 + 0.3 * 3)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +65,8 @@ def test_the_score_is_the_sum_that_is_documented():
         {"ends": -0.1},
         {"overuse": 0.4},
         {"stutters": 1},
-        {"num_repeats": 2},
+        {"num_repeats": 1},
+        {"colliding_seasons": 1},
         {"couplet_repeats": 1},
         {"rhyme_faults": 1},
         {"tone_faults": 1},
@@ -78,9 +81,9 @@ def test_each_measure_counts(worse):
 
 
 def test_what_real_poems_have_too_costs_nothing():
-    assert score(changed(num_repeats=0)) == score(USUAL)
-    assert score(changed(num_chars=56, num_repeats=2)) == score(USUAL)
-    assert score(changed(num_chars=20, num_repeats=1)) == score(USUAL)
+    assert score(changed(num_chars=56, num_repeats=1)) == score(USUAL)
+    assert score(changed(num_chars=100, num_repeats=2)) == score(USUAL)
+    assert score(changed(num_chars=40, num_repeats=1)) < score(USUAL)
     assert score(changed(thread=0.5)) == score(changed(thread=0.15))
 
 
@@ -96,7 +99,8 @@ def test_the_measures_are_those_of_the_text():
         for text, measures in zip(texts, found, strict=True):
             chars = "".join(lines_in(text))
             assert measures.num_chars == len(chars)
-            assert measures.num_repeats == len(chars) - len(set(chars))
+            doubled = sum(a == b for line in lines_in(text) for a, b in pairwise(line))
+            assert measures.num_repeats == len(chars) - len(set(chars)) - doubled
             assert measures.likelihood == -100 / max(1, len(chars))
             assert measures.thread == pytest.approx(CHOICE.thread.score(lines_in(text)))
             assert 0 <= measures.unseen_pairs <= 1
@@ -214,6 +218,26 @@ def test_a_table_has_the_commonest_pairs_first(table, found):
 def test_repeats_inside_a_couplet_are_counted_without_doublings(text, count):
     (found,) = measure([text], [-9.0], CHOICE)
     assert found.couplet_repeats == count
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("山高水长流，云起日西沉。", 0),
+        ("春来水长流，春去日西沉。", 0),
+        ("春来水长流，秋去日西沉。", 1),
+        ("春来冬水流，夏去夜秋沉。", 3),
+        # Years, and not two seasons.
+        ("春秋水长流，云起日西沉。", 0),
+        ("春秋水长流，秋去日西沉。", 0),
+        # The end of a line and the beginning of the next are no word.
+        ("水流一夜春，秋去日西沉。", 1),
+        ("", 0),
+    ],
+)
+def test_seasons_beyond_the_first_collide(text, count):
+    (found,) = measure([text], [-9.0], CHOICE)
+    assert found.colliding_seasons == count
 
 
 def test_a_judge_prefers_what_has_its_keywords():
