@@ -1,12 +1,14 @@
 """Forms and titles that a model thinks of before it writes."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from poetgen.config import OccasionConfig, SampleConfig, SearchConfig, VerseConfig
-from poetgen.corpus.vocabulary import END
+from poetgen.corpus.vocabulary import END, START
 from poetgen.errors import SettingError
 from poetgen.generation.decode import poem_rngs
 from poetgen.generation.guidance import GuidedNetwork
@@ -14,6 +16,7 @@ from poetgen.generation.occasion import Occasion
 from poetgen.generation.opened import OpenedNetwork
 from poetgen.generation.poem import Poem
 from poetgen.generation.poet import generate
+from poetgen.generation.sampling import softmax
 from poetgen.generation.thinking import think_forms, think_titles
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.verse.forms import form_of, line_lengths
@@ -207,3 +210,31 @@ def test_keywords_are_kept_to_more_closely_in_a_title():
 
     assert distance(3) < 0.1
     assert min(map(distance, (1, 2, 4))) > distance(3)
+
+
+def test_a_title_begins_as_often_so_as_the_model_has_it_and_goes_on_with_what_is_likely():
+    model = tiny_model("lstm", seed=5, fields=True)
+    network, vocabulary = NumpyModel(model.config, model.weights), model.vocabulary
+    said = Occasion(vocabulary, has_title=False)
+    titles = [one.title for one in think_titles(network, said, poem_rngs(0, 4000))]
+    starts = Counter(title[0] for title in titles)
+    ((common, _),) = starts.most_common(1)
+    after = Counter(title[1] for title in titles if title[0] == common and len(title) > 1)
+    mark, marks = vocabulary.field_id("title"), vocabulary.encode("，。？")
+    ordinary = {i for i in range(len(vocabulary)) if vocabulary.is_ordinary(i)} - {*marks}
+
+    def distance(found, text, may_end, temperature):
+        (logits,), _ = network.prime(np.array(text), network.start(1))
+        allowed = ordinary | ({START, vocabulary.field_id("form")} if may_end else set())
+        barred = [i not in allowed for i in range(len(logits))]
+        shares = softmax(np.where(barred, -np.inf, logits) / temperature)
+        order = np.argsort(-shares)
+        kept = order[np.cumsum(shares[order]) - shares[order] < 0.9]
+        kept = [i for i in kept.tolist() if i in ordinary]
+        expected = shares[kept] / shares[kept].sum()
+        counts = np.array([found[i] for i in kept])
+        return np.abs(counts / sum(found.values()) - expected).sum()
+
+    assert distance(starts, [mark], False, 1.0) < 0.15 < distance(starts, [mark], False, 0.6)
+    text = [mark, common]
+    assert distance(after, text, True, 0.6) < 0.15 < distance(after, text, True, 1.0)
