@@ -1,12 +1,12 @@
 """Tune a model to choices of readers: the last step of the training of ``tang``.
 
-    poetgen prepare tang
+    poetgen prepare tang --vocabulary MODEL
     python -m tools.tune_to_choices MODEL tang TUNED
 
 What readers like better at a place (tools/choices.py) is to have the higher score, by which
 drafts are judged. Of that score the likelihood alone can learn. So that the model keeps what it
 knows, it goes on reading poems of the corpus, and in the end goes but half of the way: all the way
-readers like its poems less, and it predicts real ones worse (docs/poets.md). Ten minutes.
+readers like its poems less, and it predicts real ones worse (docs/poets.md). Twenty minutes.
 """
 
 from __future__ import annotations
@@ -20,17 +20,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from poetgen import load_poet
-from poetgen.corpus.corpus import decode_poems
 from poetgen.corpus.folder import load_corpus
-from poetgen.corpus.vocabulary import END, PAD, START, Vocabulary
+from poetgen.corpus.occasions import occasions_of
+from poetgen.corpus.vocabulary import PAD
 from poetgen.generation.poet import Poet
 from poetgen.networks.model import Model
 from poetgen.networks.model_file import save_model
 from poetgen.networks.torch_model import LanguageModel, build, weights_of
 from poetgen.places import find_corpus
+from poetgen.training.batches import Batch as PoemBatch
+from poetgen.training.batches import Epoch, PoemBatching
 from poetgen.verse.score import ChoiceJudge, Weights
 from tools.choices import (
     Batch,
@@ -48,10 +49,10 @@ RATE = 4e-4
 WARM_UP = 20
 # A nat of the score of a poem, in units of the ranking loss.
 SHARPNESS = 0.1
-# How much the loss of real poems counts, in nats a token, and how many are read at each step.
+# How much the loss of real poems counts, in nats a token, and how many tokens of them are read at
+# each step.
 KEEP = 0.5
-NUM_POEMS = 12
-MAX_TOKENS = 80
+POEM_TOKENS = 1024
 # How far the weights go, from those of before to the tuned ones.
 SHARE = 0.5
 
@@ -61,18 +62,15 @@ def main() -> None:
     before, corpus_name, path = sys.argv[1:]
     poet = load_poet(before)
     corpus = load_corpus(find_corpus(corpus_name))
-    poems = list(decode_poems(corpus.splits["train"], corpus.vocabulary))
-    tuned = tune(poet, read_places(), encoded(poems, poet.model.vocabulary))
-    save_model(tuned, Path(path))
+    vocabulary, poems = poet.model.vocabulary, corpus.splits["train"]
+    if corpus.vocabulary.tokens != vocabulary.tokens:
+        raise ValueError(f"prepare {corpus_name} with --vocabulary {before}")
+    occasions = occasions_of(poems, corpus.about("train"), vocabulary)
+    real = PoemBatching(poems, POEM_TOKENS, occasions).epoch(np.random.default_rng(SEED))
+    save_model(tune(poet, read_places(), real), Path(path))
 
 
-def encoded(poems: Sequence[str], vocabulary: Vocabulary) -> list[list[int]]:
-    """Return the ids of the poems that are not long, with start and end."""
-    found = ([START, *vocabulary.encode(poem), END] for poem in poems)
-    return [ids for ids in found if len(ids) <= MAX_TOKENS]
-
-
-def tune(poet: Poet, places: Sequence[Place], poems: Sequence[list[int]]) -> Model:
+def tune(poet: Poet, places: Sequence[Place], poems: Epoch) -> Model:
     """Return the model of a poet, half of the way to what was chosen at the places."""
     torch.manual_seed(SEED)
     rng = random.Random(SEED)
@@ -84,12 +82,12 @@ def tune(poet: Poet, places: Sequence[Place], poems: Sequence[list[int]]) -> Mod
     optimizer = torch.optim.Adam(model.parameters(), betas=(0.9, 0.99))
     num_steps = EPOCHS * len(batches)
     order = (known for _ in range(EPOCHS) for known in rng.sample(batches, len(batches)))
-    for step, (batch, before, scores) in enumerate(order):
+    for step, ((batch, before, scores), real) in enumerate(zip(order, poems, strict=False)):
         rate = RATE * min(1, (step + 1) / WARM_UP) * (1 - step / num_steps)
         optimizer.param_groups[0]["lr"] = rate
         with torch.autocast("cpu", torch.bfloat16):
             gained = _heard(log_probabilities(model, batch)) - before
-            kept = _poem_loss(model, rng.sample(poems, NUM_POEMS))
+            kept = _poem_loss(model, real)
         loss = ranking_loss(SHARPNESS * (scores + gained)) + KEEP * kept
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -122,14 +120,13 @@ def _heard(tokens: Tensor) -> Tensor:
     return tokens.sum(-1) + Weights().ends * tokens[..., -2]
 
 
-def _poem_loss(model: LanguageModel, poems: Sequence[list[int]]) -> Tensor:
-    """Return the mean loss of poems, in nats a token."""
-    longest = max(map(len, poems))
-    ids = torch.tensor([[*poem, *[PAD] * (longest - len(poem))] for poem in poems])
-    hidden, _ = model.hidden(ids[:, :-1])
-    return F.cross_entropy(
-        model.logits(hidden).flatten(0, 1).float(), ids[:, 1:].flatten(), ignore_index=PAD
-    )
+def _poem_loss(model: LanguageModel, poems: PoemBatch) -> Tensor:
+    """Return the mean loss of poems and what is said of them, in nats a token."""
+    inputs, targets = map(torch.from_numpy, poems.read())
+    is_known = (targets != PAD).flatten()
+    wanted = targets.flatten()[is_known]
+    loss, _ = model.summed_loss(inputs, wanted, is_known.nonzero().squeeze(1))
+    return loss / poems.num_targets
 
 
 if __name__ == "__main__":
