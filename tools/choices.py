@@ -31,7 +31,6 @@ class Place:
 
     title: str
     form: str
-    is_last: bool
     before: str
     lines: tuple[str, ...]
 
@@ -45,9 +44,8 @@ def read_places(path: Path = FILE) -> list[Place]:
     """Return all places."""
     places = []
     for row in lzma.decompress(path.read_bytes()).decode("utf-8").splitlines():
-        title, form, number, before, lines = row.split("\t")
-        place, num_lines = number.split("/")
-        places.append(Place(title, form, place == num_lines, before, tuple(lines.split())))
+        title, form, _, before, lines = row.split("\t")
+        places.append(Place(title, form, before, tuple(lines.split())))
     return places
 
 
