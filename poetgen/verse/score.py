@@ -84,7 +84,7 @@ class Weights:
     tone: float = 0.3
     missing: float = 0.5
     common: float = 1.5
-    overuse: float = 0.3
+    overuse: float = 0.8
     enough_thread: float = 0.15
     chars_a_repeat: int = 48
 
