@@ -7,12 +7,16 @@ half of that: of an LSTM of 1,024 units, perplexity per token changed from 93.02
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from poetgen.arrays import FloatArray
 from poetgen.networks.model import Weights
 from poetgen.tensor_file import Layout
 
 # The largest number of 8 bits that has a negative.
 _LARGEST = 127
+# So many rows are turned at once; both orders of them stay in the cache.
+_BLOCK_ROWS = 128
 SCALE = "scale."
 
 
@@ -36,13 +40,26 @@ def compact(weights: Weights) -> Weights:
 # A scale that is infinite is found among the weights, which may not be.
 @np.errstate(invalid="ignore")
 def restore(compacted: Weights) -> Weights:
-    """Return the arrays of ``compact`` as they were, but for rounding; matrices as float32."""
+    """Return the arrays of ``compact`` as they were, but for rounding; matrices as float32.
+
+    A matrix lies in memory column by column: BLAS multiplies a few dozen rows by its transpose in
+    a sixth to a third less time.
+    """
     found: Weights = {}
     for name, numbers in compacted.items():
         if not name.startswith(SCALE):
             scales = compacted.get(SCALE + name)
-            found[name] = numbers if scales is None else numbers * scales
+            found[name] = numbers if scales is None else _scaled(numbers, scales)
     return found
+
+
+def _scaled(numbers: NDArray[np.int8], scales: FloatArray) -> FloatArray:
+    """Return a matrix (R, C) times the scales (R, 1) of its rows, column by column."""
+    columns = np.empty(numbers.shape[::-1], scales.dtype)
+    for first in range(0, len(numbers), _BLOCK_ROWS):
+        part = slice(first, first + _BLOCK_ROWS)
+        np.multiply(numbers[part].T, scales[part].T, out=columns[:, part])
+    return columns.T
 
 
 def restored_layout(layout: Layout) -> Layout:

@@ -32,6 +32,17 @@ def test_what_is_compact_stays_as_it_is(weights):
     np.testing.assert_array_equal(restore(compact(once))["w"], once["w"])
 
 
+@pytest.mark.parametrize("shape", [(1, 3), (127, 5), (128, 1), (300, 7), (0, 4)])
+def test_each_row_is_its_numbers_times_its_scale_and_lies_column_by_column(shape):
+    rng = np.random.default_rng(3)
+    numbers = rng.integers(-127, 128, shape, dtype=np.int8)
+    scales = rng.random((shape[0], 1), dtype=np.float32)
+    (restored,) = restore({"w": numbers, SCALE + "w": scales}).values()
+    np.testing.assert_array_equal(restored, numbers * scales)
+    assert restored.dtype == np.float32
+    assert restored.flags.f_contiguous
+
+
 def test_vectors_are_not_made_compact():
     found = compact({"b": np.array([0.5, 3.0], np.float32), "w": np.zeros((2, 3), np.float32)})
     assert {name: array.dtype.name for name, array in found.items()} == {
