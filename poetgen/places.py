@@ -180,7 +180,13 @@ def _models_in(folder: Path) -> list[Path]:
 
 
 def _ships(path: Path) -> bool:
-    return path.stem in SHIPPED_MODELS and path.parent.resolve() == shipped_models().resolve()
+    """Return whether a file is one that ships, or a copy of one, as in a checkout beside a wheel."""
+    shipped = shipped_models() / path.name
+    if path.stem not in SHIPPED_MODELS or not shipped.is_file():
+        return False
+    from filecmp import cmp
+
+    return path.samefile(shipped) or cmp(path, shipped, shallow=False)
 
 
 def _why_ignored(path: Path) -> str | None:

@@ -184,6 +184,22 @@ def test_without_a_name_the_newest_model_here_is_taken_else_the_shipped(here):
         assert "copy.safetensors" in note
 
 
+def test_a_copy_of_a_model_that_ships_is_not_ones_own(here):
+    for name in ("song", "tang"):
+        copy = here / "models" / f"{name}.safetensors"
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_bytes((places.shipped_models() / copy.name).read_bytes())
+    assert places.find_model(None, shipped="ci") == places.shipped_models() / "ci.safetensors"
+    # With another name, or with other numbers, it is.
+    own = copy.rename(here / "models" / "mine.safetensors")
+    assert places.find_model(None, shipped="ci").resolve() == own
+    data = bytearray(own.read_bytes())
+    data[-1] ^= 1
+    own.write_bytes(data)
+    tuned = own.rename(copy)
+    assert places.find_model(None, shipped="ci").resolve() == tuned
+
+
 def test_a_model_may_be_named_by_its_path(here):
     path = touch(here / "mine.safetensors")
     assert places.find_model("mine.safetensors").resolve() == path
