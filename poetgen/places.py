@@ -180,7 +180,7 @@ def _models_in(folder: Path) -> list[Path]:
 
 
 def _ships(path: Path) -> bool:
-    """Return whether a file is one that ships, or a copy of one, as in a checkout beside a wheel."""
+    """Return whether a file is one that ships or its copy, as in a checkout beside a wheel."""
     shipped = shipped_models() / path.name
     if path.stem not in SHIPPED_MODELS or not shipped.is_file():
         return False
