@@ -15,6 +15,7 @@ import random
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -82,7 +83,7 @@ def tune(poet: Poet, places: Sequence[Place], poems: Epoch) -> Model:
     optimizer = torch.optim.Adam(model.parameters(), betas=(0.9, 0.99))
     num_steps = EPOCHS * len(batches)
     order = (known for _ in range(EPOCHS) for known in rng.sample(batches, len(batches)))
-    for step, ((batch, before, scores), real) in enumerate(zip(order, poems, strict=False)):
+    for step, ((batch, before, scores), real) in enumerate(zip(order, cycle(poems), strict=False)):
         rate = RATE * min(1, (step + 1) / WARM_UP) * (1 - step / num_steps)
         optimizer.param_groups[0]["lr"] = rate
         with torch.autocast("cpu", torch.bfloat16):
