@@ -202,6 +202,7 @@ class Poet:
                 novel=search.novel,
                 rules=plan is None,
                 keywords=() if said is None else said.words,
+                titles=[self._title_of(request) for request in requests],
             )
         if plan is not None:
             from poetgen.generation.choosing import best_by_lines
@@ -213,6 +214,10 @@ class Poet:
             vocabulary = self.model.vocabulary
             return best_whole(network, request, rngs, num_drafts, judge, vocabulary)
         return write(network, request, rngs, scored=scored)
+
+    def _title_of(self, request: Request) -> str:
+        said = request.occasion
+        return "" if said is None else self.model.vocabulary.decode(said.title)
 
     def _poem(
         self,

@@ -19,7 +19,7 @@ from poetgen.verse.common_pairs import count_common, count_stutters
 from poetgen.verse.forms import lines_of
 from poetgen.verse.keeping import rule_faults
 from poetgen.verse.overused import overuse
-from poetgen.verse.seasons import seasons_of
+from poetgen.verse.seasons import count_colliding, seasons_of_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Measures:
         common: neighbours inside a line that are common pairs, a character.
         overuse: how much more often than poets models write its pairs, in nats a character.
         stutters: neighbours inside a line that are the same, and no usual doubling.
-        colliding_seasons: seasons that it names beyond the first.
+        colliding_seasons: signs of another season than that of its title or of its other signs.
         missing: keywords that do not stand in it, each counted by the share of its characters.
     """
 
@@ -79,7 +79,7 @@ class Weights:
     repeat: float = 0.3
     couplet_repeat: float = 0.15
     stutter: float = 0.4
-    season: float = 0.3
+    season: float = 0.6
     rhyme: float = 4.0
     tone: float = 0.3
     missing: float = 0.5
@@ -128,20 +128,22 @@ def measure(
     rules: bool = True,
     keywords: Sequence[str] = (),
     ends: Sequence[float] | FloatArray | None = None,
+    titles: Sequence[str] | None = None,
 ) -> list[Measures]:
     """Return what is measured of drafts, all at once.
 
     ``log_probabilities`` (B,) are those of the whole texts under the model, ``ends`` (B,) those of
     the last characters of their lines, which count as nothing where they are not known. Without
     ``rules``, for texts that keep them anyway or need not, faults of rhyme and tone are not looked
-    for. ``keywords`` are what the poems are to be about.
+    for. ``keywords`` are what the poems are to be about, ``titles`` (B,) those of the drafts.
     """
     lines = [lines_of(text) for text in texts]
     known_ends = np.zeros(len(texts)) if ends is None else ends
     threads = choice.thread.scores(lines)
     found = []
-    for text_lines, log_probability, end, unigram, thread, novelty in zip(
+    for text_lines, seasons, log_probability, end, unigram, thread, novelty in zip(
         lines,
+        [frozenset[str]()] * len(texts) if titles is None else map(seasons_of_title, titles),
         log_probabilities,
         known_ends,
         choice.unigrams(texts),
@@ -167,7 +169,7 @@ def measure(
                 common=count_common(text_lines) / max(1, len(chars)),
                 overuse=overuse(text_lines) / max(1, len(chars)),
                 stutters=count_stutters(text_lines),
-                colliding_seasons=max(0, len(seasons_of(text_lines)) - 1),
+                colliding_seasons=count_colliding(text_lines, seasons),
                 missing=sum(_missing(keyword, chars) for keyword in keywords),
             )
         )
@@ -196,7 +198,8 @@ class ChoiceJudge:
     """Ranks drafts, or beginnings of equal length, by ``score``.
 
     With ``novel``, those with a copied line are refused; ``rules`` and ``keywords`` as of
-    ``measure``.
+    ``measure``; ``titles`` are those of the poems, each of which has as many drafts, one after the
+    other.
     """
 
     choice: Choice
@@ -204,6 +207,7 @@ class ChoiceJudge:
     novel: bool = True
     rules: bool = False
     keywords: Sequence[str] = ()
+    titles: Sequence[str] = ("",)
 
     def scores(
         self, texts: Sequence[str], log_probabilities: FloatArray, ends: FloatArray | None = None
@@ -220,6 +224,7 @@ class ChoiceJudge:
             rules=self.rules,
             keywords=self.keywords,
             ends=ends,
+            titles=[title for title in self.titles for _ in range(len(texts) // len(self.titles))],
         )
         if not self.novel:
             found = [replace(measures, num_copied=0) for measures in found]
