@@ -112,6 +112,8 @@ def generate(
     drawn = draw_seed() if seed is None else seed
     if not as_json:
         note(f"model {poet.name}, " + (f"beam {search.beam}" if search.beam else f"seed {drawn}"))
+    if request.prompt and request.forms is not None and not request.forms.suit_start():
+        note("No form suits this start, so the poem keeps no rules.")
     # A search needs no seed: only one that was given is shown.
     known_seed = seed if search.beam else drawn
     scored = show.score or as_json

@@ -40,6 +40,10 @@ class FormPlans:
             self._plans[name] = self._make(name)
         return self._plans[name]
 
+    def suit_start(self) -> bool:
+        """Return whether a 绝句 or a 律诗 can begin with the start."""
+        return any(self.plan(self.vocabulary.encode(name)) is not None for name in FORMS)
+
     def _make(self, name: str) -> Plan | None:
         # A model calls what is in lines of one length by their length: 五言 has no rules.
         if name not in FORMS and find_tune(name) is None:

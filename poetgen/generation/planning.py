@@ -151,14 +151,27 @@ def _excluded(names: Sequence[str], wishes: Wishes) -> SettingError:
             "Give another --rhyme, or --tones off.",
         )
     shown = [f"{name} {_VALUES[name](wishes)}".strip() for name in names]
+    remedy = _remedy(wishes)
     if len(names) == 1:
         return SettingError(
-            f"A {wishes.form.name} cannot keep {shown[0]}.", "Change it, or give another --form."
+            f"A {wishes.form.name} cannot keep {shown[0]}.",
+            f"{remedy or 'Change it'}, or give another --form.",
         )
     return SettingError(
         f"A {wishes.form.name} cannot keep {', '.join(shown[:-1])} and {shown[-1]} together.",
-        "Change one of them, or give another --form.",
+        f"{remedy or 'Change one of them'}, or give another --form.",
     )
+
+
+def _remedy(wishes: Wishes) -> str:
+    """Return which rules to give up so that all else can be kept, the fewest; or nothing."""
+    for rules in (("--tones",), ("--rhyme",), ("--rhyme", "--tones")):
+        relaxed = wishes
+        for name in rules:
+            relaxed = _RELAXED[name](relaxed)
+        if next(_iter_plans(relaxed), None) is not None:
+            return "Give " + " and ".join(_GIVEN_UP[name] for name in rules)
+    return ""
 
 
 def _without_fixed(name: str) -> Callable[[Wishes], Wishes]:
@@ -185,6 +198,7 @@ _RELAXED: dict[str, Callable[[Wishes], Wishes]] = {
     "--tones": _without_tones,
     "--no-repeats": _with_verse(no_repeats=False),
 }
+_GIVEN_UP = {"--rhyme": "--rhyme free", "--tones": "--tones off"}
 _VALUES: dict[str, Callable[[Wishes], object]] = {
     "--start": lambda wishes: wishes.start,
     "--acrostic": lambda wishes: wishes.verse.acrostic,

@@ -64,7 +64,8 @@ def read_wishes(verse: VerseConfig, start: str, vocabulary: Vocabulary) -> Wishe
     pattern = [] if verse.pattern is None else _pattern_lines(verse.pattern)
     acrostic = "".join(filter(str.isalnum, verse.acrostic or ""))
     if verse.acrostic is not None and not acrostic:
-        raise SettingError("--acrostic is empty.", "Give the characters that begin the lines.")
+        what = "has no character to write" if verse.acrostic.strip() else "is empty"
+        raise SettingError(f"--acrostic {what}.", "Give the characters that begin the lines.")
     form = _choose_form(verse, pattern, acrostic, start)
     if verse.pattern is not None:
         form = replace(form, marks=_marks_of(verse.pattern, form, vocabulary))

@@ -163,3 +163,9 @@ def test_only_many_poems_on_many_cores_have_the_threads_of_numpy(
     search, seed = SearchConfig(beam=beam), None if beam else 1
     generate(num_poems=num_poems, seed=seed, search=search)
     assert bool(calls) == (cores <= 2 or (num_poems == 1 and beam is None))
+
+
+@pytest.mark.parametrize(("start", "says_so"), [("日", False), ("日月山水花风云雨，", True)])
+def test_a_start_that_suits_no_form_is_said_to(start, says_so, capsys):
+    generate(start=start, seed=1, model="tang")
+    assert ("No form suits this start" in capsys.readouterr().err) == says_so

@@ -102,6 +102,9 @@ def test_a_start_has_a_form_that_it_suits(start):
     }
     forms = {form_of(poem.text) for poem in poems} - {None}
     assert forms == suited.get(start, {"五绝", "七绝"})
+    asked = poet_of("五绝", "七绝").request(start, SAMPLING).forms
+    assert asked is not None
+    assert asked.suit_start() == bool(forms)
 
 
 def test_a_start_of_a_whole_poem_goes_on_freely():

@@ -207,6 +207,25 @@ def test_wishes_that_exclude_each_other_are_named(wishes, one, other):
 
 
 @pytest.mark.parametrize(
+    ("wishes", "given_up"),
+    [
+        ({"acrostic": "月东夜支", "acrostic_at": "tail"}, {"rhyme": "free"}),
+        ({"acrostic": "春夏秋冬", "acrostic_at": "tail"}, {"rhyme": "free", "tones": "off"}),
+        ({"form": "七绝", "pattern": "春春春春春春春，"}, {"tones": "off"}),
+        ({"start": "春", "acrostic": "秋"}, {}),
+        ({"require": "明月", "forbid": "明月"}, {}),
+    ],
+)
+def test_the_rules_that_are_in_the_way_are_named_and_giving_them_up_helps(wishes, given_up):
+    with pytest.raises(SettingError) as caught:
+        poem_of(**wishes)
+    named = dict(re.findall(r"--(rhyme|tones) (free|off)", caught.value.advice))
+    assert named == given_up
+    if given_up:
+        poem_of(**wishes, **given_up)
+
+
+@pytest.mark.parametrize(
     ("wishes", "said"),
     [
         ({"form": "五言律诗体"}, "五律"),
@@ -216,6 +235,7 @@ def test_wishes_that_exclude_each_other_are_named(wishes, one, other):
         ({"form": "五绝", "rhyme": "咚咚"}, "一东|东"),
         ({"form": "五绝", "acrostic": "一二三四五"}, "4 lines"),
         ({"acrostic": " "}, "empty"),
+        ({"acrostic": "，"}, "no character"),
         ({"form": "五绝", "acrostic": "春", "acrostic_at": "6"}, "from 1 to 5"),
         ({"form": "五绝", "acrostic": "春", "acrostic_at": "middle"}, "head, tail"),
         ({"form": "五绝", "pattern": "春夏秋冬"}, "4 characters"),
