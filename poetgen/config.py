@@ -240,9 +240,10 @@ class TrainConfig(ShapeConfig):
 class SampleConfig(Settings):
     """How the next token is chosen."""
 
-    temperature: float = setting(
-        0.6,
-        "Below 1 safer, above 1 bolder; 0 always takes the most likely token.",
+    temperature: float | None = setting(
+        None,
+        "Below 1 safer, above 1 bolder; 0 always takes the most likely token. By default 0.6, and "
+        "0.4 where several drafts in a form are written.",
         min=0,
         flag="--temp",
     )
@@ -288,7 +289,7 @@ class SearchConfig(Settings):
     distinct: bool = setting(False, "Never write a poem twice (sampling without replacement).")
     best_of: int | None = setting(
         None,
-        "Write so many drafts of a poem and keep the best; by default 48 of Chinese verse, or 24 "
+        "Write so many drafts of a poem and keep the best; by default 32 of Chinese verse, or 16 "
         "of a form longer than a quatrain.",
         min=1,
         max=4_096,

@@ -11,11 +11,14 @@ from typing import Protocol
 import numpy as np
 
 from poetgen.arrays import FloatArray
+from poetgen.config import SampleConfig
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.generation.decode import Draft, Request, State, Stepper, read_prompt, weigh, write
 from poetgen.generation.plan import Plan
 from poetgen.generation.sampling import log_normaliser, sample
 
+# The first word of a poem.
+_OPENING_TOKENS = 2
 # Of the drafts of a line so many are kept, each to be continued in as many ways.
 NUM_KEPT = 2
 
@@ -32,6 +35,13 @@ class Judge(Protocol):
         texts under the network that wrote them, which may be guided; ``ends`` (B,) are those of the
         last characters of their lines, if they are known.
         """
+
+
+class Bias(Protocol):
+    """What makes some tokens likelier in drafts than the network has them, and others less."""
+
+    def add(self, logits: FloatArray, texts: Sequence[Sequence[int]]) -> FloatArray:
+        """Return logits (B, V) of what comes next in texts of equal length, with their biases."""
 
 
 def best_whole(
@@ -58,13 +68,18 @@ def best_by_lines(
     rngs: Sequence[np.random.Generator],
     num_drafts: int,
     judge: Judge | None,
+    *,
+    bias: Bias | None = None,
+    opening: SampleConfig | None = None,
     num_kept: int = NUM_KEPT,
 ) -> list[Draft]:
     """Return one poem for each generator, its lines chosen one after the other.
 
     All poems of a plan have their lines at the same places. After each line the ``num_kept``
     best of ``num_drafts`` beginnings are kept and continued, each as often as the others.
-    Without a judge there is one draft.
+    Without a judge there is one draft. With a ``bias`` tokens are drawn by other likelihoods than
+    those by which drafts are judged, which are the network's own. The first word is drawn as
+    ``opening`` says, if it is given.
     """
     vocabulary = plan.lexicon.vocabulary
     prompt = list(request.prompt)
@@ -79,8 +94,13 @@ def best_by_lines(
         normaliser = log_normaliser(logits)
         plan.exclude(logits, rows)
         weighed = weigh(logits, texts, request)
+        if bias is not None:
+            weighed = bias.add(weighed, texts)
         draws = np.concatenate([rng.random(num_drafts) for rng in rngs])
-        chosen = sample(weighed, request.sampling, draws)
+        sampling = request.sampling
+        if opening is not None and position < _OPENING_TOKENS:
+            sampling = opening
+        chosen = sample(weighed, sampling, draws)
         found = logits[np.arange(num_rows), chosen] - normaliser
         log_probabilities += found
         if plan.slots[position].is_last:

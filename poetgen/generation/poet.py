@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,11 +40,14 @@ BLOCK_POEMS = 512
 # Poems of each plan in the first block.
 _FIRST_BLOCK = 4
 # Drafts of a poem of Chinese verse, where nothing else is asked for: as many as are written in
-# about half a second, for readers like a poem the better the more there are (docs/poets.md). Fewer
-# of a poem of more tokens than a quatrain, and of free verse, which is chosen whole.
-NUM_DRAFTS = 48
-NUM_LONG_DRAFTS = 24
+# less than half a second. Readers like a poem hardly better for more (docs/poets.md). Fewer of a
+# poem of more tokens than a quatrain, and of free verse, which is chosen whole.
+NUM_DRAFTS = 32
+NUM_LONG_DRAFTS = 16
 NUM_FREE_DRAFTS = 16
+# At which drafts in a form are drawn, and their first words. With what the score takes off
+# (score_bias), they are more various than at 0.6 without.
+DRAFT_TEMPERATURE, OPENING_TEMPERATURE = 0.4, 0.8
 _LONG_TOKENS = 40
 
 
@@ -71,7 +74,7 @@ class Poet:
             SettingError: the start is as long as the longest poem, or wishes cannot be kept.
         """
         # A search does not draw, and would find the same title for every poem.
-        think = search.beam is None and not search.distinct and sampling.temperature > 0
+        think = search.beam is None and not search.distinct and sampling.temperature != 0
         return make_request(start, self.model.vocabulary, sampling, verse, occasion, think=think)
 
     def iter_poems(
@@ -192,22 +195,34 @@ class Poet:
     ) -> list[Draft]:
         """Return a poem for each request, the best of its drafts; all have one plan and form."""
         network, request = after_occasions(self.network, requests), requests[0]
-        plan, num_drafts, judge = request.plan_of(), self.num_drafts(request, search), None
+        plan, num_drafts = request.plan_of(), self.num_drafts(request, search)
+        judge = bias = opening = None
         if num_drafts > 1 and self.model.choice is not None:
             from poetgen.verse.score import ChoiceJudge
 
             said = request.occasion
+            titles = [self._title_of(request) for request in requests]
             judge = ChoiceJudge(
                 self.model.choice,
                 novel=search.novel,
                 rules=plan is None,
                 keywords=() if said is None else said.words,
-                titles=[self._title_of(request) for request in requests],
+                titles=titles,
             )
+            if plan is not None:
+                from poetgen.generation.score_bias import ScoreBias
+
+                if request.sampling.temperature is None:
+                    cooler = replace(request.sampling, temperature=DRAFT_TEMPERATURE)
+                    opening = replace(request.sampling, temperature=OPENING_TEMPERATURE)
+                    request = request._replace(sampling=cooler)
+                bias = ScoreBias(self.model.vocabulary, self.model.choice, plan, titles, num_drafts)
         if plan is not None:
             from poetgen.generation.choosing import best_by_lines
 
-            return best_by_lines(network, plan, request, rngs, num_drafts, judge)
+            return best_by_lines(
+                network, plan, request, rngs, num_drafts, judge, bias=bias, opening=opening
+            )
         if judge is not None:
             from poetgen.generation.choosing import best_whole
 

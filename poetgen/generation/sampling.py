@@ -10,6 +10,8 @@ from numpy.typing import DTypeLike, NDArray
 from poetgen.arrays import BoolArray, FloatArray
 from poetgen.config import SampleConfig
 
+# What is drawn at where no temperature is given.
+TEMPERATURE = 0.6
 # Tokens whose weights are summed at once, to find the block in which the token is.
 _BLOCK_TOKENS = 64
 # The set of top-p is first searched for among so many of the likeliest tokens.
@@ -104,20 +106,26 @@ def log_normaliser(logits: FloatArray) -> FloatArray:
     return normaliser
 
 
+def temperature_of(config: SampleConfig) -> float:
+    """Return the temperature that is given, or else the usual one."""
+    return TEMPERATURE if config.temperature is None else config.temperature
+
+
 def scaled(logits: FloatArray, config: SampleConfig, dtype: DTypeLike = np.float64) -> FloatArray:
     """Return the logits (B, V), as ``dtype``, of the distribution that ``config`` samples from.
 
     Temperature first; then top-k, top-p and min-p, each of what the one before it left. The
     largest of each row is 0.
     """
-    if config.temperature == 0:
+    temperature = temperature_of(config)
+    if temperature == 0:
         greedy = np.full(logits.shape, -np.inf)
         np.put_along_axis(greedy, logits.argmax(axis=-1)[..., None], 0.0, axis=-1)
         return greedy
     # The maximum is subtracted first, so that a tiny temperature does not overflow.
     out: FloatArray = np.subtract(logits, logits.max(axis=-1, keepdims=True), dtype=dtype)
     with np.errstate(over="ignore"):  # at a tiny temperature all but the likeliest get −∞
-        out /= config.temperature
+        out /= temperature
     if config.top_k is not None:
         out = keep_top_k(out, config.top_k)
     if config.top_p is not None:
@@ -132,12 +140,13 @@ def sample(logits: FloatArray, config: SampleConfig, draws: FloatArray) -> NDArr
 
     The draws are given, so that every poem can have a generator of its own.
     """
-    if config.temperature == 0:
+    temperature = temperature_of(config)
+    if temperature == 0:
         return np.asarray(logits.argmax(axis=-1), np.int64)
     chosen = np.empty(len(logits), np.int64)
     # Filters need float64; a draw alone does not, and takes half the time without.
     is_filtered = (config.top_k, config.top_p, config.min_p) != (None, None, None)
-    is_moderate = _MODERATE[0] <= config.temperature <= _MODERATE[1]
+    is_moderate = _MODERATE[0] <= temperature <= _MODERATE[1]
     dtype = logits.dtype if is_moderate and not is_filtered else np.float64
     # Few rows at a time, and in place, so that they stay in the cache.
     for first in range(0, len(logits), _BLOCK_ROWS):

@@ -38,6 +38,10 @@ def count_common(lines: Sequence[str]) -> int:
 
 
 def count_stutters(lines: Sequence[str]) -> int:
-    """Count the neighbours inside lines (句) that are the same and no usual doubling: 雁雁."""
+    """Count the neighbours inside lines (句) that are the same, and no usual doubling: 雁雁."""
     usual = doublings()
-    return sum(a == b and a + b not in usual for line in lines for a, b in pairwise(line))
+    return sum(
+        a == b and (a + b not in usual or before == a)
+        for line in lines
+        for before, a, b in zip(f" {line}", line, line[1:], strict=False)
+    )

@@ -13,14 +13,14 @@ from collections.abc import Iterable, Sequence
 SEASONS = "春夏秋冬"
 # Springs and autumns are years, and the annals of a state.
 _YEARS = "春秋"
-# In which seasons a sign may stand.
 _SIGNS = {
     "春": "春莺杏絮桃燕蝶梅雪冰雁暖韶",
     "夏": "夏莺荷蝉暑炎萤蟋簟凉燕蝶梅冰",
     "秋": "秋荷蝉蛩砧杵菊萸萤蟋簟凉霜雁燕蝶",
     "冬": "冬雪冰腊梅霜雁炉暖絮",
 }
-_SEASONS_OF = {
+# In which seasons each sign may stand.
+SEASONS_OF = {
     sign: frozenset(season for season, signs in _SIGNS.items() if sign in signs)
     for sign in "".join(_SIGNS.values())
 }
@@ -47,5 +47,5 @@ def count_colliding(lines: Sequence[str], seasons: Iterable[str] = ()) -> int:
     It is the one of ``seasons``, or of all if there are none, in which the most of them can.
     """
     chars = frozenset("".join(line.replace(_YEARS, "") for line in lines))
-    found = [_SEASONS_OF[sign] for sign in chars & _SEASONS_OF.keys()]
+    found = [SEASONS_OF[sign] for sign in chars & SEASONS_OF.keys()]
     return min(sum(season not in each for each in found) for season in seasons or SEASONS)

@@ -96,7 +96,9 @@ def test_the_best_whole_poem_is_the_best_of_all_that_were_written(model, network
 @given(seed=CHARS, num_kept=st.integers(1, 6))
 def test_lines_are_chosen_one_after_the_other(model, network, plan, seed, num_kept):
     judge = Counting()
-    drafts = best_by_lines(network, plan, request_of(plan), poem_rngs(seed, 2), 6, judge, num_kept)
+    drafts = best_by_lines(
+        network, plan, request_of(plan), poem_rngs(seed, 2), 6, judge, num_kept=num_kept
+    )
     assert len(judge.asked) == 4
     for line, (texts, log_probabilities, ends) in enumerate(judge.asked):
         assert len(texts) == 12
@@ -166,7 +168,7 @@ def test_a_poet_who_knows_verse_writes_many_drafts_where_it_can(poet, model):
     request = poet.request()
     assert poet.num_drafts(request) == 16
     assert poet.num_drafts(request, SearchConfig(best_of=3)) == 3
-    for form, num_drafts in (("五绝", 48), ("七绝", 48), ("五律", 24)):
+    for form, num_drafts in (("五绝", 32), ("七绝", 32), ("五律", 16)):
         verse = VerseConfig(form=form, tones="off", rhyme="free")
         assert poet.num_drafts(poet.request(verse=verse)) == num_drafts
     cold = poet.request(sampling=SampleConfig(temperature=0))
@@ -177,6 +179,28 @@ def test_a_poet_who_knows_verse_writes_many_drafts_where_it_can(poet, model):
     assert plain.num_drafts(request) == 1
     with pytest.raises(SettingError, match="no index"):
         plain.num_drafts(request, SearchConfig(best_of=2))
+
+
+@quick
+@given(seed=CHARS, num_drafts=st.sampled_from([1, 4]), form=st.sampled_from(["五绝", "free"]))
+def test_several_drafts_in_a_form_are_drawn_cooler_unless_it_is_said_how(
+    poet, seed, num_drafts, form
+):
+    verse = VerseConfig(form=form)
+    if form != "free":
+        verse = replace(verse, tones="off", rhyme="free")
+    usual = 0.4 if num_drafts > 1 and form != "free" else 0.6
+    texts = [
+        generate(
+            model=poet,
+            seed=seed,
+            verse=verse,
+            search=SearchConfig(best_of=num_drafts),
+            sampling=SampleConfig(temperature=temperature),
+        )
+        for temperature in (None, usual)
+    ]
+    assert texts[0] == texts[1]
 
 
 @quick

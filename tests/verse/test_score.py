@@ -156,6 +156,8 @@ def test_common_pairs_are_counted_inside_lines_a_character():
     [
         ("江水悠悠去，山花处处开。", 0),
         ("归雁雁飞高，钓鱼鱼在水。", 2),
+        # A usual one, and the same a third time.
+        ("江水悠悠悠，悠悠花处处。", 1),
         ("山高水，水长流。", 0),
         ("", 0),
     ],
