@@ -45,20 +45,19 @@ class ScoreBias:
         """
         self._slots = plan.slots
         num_tokens = len(plan.usable)
-        tokens = {char: number for char in choice.log_probs for number in _ids(char, vocabulary)}
+        # What is not known is UNK, which is never written.
         self._unigram = np.zeros(num_tokens, np.float32)
-        self._unigram[[*tokens.values()]] = [
-            -weights.dullness * choice.log_probs[char] for char in tokens
-        ]
+        known = vocabulary.encode(choice.log_probs)
+        self._unigram[known] = -weights.dullness * np.array([*choice.log_probs.values()])
         self._first, self._seconds, self._pairs = _pair_table(vocabulary, num_tokens, weights)
         self._doubles = np.zeros(num_tokens, np.bool_)
-        self._doubles[[number for pair in doublings() for number in _ids(pair[0], vocabulary)]] = 1
+        self._doubles[vocabulary.encode(pair[0] for pair in doublings())] = True
         # Which seasons each token may stand in, and those of the title of each row.
+        self._signs = np.array(vocabulary.encode(SEASONS_OF))
         self._allowed = np.ones((num_tokens, len(SEASONS)), np.bool_)
-        signs = {number: sign for sign in SEASONS_OF for number in _ids(sign, vocabulary)}
-        for number, sign in signs.items():
-            self._allowed[number] = [season in SEASONS_OF[sign] for season in SEASONS]
-        self._signs = np.array([*signs], np.int64)
+        self._allowed[self._signs] = [
+            [season in of_sign for season in SEASONS] for of_sign in SEASONS_OF.values()
+        ]
         of_titles = [seasons_of_title(title) or SEASONS for title in titles]
         self._asked = np.repeat(
             [[season in of_title for season in SEASONS] for of_title in of_titles], num_drafts, 0
@@ -108,11 +107,6 @@ class ScoreBias:
         logits[:, self._signs] -= np.where(suits > 0, 0, np.float32(_SEASON))
 
 
-def _ids(char: str, vocabulary: Vocabulary) -> list[int]:
-    """Return the id of a character in a list; an empty one where it is not known."""
-    return vocabulary.encode(char) if char in vocabulary else []
-
-
 def _pair_table(
     vocabulary: Vocabulary, num_tokens: int, weights: Weights
 ) -> tuple[IntArray, IntArray, FloatArray]:
@@ -120,14 +114,8 @@ def _pair_table(
     costs = {pair: weights.overuse * excess for pair, excess in overused_pairs().items()}
     for pair in common_pairs():
         costs[pair] = costs.get(pair, 0.0) + weights.common
-    known = sorted(
-        (*vocabulary.encode(pair), cost)
-        for pair, cost in costs.items()
-        if all(char in vocabulary for char in pair)
-    )
-    firsts = [first for first, _, _ in known]
-    return (
-        np.searchsorted(firsts, np.arange(num_tokens + 1)),
-        np.array([second for _, second, _ in known], np.int64),
-        np.array([-cost for *_, cost in known], np.float32),
-    )
+    ids = np.array(vocabulary.encode("".join(costs))).reshape(-1, 2)
+    order = np.argsort(ids[:, 0], kind="stable")
+    firsts, seconds = ids[order].T
+    biases = -np.array([*costs.values()], np.float32)[order]
+    return np.searchsorted(firsts, np.arange(num_tokens + 1)), seconds, biases
