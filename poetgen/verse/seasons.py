@@ -8,15 +8,15 @@ common (tests/verse/test_seasons.py counts them).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 SEASONS = "春夏秋冬"
 # Springs and autumns are years, and the annals of a state.
 _YEARS = "春秋"
 _SIGNS = {
-    "春": "春莺杏絮桃燕蝶梅雪冰雁暖韶",
-    "夏": "夏莺荷蝉暑炎萤蟋簟凉燕蝶梅冰",
-    "秋": "秋荷蝉蛩砧杵菊萸萤蟋簟凉霜雁燕蝶",
+    "春": "春莺杏絮桃燕蝶梅雪冰雁暖韶牡",
+    "夏": "夏莺荷蝉暑炎萤蟋虫簟凉燕蝶梅冰",
+    "秋": "秋荷蝉蛩砧杵菊萸萤蟋虫簟凉霜雁燕蝶",
     "冬": "冬雪冰腊梅霜雁炉暖絮",
 }
 # In which seasons each sign may stand.
@@ -24,6 +24,10 @@ SEASONS_OF = {
     sign: frozenset(season for season, signs in _SIGNS.items() if sign in signs)
     for sign in "".join(_SIGNS.values())
 }
+# Words of lines that are of one season.
+_WORDS = {"三月": "春", "寒食": "春", "清明": "春"} | dict.fromkeys(
+    ("七月", "八月", "九月", "七夕", "重阳", "九日"), "秋"
+)
 # The days and the weather that tell of what season a title is.
 _IN_TITLES = {
     "春": ("春", "寒食", "清明", "上巳", "元日", "人日", "上元", "社日"),
@@ -42,10 +46,11 @@ def seasons_of_title(title: str) -> frozenset[str]:
 
 
 def count_colliding(lines: Sequence[str], seasons: Iterable[str] = ()) -> int:
-    """Return how many different signs in lines (句) cannot stand in the season of the poem.
+    """Return how many different signs and words in lines (句) cannot stand in a poem's season.
 
     It is the one of ``seasons``, or of all if there are none, in which the most of them can.
     """
     chars = frozenset("".join(line.replace(_YEARS, "") for line in lines))
-    found = [SEASONS_OF[sign] for sign in chars & SEASONS_OF.keys()]
+    found: list[Container[str]] = [SEASONS_OF[sign] for sign in chars & SEASONS_OF.keys()]
+    found += [season for word, season in _WORDS.items() if any(word in line for line in lines)]
     return min(sum(season not in each for each in found) for season in seasons or SEASONS)

@@ -26,6 +26,9 @@ from poetgen.verse.seasons import SEASONS, count_colliding, seasons_of_title
         ("蝉声水长流，荷气日西沉", 0),
         ("蝉声水长流，杏花日西沉", 1),
         ("蝉声荷气凉，杏花日西沉", 1),
+        # Words count as well, over no end of a line.
+        ("三月水长流，九月日西沉", 1),
+        ("水流一夜九，月照日西沉", 0),
         ("", 0),
     ],
 )
@@ -53,6 +56,7 @@ def test_a_title_decides_which_signs_collide():
     assert count_colliding(lines, "秋") == 0
     assert count_colliding(lines, "冬") == 1
     assert count_colliding(lines, "春冬") == 1
+    assert count_colliding(["九月天初霁"], "春") == 1
 
 
 @given(st.lists(st.text("春夏秋冬蝉雁菊莺雪山水", max_size=9)), st.sets(st.sampled_from(SEASONS)))
@@ -71,7 +75,7 @@ def test_poets_hardly_write_a_sign_in_the_seasons_that_it_is_kept_out_of(tang_co
             (season,) = seasons
             num_poems[season] += 1
             num_with.update((season, char) for char in set(text))
-    for sign in "莺杏絮桃燕蝶梅雪冰雁暖韶荷蝉暑炎萤蟋簟凉蛩砧杵菊萸霜腊炉":
+    for sign in "莺杏絮桃燕蝶梅雪冰雁暖韶牡虫荷蝉暑炎萤蟋簟凉蛩砧杵菊萸霜腊炉":
         rates = {season: num_with[season, sign] / num_poems[season] for season in SEASONS}
         for season in SEASONS:
             if count_colliding([sign], season):
