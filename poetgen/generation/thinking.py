@@ -18,7 +18,7 @@ from poetgen.generation.guidance import GuidedNetwork
 from poetgen.generation.keywords import raise_keywords
 from poetgen.generation.occasion import Occasion
 from poetgen.generation.opened import OpenedNetwork, read_texts
-from poetgen.generation.sampling import log_normaliser, log_softmax, sample
+from poetgen.generation.sampling import log_softmax, sample
 from poetgen.verse.tunes import find_tune
 
 if TYPE_CHECKING:
@@ -33,10 +33,8 @@ _THINKING = (SampleConfig(temperature=1.0, top_p=0.9), SampleConfig(temperature=
 _KEYWORD_GUIDANCE = 3.0
 _KEYWORD_STRENGTH = 2.0
 _TO_KEYWORDS = (SampleConfig(temperature=0.7, top_p=0.9),) * 2
-# Of so many titles one is taken, each the likelier the better it suits the form, and the likelier
-# its characters are after the first, so that 终南山 is taken and 思江南送李十一 is not.
+# Of so many titles one is taken, each the likelier the better it suits the form.
 _NUM_TITLES = 4
-_SENSE = 1.0
 # A title that makes the form less probable by this, in nats, does not suit it.
 _UNSUITABLE = np.log(5)
 # So often a form is thought of, until it has rules that the poem can keep: first to all that is
@@ -116,16 +114,12 @@ def _with_titles(
     """Return each request with a title that suits its form.
 
     Several are drawn for the author and the keywords that are given, and one of them is taken
-    with the probability that a poem of this title has the form, times that of a character of it
-    after the first.
+    with the probability that a poem of this title has the form.
     """
     each = [request for request in requests for _ in range(_NUM_TITLES)]
     streams = [rng for rng in rngs for _ in range(_NUM_TITLES)]
-    drawn = _draw_titles(network, _said(requests[0]), streams, None)
-    occasions = [
-        _said(request).titled(title) for request, title in zip(each, drawn.texts, strict=True)
-    ]
-    after_titles = network.select(network.join(drawn.states), np.argsort(drawn.order))
+    titles, after_titles = _draw_titles(network, _said(requests[0]), streams, None)
+    occasions = [_said(request).titled(title) for request, title in zip(each, titles, strict=True)]
     weights = _form_log_probabilities(network, occasions, after_titles).reshape(len(rngs), -1)
     plain = [_said(request).titled(()) for request in requests]
     before = read_texts(network, [plain[0].before_form()])
@@ -134,7 +128,6 @@ def _with_titles(
     )
     suits = np.array([*map(_says_something, occasions, each)]).reshape(weights.shape)
     suits &= weights > untitled[:, None] - _UNSUITABLE
-    weights += _SENSE * drawn.likelihoods.reshape(weights.shape)
     weights[~suits & suits.any(axis=1, keepdims=True)] = -np.inf
     draws = np.array([rng.random() for rng in rngs])
     places = sample(weights, SampleConfig(temperature=1.0), draws).tolist()
@@ -176,8 +169,8 @@ def think_titles(
 
     It is drawn for the author and the keywords that are given.
     """
-    drawn = _draw_titles(network, occasion, rngs, sampling)
-    return list(map(occasion.titled, drawn.texts))
+    titles, _ = _draw_titles(network, occasion, rngs, sampling)
+    return list(map(occasion.titled, titles))
 
 
 def _draw_titles(
@@ -185,8 +178,8 @@ def _draw_titles(
     occasion: Occasion,
     rngs: Sequence[np.random.Generator],
     sampling: SampleConfig | None,
-) -> _Drawn[State]:
-    """Return a title for each generator, with the states of the network itself after each."""
+) -> tuple[list[list[int]], State]:
+    """Return a title for each generator, and the states of the network after each."""
     samplings = _TO_KEYWORDS if occasion.keywords else _THINKING
     if sampling is not None:
         samplings = sampling, sampling
@@ -202,7 +195,8 @@ def _draw_titles(
     drawn: _Drawn[Any] = _draw(
         opened, vocabulary, mark, ends, MAX_TITLE, rngs, samplings, occasion.keywords
     )
-    return drawn._replace(states=[opened.own_state(state) for state in drawn.states])
+    states = network.join([opened.own_state(state) for state in drawn.states])
+    return drawn.texts, network.select(states, np.argsort(drawn.order))
 
 
 def _form_log_probabilities(
@@ -228,14 +222,12 @@ class _Drawn(NamedTuple, Generic[State]):
     """Texts, one for each generator, and the states of the network after them.
 
     The states come in batches: their rows, one batch after the other, are those of the texts
-    ``order``, (B,). ``likelihoods`` (B,) are the mean log-probabilities of what follows the first
-    token of each text, its end included.
+    ``order``, (B,).
     """
 
     texts: list[list[int]]
     states: list[State]
     order: IntArray
-    likelihoods: FloatArray
 
 
 def _draw(
@@ -257,7 +249,6 @@ def _draw(
     texts: list[list[int]] = [[] for _ in rngs]
     alive = np.arange(len(rngs))
     states, order = [], []
-    sums, counts = np.zeros(len(rngs)), np.zeros(len(rngs))
     logits, state = read_once(network, [mark], len(rngs))
     for length in range(max_length):
         logits[:, barred if length else [*barred, *ends]] = -np.inf
@@ -266,9 +257,6 @@ def _draw(
             logits = raise_keywords(logits, written, keywords, _KEYWORD_STRENGTH)
         draws = np.array([rngs[number].random() for number in alive.tolist()])
         chosen = sample(logits, samplings[length > 0], draws)
-        if length > 0:
-            sums[alive] += logits[np.arange(len(alive)), chosen] - log_normaliser(logits)
-            counts[alive] += 1
         is_open = ~np.isin(chosen, ends)
         for number, token_id in zip(alive[is_open], chosen[is_open].tolist(), strict=True):
             texts[number].append(token_id)
@@ -283,4 +271,4 @@ def _draw(
     if len(alive) > 0:
         states.append(state)
         order.append(alive)
-    return _Drawn(texts, states, np.concatenate(order), sums / np.maximum(1, counts))
+    return _Drawn(texts, states, np.concatenate(order))
