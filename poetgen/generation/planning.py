@@ -135,11 +135,7 @@ def _collision(wishes: Wishes) -> SettingError:
     names = [name for name, one in _RELAXED.items() if one(wishes) != wishes]
     for size in range(1, len(names) + 1):
         for kept in itertools.combinations(names, size):
-            relaxed = wishes
-            for name in names:
-                if name not in kept:
-                    relaxed = _RELAXED[name](relaxed)
-            if next(_iter_plans(relaxed), None) is None:
+            if not _has_poem(_without(wishes, [name for name in names if name not in kept])):
                 return _excluded(kept, wishes)
     return _excluded(names, wishes)
 
@@ -166,12 +162,20 @@ def _excluded(names: Sequence[str], wishes: Wishes) -> SettingError:
 def _remedy(wishes: Wishes) -> str:
     """Return which rules to give up so that all else can be kept, the fewest; or nothing."""
     for rules in (("--tones",), ("--rhyme",), ("--rhyme", "--tones")):
-        relaxed = wishes
-        for name in rules:
-            relaxed = _RELAXED[name](relaxed)
-        if next(_iter_plans(relaxed), None) is not None:
+        if _has_poem(_without(wishes, rules)):
             return "Give " + " and ".join(_GIVEN_UP[name] for name in rules)
     return ""
+
+
+def _has_poem(wishes: Wishes) -> bool:
+    return next(_iter_plans(wishes), None) is not None
+
+
+def _without(wishes: Wishes, names: Sequence[str]) -> Wishes:
+    """Return what remains without some of the wishes."""
+    for name in names:
+        wishes = _RELAXED[name](wishes)
+    return wishes
 
 
 def _without_fixed(name: str) -> Callable[[Wishes], Wishes]:

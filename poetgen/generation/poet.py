@@ -251,7 +251,7 @@ class Poet:
             draft.log_probability,
             seed,
             self._score(text, draft, plan, num_drafts, seed) if scored else None,
-            title="" if said is None else decode(said.title),
+            title=self._title_of(request),
             author="" if said is None else decode(said.author),
             tune="" if plan is None else plan.form.tune,
         )

@@ -7,7 +7,7 @@ The weights follow from the marks that blind readers gave to 7,900 poems of the 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -128,22 +128,22 @@ def measure(
     rules: bool = True,
     keywords: Sequence[str] = (),
     ends: Sequence[float] | FloatArray | None = None,
-    titles: Sequence[str] | None = None,
+    seasons: Sequence[Collection[str]] | None = None,
 ) -> list[Measures]:
     """Return what is measured of drafts, all at once.
 
     ``log_probabilities`` (B,) are those of the whole texts under the model, ``ends`` (B,) those of
     the last characters of their lines, which count as nothing where they are not known. Without
     ``rules``, for texts that keep them anyway or need not, faults of rhyme and tone are not looked
-    for. ``keywords`` are what the poems are to be about, ``titles`` (B,) those of the drafts.
+    for. ``keywords`` are what the poems are to be about, ``seasons`` (B,) those of their titles.
     """
     lines = [lines_of(text) for text in texts]
     known_ends = np.zeros(len(texts)) if ends is None else ends
     threads = choice.thread.scores(lines)
     found = []
-    for text_lines, seasons, log_probability, end, unigram, thread, novelty in zip(
+    for text_lines, asked, log_probability, end, unigram, thread, novelty in zip(
         lines,
-        [frozenset[str]()] * len(texts) if titles is None else map(seasons_of_title, titles),
+        [""] * len(texts) if seasons is None else seasons,
         log_probabilities,
         known_ends,
         choice.unigrams(texts),
@@ -169,7 +169,7 @@ def measure(
                 common=count_common(text_lines) / max(1, len(chars)),
                 overuse=overuse(text_lines) / max(1, len(chars)),
                 stutters=count_stutters(text_lines),
-                colliding_seasons=count_colliding(text_lines, seasons),
+                colliding_seasons=count_colliding(text_lines, asked),
                 missing=sum(_missing(keyword, chars) for keyword in keywords),
             )
         )
@@ -217,6 +217,8 @@ class ChoiceJudge:
         ``log_probabilities`` (B,), and ``ends`` (B,) of the last characters of lines, are under the
         model.
         """
+        num_drafts = len(texts) // len(self.titles)
+        of_poems = map(seasons_of_title, self.titles)
         found = measure(
             texts,
             log_probabilities,
@@ -224,7 +226,7 @@ class ChoiceJudge:
             rules=self.rules,
             keywords=self.keywords,
             ends=ends,
-            titles=[title for title in self.titles for _ in range(len(texts) // len(self.titles))],
+            seasons=[seasons for seasons in of_poems for _ in range(num_drafts)],
         )
         if not self.novel:
             found = [replace(measures, num_copied=0) for measures in found]

@@ -8,7 +8,7 @@ common (tests/verse/test_seasons.py counts them).
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Collection, Container, Sequence
 
 SEASONS = "春夏秋冬"
 # Springs and autumns are years, and the annals of a state.
@@ -45,7 +45,7 @@ def seasons_of_title(title: str) -> frozenset[str]:
     )
 
 
-def count_colliding(lines: Sequence[str], seasons: Iterable[str] = ()) -> int:
+def count_colliding(lines: Sequence[str], seasons: Collection[str] = ()) -> int:
     """Return how many different signs and words in lines (句) cannot stand in a poem's season.
 
     It is the one of ``seasons``, or of all if there are none, in which the most of them can.

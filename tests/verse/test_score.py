@@ -224,7 +224,7 @@ def test_repeats_inside_a_couplet_are_counted_without_doublings(text, count):
 
 def test_signs_of_other_seasons_than_that_of_the_title_collide():
     texts = ["雪落水长流，云起日西沉。"] * 2
-    found = measure(texts, [-9.0, -9.0], CHOICE, titles=["冬夜", "秋夜"])
+    found = measure(texts, [-9.0, -9.0], CHOICE, seasons=["冬", "秋"])
     assert [measures.colliding_seasons for measures in found] == [0, 1]
 
 
