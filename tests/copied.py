@@ -36,6 +36,9 @@ def run(
     faulthandler.register(signal.SIGUSR1)
     # Threads that wait for each other wait long on a busy machine.
     torch.set_num_threads(1)
+    # How long a thread lets another one compute in Python while it waits.
+    if seconds := environment.get("SWITCH_SECONDS"):
+        sys.setswitchinterval(float(seconds))
     if die_at is not None:
         calls = itertools.count(1)
         os.fsync, os.replace = (_dying(call, calls, die_at) for call in (os.fsync, os.replace))

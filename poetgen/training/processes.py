@@ -104,8 +104,9 @@ def joined(device: Device) -> Iterator[Processes]:
             "Its own error says why. The run can go on from its checkpoint with --resume.",
         ) from error
     finally:
-        # The shared model holds the connection in a reference cycle. If it is not collected
-        # before Python exits, its threads call into Python then, and the process aborts.
+        # The shared model holds the connection, in a reference cycle, and has to be gone first.
+        # Who lets go of a connection last ends its threads, which may wait for Python; the model
+        # would do so without letting them into it, and both would wait forever.
         gc.collect()
         dist.destroy_process_group()
 

@@ -111,6 +111,8 @@ def train(
                 # until this run has all that it needs.
                 delete_checkpoints(files)
             trained = trainer.run(report, should_stop)
+            # Before the processes part: see joined.
+            del trainer
             if processes.is_first and trained.reason != "interrupted":
                 if has_choice(data):
                     add_choice(trained.model, data)

@@ -54,11 +54,11 @@ def torchrun(*arguments, cwd, size=2):
     )
 
 
-def begin_ranks(*arguments, cwd, size=2, die_at=None):
+def begin_ranks(*arguments, cwd, size=2, die_at=None, **environment):
     """Start as many processes as torchrun would, without waiting for as many imports of torch."""
     store = dist.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
     meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port)}
-    meeting |= {"TORCHELASTIC_USE_AGENT_STORE": "True", "WORLD_SIZE": str(size)}
+    meeting |= environment | {"TORCHELASTIC_USE_AGENT_STORE": "True", "WORLD_SIZE": str(size)}
     processes = [
         begin(*arguments, cwd=cwd, die_at=die_at, RANK=str(rank), LOCAL_RANK=str(rank), **meeting)
         for rank in range(size)
@@ -68,8 +68,12 @@ def begin_ranks(*arguments, cwd, size=2, die_at=None):
 
 
 def ranks(*arguments, cwd):
-    """Let two processes train to the end; give what each has said."""
-    done = [process.wait() for process in begin_ranks(*arguments, cwd=cwd)]
+    """Let two processes train to the end; give what each has said.
+
+    A thread that waits for Python waits until Python has nothing to do: none may wait for it.
+    """
+    processes = begin_ranks(*arguments, cwd=cwd, SWITCH_SECONDS="1000")
+    done = [process.wait() for process in processes]
     assert [each.returncode for each in done] == [0, 0], done
     return done
 
