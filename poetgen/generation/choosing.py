@@ -16,6 +16,7 @@ from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.generation.decode import Draft, Request, State, Stepper, read_prompt, weigh, write
 from poetgen.generation.plan import Plan
 from poetgen.generation.sampling import log_normaliser, sample
+from poetgen.generation.slots import Slot
 
 # The first word of a poem.
 _OPENING_TOKENS = 2
@@ -90,6 +91,7 @@ def best_by_lines(
         row = plan.advance(row, token_id)
     rows, texts = [row] * num_rows, [prompt] * num_rows
     log_probabilities, ends = np.zeros(num_rows), np.zeros(num_rows)
+    choices = _choices(plan.slots)
     for position in range(len(prompt), len(plan.slots)):
         normaliser = log_normaliser(logits)
         plan.exclude(logits, rows)
@@ -110,7 +112,7 @@ def best_by_lines(
         texts = [[*text, token_id] for text, token_id in zip(texts, ids, strict=True)]
         is_last = position + 1 == len(plan.slots)
         copies = None
-        if judge is not None and plan.slots[position].place is None:
+        if judge is not None and position in choices:
             decoded = [vocabulary.decode(text) for text in texts]
             scores = judge.scores(decoded, log_probabilities, ends)
             order = _survivors(scores, texts, len(rngs), 1 if is_last else num_kept)
@@ -127,6 +129,18 @@ def best_by_lines(
         Draft(texts[first], False, float(log_probabilities[first]))
         for first in range(0, num_rows, num_drafts)
     ]
+
+
+def _choices(slots: Sequence[Slot]) -> frozenset[int]:
+    """Return the positions of the marks after which drafts are chosen.
+
+    A line is chosen together with those after it that only repeat some of it (弦管，弦管 after
+    谁复商量管弦): how likely they are tells whether it can be repeated.
+    """
+    chars = [slot for slot in slots if slot.place is not None]
+    new = {slot.line for slot in chars if slot.source is None}
+    marks = [place for place, slot in enumerate(slots) if slot.place is None]
+    return frozenset(place for place in marks if place == marks[-1] or slots[place].line + 1 in new)
 
 
 def _survivors(

@@ -4,7 +4,8 @@ A poem of a form has its marks at fixed places, so that its tokens can be number
 them, what may come next depends on three things that are carried along: the tone patterns
 that the poem can still follow, the rhyme groups it can still keep, and the characters it may
 not use again. Each of them only ever excludes what would leave no way to the end, so that no
-poem comes to a dead end.
+poem comes to a dead end. What a tune usually repeats (叠句) is repeated wherever a wish or
+another rule does not forbid it.
 """
 
 from __future__ import annotations
@@ -17,26 +18,15 @@ import numpy as np
 from poetgen.arrays import BoolArray, FloatArray
 from poetgen.corpus.vocabulary import END
 from poetgen.generation.lexicon import Lexicon, bits
+from poetgen.generation.slots import Slot, slots_of
 from poetgen.verse.schemes import PATTERN, Form, Scheme
 from poetgen.verse.tones import EITHER
-
-# What a line may end with, where its form has this mark. Other marks stand for themselves.
-_MARKS = {"、": "、，", "。": "。？！"}
 
 # A way to go on: the number of its scheme, that of the part it is in, and the tones that the
 # rest of this part has; no tones if its scheme has none.
 Way = tuple[int, int, str]
 # What a character has to be: its tone, or 中; its rhyme label, or "".
 Demand = tuple[str, str]
-
-
-class Slot(NamedTuple):
-    """A token of the poem: a character, with its place among all of them, or a mark."""
-
-    line: int
-    place: int | None = None
-    is_last: bool = False
-    marks: tuple[int, ...] = ()
 
 
 class Row(NamedTuple):
@@ -49,6 +39,7 @@ class Row(NamedTuple):
     heard: frozenset[int]  # the ends of lines, whether they rhyme or not
     used: frozenset[int]
     tail: tuple[int, ...]  # the characters of this line so far
+    sources: tuple[int, ...]  # the characters so far that the tune repeats
 
 
 class Plan:
@@ -82,8 +73,9 @@ class Plan:
         self.fixed, self.groups, self.usable = tuple(fixed), dict(groups), usable
         self.words, self.no_repeats = tuple(words), no_repeats
         self.labels = tuple(groups)
-        self.slots = tuple(_slots(form, lexicon))
+        self.slots = tuple(slots_of(form, lexicon.vocabulary))
         self._sizes: list[int] = (lexicon.rhymes & usable).sum(axis=1).tolist()
+        self._slot_at = {slot.place: slot for slot in self.slots if slot.place is not None}
         self._open = [self._count_open(scheme) for scheme in self.schemes]
         self._demands: dict[tuple[int, frozenset[Way]], dict[Demand, frozenset[Way]]] = {}
         self._masks: dict[tuple[frozenset[Demand], tuple[int, ...]], BoolArray] = {}
@@ -132,6 +124,7 @@ class Plan:
             frozenset(),
             fixed if self.no_repeats else frozenset(),
             (),
+            (),
         )
 
     def excluded(self, row: Row) -> BoolArray:
@@ -151,8 +144,8 @@ class Plan:
         key = demands, groups
         if (mask := self._masks.get(key)) is None:
             mask = self._masks[key] = self._mask(demands, groups)
-        mask = mask.copy()
-        for token_id in row.rhymed if slot.is_last else ():
+        mask, again = mask.copy(), self._again(row)
+        for token_id in row.rhymed - {again} if slot.is_last else ():
             # A character rhymes once; where it need not rhyme, it may stand again.
             free = (demand for demand in demands if not demand[1])
             mask[token_id] |= not any(self._meets(token_id, demand, row) for demand in free)
@@ -165,6 +158,10 @@ class Plan:
                 written = row.tail[-place:] if place else ()
                 if written == word[:place] and after == self._fixed_after(row, len(after)):
                     mask[token_id] = True
+        if again is not None and not mask[again]:
+            return _all_but(len(self.usable), [again])
+        if slot.copies and not self.no_repeats:
+            mask = self._repeatable(mask, row, slot)
         if not (self.no_repeats or slot.is_last):
             return mask
         better = mask.copy()
@@ -173,6 +170,42 @@ class Plan:
             better[list(row.heard)] = True
         # With hardly a character to choose from, an end of a line is heard twice.
         return mask if better.all() else better
+
+    def _again(self, row: Row) -> int | None:
+        """Return the character that the tune repeats next, if it repeats one."""
+        source = self.slots[row.position].source
+        return None if source is None else row.sources[source]
+
+    def _repeatable(self, mask: BoolArray, row: Row, slot: Slot) -> BoolArray:
+        """Exclude also what could not be repeated where the tune does, unless nothing is left."""
+        better = mask.copy()
+        for place in slot.copies:
+            if (token_id := self.fixed[place]) is not None:
+                better |= _all_but(len(mask), [token_id])
+                continue
+            demands = self._demands_of(self._slot_at[place])
+            groups = tuple(
+                self._roomy(row, label, groups)
+                for label, groups in zip(self.labels, row.groups, strict=True)
+            )
+            better |= self._mask(demands, groups)
+            if all(label for _, label in demands):
+                better[list(row.rhymed)] = True
+        return mask if better.all() else better
+
+    def _demands_of(self, slot: Slot) -> frozenset[Demand]:
+        """Return what the character of a slot may be, in any scheme and whatever comes before."""
+        found, place = set[Demand](), slot.place or 0
+        for scheme in self.schemes:
+            label, first = scheme.rhymes[slot.line] if slot.is_last else "", 0
+            tones = {EITHER}
+            for part in scheme.tones:
+                length = len(min(part))
+                if first <= place < first + length:
+                    tones = {pattern[place - first] for pattern in part}
+                first += length
+            found |= {(tone, label) for tone in tones}
+        return frozenset(found)
 
     def _fixed_after(self, row: Row, count: int) -> tuple[int | None, ...]:
         """Return what is fixed at so many places after the next one, in its line."""
@@ -199,15 +232,16 @@ class Plan:
         # A character of two readings: where it need not rhyme, it does not.
         if free := {demand: ways for demand, ways in met.items() if not demand[1]}:
             met = free
-        groups, rhymed = row.groups, row.rhymed
+        rhymed, matching = row.rhymed, dict[str, int]()
         for tone, label in met:
             if label:
-                matching = self._rhyming(token_id, tone, label, self._is_fixed(row))
-                groups = tuple(
-                    alive & matching if one == label.upper() else alive
-                    for one, alive in zip(self.labels, groups, strict=True)
-                )
+                found = self._rhyming(token_id, tone, label, self._is_fixed(row))
+                matching[label.upper()] = matching.get(label.upper(), 0) | found
                 rhymed |= {token_id}
+        groups = tuple(
+            alive & matching.get(label, alive)
+            for label, alive in zip(self.labels, row.groups, strict=True)
+        )
         return Row(
             row.position + 1,
             frozenset().union(*met.values()),
@@ -216,6 +250,7 @@ class Plan:
             row.heard | {token_id} if slot.is_last else row.heard,
             row.used | {token_id} if self.no_repeats else row.used,
             (*row.tail, token_id),
+            (*row.sources, token_id) if slot.copies else row.sources,
         )
 
     def _enter(self, scheme: int, part: int) -> Iterable[Way]:
@@ -265,7 +300,7 @@ class Plan:
         (tone, label), is_fixed = demand, self._is_fixed(row)
         if not label:
             return tone in (EITHER, *self.lexicon.tones_of(token_id, is_fixed))
-        if token_id in row.rhymed and not is_fixed:
+        if token_id in row.rhymed and not is_fixed and token_id != self._again(row):
             return False
         alive = row.groups[self.labels.index(label.upper())]
         return bool(alive & self._rhyming(token_id, tone, label, is_fixed))
@@ -331,16 +366,6 @@ class Plan:
                 # One group has to stay as it is.
                 just = [g for g in known if self._has_room(g, num_open, taken)]
                 mask |= self.lexicon.rhymes[just].all(axis=0) & ~self._mask(free, row.groups)
-
-
-def _slots(form: Form, lexicon: Lexicon) -> Iterable[Slot]:
-    place = 0
-    for line, (length, mark) in enumerate(zip(form.line_lengths, form.marks, strict=True)):
-        for number in range(length):
-            yield Slot(line, place, number == length - 1)
-            place += 1
-        known = [one for one in _MARKS.get(mark, mark) if one in lexicon.vocabulary]
-        yield Slot(line, marks=tuple(lexicon.vocabulary.encode(known)))
 
 
 def _known(token_ids: Iterable[int | None]) -> list[int]:

@@ -13,12 +13,14 @@ from poetgen.corpus.vocabulary import END, START
 from poetgen.errors import SettingError
 from poetgen.generation.choosing import best_by_lines, best_whole
 from poetgen.generation.decode import Request, poem_rngs, write
+from poetgen.generation.fitting import fit_plan
 from poetgen.generation.planning import make_plans
 from poetgen.generation.poet import Poet, generate
 from poetgen.generation.ruled import RuledNetwork
 from poetgen.generation.sampling import log_normaliser
 from poetgen.networks.numpy_model import NumpyModel
 from poetgen.verse.choice import build_choice
+from poetgen.verse.schemes import Form, Scheme
 from tests.tiny import tiny_model
 
 TOKENS = "东红风空中月白石落日木学人家门花山水心年，。"
@@ -126,6 +128,20 @@ def test_lines_are_chosen_one_after_the_other(model, network, plan, seed, num_ke
         text = model.vocabulary.decode(draft.token_ids)
         assert text.count("月") == max(one.count("月") for one in ours)
         assert not draft.is_cut
+
+
+def test_a_line_is_chosen_with_those_that_only_repeat_some_of_it(model, network, plan):
+    # The second line is the end of the first one, and of the fourth a character is new.
+    repeats = ((3, 5), (4, 6), (5, 12))
+    form = Form("again", (5, 2, 5, 2), "，。，。", (Scheme(("",) * 4),), repeats=repeats)
+    usable = plan.lexicon.tones["中"]
+    again = fit_plan(form, plan.lexicon, {}, usable, rhymes=None)
+    judge = Counting()
+    (draft,) = best_by_lines(network, again, request_of(again), poem_rngs(2, 1), 6, judge)
+    assert [len(texts[0]) for texts, *_ in judge.asked] == [9, 15, 18]
+    text = model.vocabulary.decode(draft.token_ids)
+    assert text[3:5] == text[6:8]
+    assert text[15] == text[6]
 
 
 @quick

@@ -1,6 +1,8 @@
 """The masks of a form, against all texts that there are in a small vocabulary."""
 
+import dataclasses
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -10,8 +12,10 @@ from hypothesis import strategies as st
 from poetgen.corpus.vocabulary import END, NUM_SPECIAL, Vocabulary
 from poetgen.generation.fitting import fit_plan
 from poetgen.generation.lexicon import bits, lexicon_of
+from poetgen.verse.repetition import missing_repeats
 from poetgen.verse.rhymes import rhyme_book
-from poetgen.verse.schemes import Form, Scheme
+from poetgen.verse.schemes import Form, Scheme, tune_form
+from poetgen.verse.tunes import find_tune
 
 # Two that rhyme in 东, two in 寒, and two oblique ones. 看 is oblique as often, 难 seldom.
 CHARS = "东红寒难看月白"
@@ -200,15 +204,79 @@ def test_lines_that_come_before_leave_characters_to_rhyme(seed):
     assert len(set(chars)) == 8
 
 
-def walk(form, seed, **rules):
+def walk(form, seed, lexicon=MANY_LEXICON, **rules):
     """Return a poem that is drawn blindly from what the masks let pass."""
     rng = np.random.default_rng(seed)
-    plan = fit_plan(form, MANY_LEXICON, {}, MANY_LEXICON.tones["中"], rhymes=range(106), **rules)
+    rhymes = range(len(lexicon.book.groups))
+    plan = fit_plan(form, lexicon, {}, lexicon.tones["中"], rhymes=rhymes, **rules)
     row, text = plan.start(), ""
     while row.position < len(plan.slots):
         token_id = int(rng.choice(np.flatnonzero(~plan.excluded(row))))
         row, text = plan.advance(row, token_id), text + plan.lexicon.vocabulary.token(token_id)
     return text
+
+
+# Both lines rhyme, in either tone; the second is the first again.
+EITHER_TONE = frozenset(map("".join, itertools.product("平仄", repeat=2)))
+AGAIN = Form(
+    "again",
+    (2, 2),
+    "，。",
+    (Scheme(("A", "A"), (EITHER_TONE, EITHER_TONE)),),
+    repeats=((0, 2), (1, 3)),
+)
+
+
+def test_what_a_tune_repeats_is_written_again_though_it_rhymes():
+    once = Form("once", (2,), "。", (Scheme(("A",), (EITHER_TONE,)),))
+    found, single = (poems_of(plan_of(form, usable=set("东红寒难看"))) for form in (AGAIN, once))
+    assert set(found) == {f"{poem[:2]}，{poem}" for poem in single}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    fixed=st.dictionaries(st.integers(0, 3), st.sampled_from(CHARS), max_size=3),
+    word=st.text(CHARS, min_size=2, max_size=2),
+    chain=st.booleans(),
+)
+def test_repeats_give_way_to_wishes_and_never_lead_to_a_dead_end(fixed, word, chain):
+    repeats = ((1, 2), (2, 3)) if chain else AGAIN.repeats
+    form = dataclasses.replace(AGAIN, repeats=repeats)
+    plain = plan_of(dataclasses.replace(form, repeats=()), fixed)
+    plan = plan_of(form, fixed, words=[tuple(VOCABULARY.encode(word))])
+    assert (plan is None) == (plain is None)
+    assume(plan is not None and word not in text_of(fixed))
+    for poem in poems_of(plan):
+        text = poem.replace("，", "").replace("。", "")
+        assert all(text[place] == char for place, char in fixed.items())
+        assert word not in (text[:2], text[2:])
+        assert fixed or word[0] in text or all(text[i] == text[j] for i, j in repeats)
+
+
+def test_a_poem_without_repeats_does_not_repeat_what_its_tune_does():
+    scheme, repeats = Scheme(("", "A")), ((0, 3), (1, 4))
+    form = dataclasses.replace(AGAIN, line_lengths=(3, 3), schemes=(scheme,), repeats=repeats)
+    text = walk(form, 5)
+    assert text[:2] == text[4:6]
+    text = walk(form, 5, no_repeats=True)
+    assert not set(text[:3]) & set(text[4:7])
+
+
+def text_of(fixed):
+    """Return the lines of a poem of which some characters are fixed."""
+    chars = "".join(fixed.get(place, " ") for place in range(4))
+    return chars[:2], chars[2:]
+
+
+@pytest.mark.parametrize("name", ["如梦令", "忆秦娥", "潇湘神", "调笑令", "钗头凤"])
+def test_tunes_are_written_with_their_repeats(name):
+    tune = find_tune(name)
+    assert tune.repeats
+    chars = filter(rhyme_book("cilin").groups_of, map(chr, range(0x4E00, 0x9FA6)))
+    lexicon = lexicon_of(Vocabulary([*chars, "、", "，", "。"]), "cilin")
+    for seed in range(8):
+        text = walk(tune_form(tune), seed, lexicon=lexicon)
+        assert not [*missing_repeats(re.split("[、，。]", text)[:-1], tune)]
 
 
 def test_a_group_that_has_too_few_characters_is_not_taken():
