@@ -165,10 +165,16 @@ def find_model(
     for path in paths:
         if path.is_file():
             return path
-    is_file = Path(name_or_path).is_file()
     there = sorted(models_here())
+    problem = f"There is no model {name_or_path}."
+    if not name_or_path.strip():
+        problem = "The name of the model is empty."
+    elif Path(name_or_path).is_file():
+        problem = f"{name_or_path} is not a model file."
+    elif Path(name_or_path).is_dir():
+        problem = f"{name_or_path} is a folder, not a model file."
     raise ModelError(
-        f"{name_or_path} is not a model file." if is_file else f"There is no model {name_or_path}.",
+        problem,
         f"{did_you_mean(name_or_path, there)}Models here: {', '.join(there) or 'none'}. "
         "To train one: poetgen train",
     )

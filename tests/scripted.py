@@ -12,7 +12,7 @@ from tests.tiny import tiny_model
 # Enough of either tone and of one rhyme for every form below.
 TOKENS = (
     "东风空中公同红通虫终宫功雄弓穷丛翁童蒙笼白月日落木学石物绝入百尺玉雪客国北食力出发别笔竹"
-    "人家门花山水春秋三四五七言律杂十其女子望江南忆浣溪沙明，。、"
+    "人家门花山水春秋三四五七言律杂十其女子望江南忆浣溪沙明，。、·"
 )
 VOCABULARY = Vocabulary([*dict.fromkeys(TOKENS)]).with_fields()
 MARK = {name: VOCABULARY.field_id(name) for name in VOCABULARY.fields}

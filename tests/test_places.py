@@ -219,6 +219,10 @@ def test_a_missing_model_lists_those_that_are_there(here):
     with pytest.raises(ModelError, match=r"README\.md is not a model file") as error:
         places.find_model("README.md")
     assert "Models here: ci, mine, shakespeare, song, tang." in error.value.advice
+    with pytest.raises(ModelError, match="models is a folder, not a model file"):
+        places.find_model("models")
+    with pytest.raises(ModelError, match="name of the model is empty"):
+        places.find_model(" ")
 
 
 def test_a_free_name_is_one_that_no_file_has_with_any_of_the_suffixes(tmp_path):

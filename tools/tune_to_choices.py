@@ -112,8 +112,10 @@ def judged(
     """Return what is heard of the lines (B, 6) before tuning, and their scores, in nats a poem."""
     if poet.model.choice is None:
         raise ValueError("the model has no index to choose by")
+    # What readers were shown may stand in the poems that this model has read.
+    judge = ChoiceJudge(poet.model.choice, novel=False)
     heard = log_probabilities(model, batch)
-    return _heard(heard), scores_of(ChoiceJudge(poet.model.choice), places, batch, heard)
+    return _heard(heard), scores_of(judge, places, batch, heard)
 
 
 def _heard(tokens: Tensor) -> Tensor:

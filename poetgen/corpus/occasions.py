@@ -46,9 +46,10 @@ _NUMERAL = "[一二三四五六七八九十百廿卅〇]"
 _PART = re.compile(f"(?: 其?|其){_NUMERAL}+$")
 _COUNT = re.compile(f"{_NUMERAL}+[首章篇]$")
 _HEADING = re.compile(".*(?:[首章篇辞歌曲调] |·)")
-# What editors write where a title is lost or there is one line only, and names of a kind of poem.
+# What editors write where a title or a tune is lost or there is one line only, and names of a kind
+# of poem.
 _NO_OCCASION = re.compile(
-    "句|[断残逸佚]句|[失阙缺佚]题|存目|又|诗|[五六七]言诗?|[五七]?绝句?|[五七]?律诗?|"
+    "句|[断残逸佚]句|[失阙缺佚]题|失调名|存目|又|诗|[五六七]言诗?|[五七]?绝句?|[五七]?律诗?|"
     f"(?:诗偈|偈颂?|颂古?)(?:{_NUMERAL}|[零则首])*"
 )
 _MARKS = re.compile("[《》〈〉“”‘’ ]")

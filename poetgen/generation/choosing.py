@@ -11,6 +11,7 @@ from typing import Protocol
 import numpy as np
 
 from poetgen.arrays import FloatArray
+from poetgen.characters import is_hanzi
 from poetgen.config import SampleConfig
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.generation.decode import Draft, Request, State, Stepper, read_prompt, weigh, write
@@ -20,6 +21,8 @@ from poetgen.generation.slots import Slot
 
 # The first word of a poem.
 _OPENING_TOKENS = 2
+# Fewer characters than the shortest form of 诗 has are no poem, and cost more than any fault.
+_SHORTEST, _BROKEN_OFF = 20, 1000.0
 # Of the drafts of a line so many are kept, each to be continued in as many ways.
 NUM_KEPT = 2
 
@@ -53,11 +56,15 @@ def best_whole(
     judge: Judge,
     vocabulary: Vocabulary,
 ) -> list[Draft]:
-    """Return for each generator the best of ``num_drafts`` poems, each written on its own."""
+    """Return for each generator the best of ``num_drafts`` poems, each written on its own.
+
+    One that breaks off is taken only if all do: a start that is strange to a model ends it soon.
+    """
     each = [rng for rng in rngs for rng in rng.spawn(num_drafts)]
     drafts = write(network, request, each, scored=True)
     texts = [vocabulary.decode(draft.token_ids) for draft in drafts]
     scores = judge.scores(texts, np.array([draft.log_probability for draft in drafts]))
+    scores[[sum(map(is_hanzi, text)) < _SHORTEST for text in texts]] -= _BROKEN_OFF
     best = scores.reshape(len(rngs), num_drafts).argmax(axis=1)
     return [drafts[number * num_drafts + place] for number, place in enumerate(best.tolist())]
 

@@ -151,10 +151,11 @@ def _says_something(occasion: Occasion, request: Request) -> bool:
     """Return whether a title says something of a poem: not 其三, nor the name of a tune."""
     title, plan = occasion.vocabulary.decode(occasion.title), request.plan_of()
     tune = find_tune(title)
-    # 杨柳枝 is the title of many a 七绝; 感皇恩, whose lines are of different lengths, is of none.
+    # 杨柳枝 is the title of many a 七绝; 感皇恩, whose lines are of different lengths, is of none,
+    # and 浣溪沙·春 is that of a 词.
     if tune is not None and plan is not None:
         is_even = len(set(tune.line_lengths)) == 1
-        if plan.form.tune or not is_even:
+        if plan.form.tune or not is_even or title not in tune.names:
             return False
     return plain_title(title) == title
 

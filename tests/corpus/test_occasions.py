@@ -239,6 +239,7 @@ def test_what_is_drawn_depends_on_the_seed_alone():
         ("感遇三", "感遇三"),
         ("《登楼》", "登楼"),
         ("失题", ""),
+        ("失调名", ""),
         ("句", ""),
         ("", ""),
         ("山" * MAX_TITLE, "山" * MAX_TITLE),

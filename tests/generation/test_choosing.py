@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from poetgen.characters import is_hanzi
 from poetgen.config import SampleConfig, SearchConfig, VerseConfig
 from poetgen.corpus.vocabulary import END, START
 from poetgen.errors import SettingError
@@ -37,6 +38,12 @@ class Counting:
     def scores(self, texts, log_probabilities, ends=None):
         self.asked.append((list(texts), log_probabilities, ends))
         return np.array([float(text.count(self.wanted)) for text in texts])
+
+
+class Short(Counting):
+    def scores(self, texts, log_probabilities, ends=None):
+        super().scores(texts, log_probabilities, ends)
+        return np.array([-float(sum(map(is_hanzi, text))) for text in texts])
 
 
 class Refusing(Counting):
@@ -92,6 +99,21 @@ def test_the_best_whole_poem_is_the_best_of_all_that_were_written(model, network
         expected = likelihood(network, draft.token_ids, len(draft.token_ids) < 12)
         assert draft.log_probability == pytest.approx(expected)
         assert draft.log_probability in log_probabilities
+
+
+@quick
+@given(seed=CHARS)
+def test_a_poem_that_breaks_off_is_taken_only_if_all_do(model, network, seed):
+    # A judge who likes short ones best.
+    judge = Short()
+    request = Request([], SampleConfig(temperature=1.0, max_chars=40))
+    for first in best_whole(network, request, poem_rngs(seed, 4), 3, judge, model.vocabulary):
+        text = model.vocabulary.decode(first.token_ids)
+        (texts, *_), lengths = judge.asked[-1], []
+        place = texts.index(text) // 3 * 3
+        lengths = [sum(map(is_hanzi, one)) for one in texts[place : place + 3]]
+        whole = [length for length in lengths if length >= 20]
+        assert sum(map(is_hanzi, text)) == min(whole or lengths)
 
 
 @quick

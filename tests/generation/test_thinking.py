@@ -155,6 +155,12 @@ def test_a_tune_of_unequal_lines_is_the_title_of_no_other_form():
         assert poem.title == "春山"
 
 
+def test_a_poem_to_a_tune_is_the_title_of_no_other_form():
+    # 浣溪沙, whose lines are of one length, may itself be the title of a 七绝.
+    for poem in poems_of(poet_of("七绝", titles=("浣溪沙·明月", "浣溪沙")), 8):
+        assert poem.title == "浣溪沙"
+
+
 def test_a_form_follows_from_the_title_that_is_given():
     poet = poet_of("五绝", "七绝", suits=lambda title, form: (title == "人家") == (form == "七绝"))
     for title, form in (("人家", "七绝"), ("明月", "五绝")):
