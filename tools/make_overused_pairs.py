@@ -1,13 +1,14 @@
 """Find the pairs that a model writes too often: poetgen/verse/tables/overused_pairs.txt.
 
     poetgen prepare tang
-    python -m tools.make_overused_pairs tang 4000
+    python -m tools.make_overused_pairs tang tang 4000
+    python -m tools.make_overused_pairs song song 4000
 
-Writes so many poems as by default, a quarter of an hour's work, as if the table were empty, and
-counts in how many of them each pair of neighbours inside a line stands. As many are expected as
-stand in training poems of the same forms. The table has the pairs that are in a dozen poems and
-twice as many as expected, one a line, with the natural logarithm of how many times too often.
-What it had before stays in it, with the larger number.
+Writes with the model so many poems as by default, a quarter of an hour's work, as if the table were
+empty, and counts in how many of them each pair of neighbours inside a line stands. As many are
+expected as stand in training poems of the corpus of the same forms. The table has the pairs that
+are in a dozen poems and twice as many as expected, one a line, with the natural logarithm of how
+many times too often. What it had before stays in it, with the larger number.
 """
 
 from __future__ import annotations
@@ -33,11 +34,12 @@ FLOOR = 2.0
 
 
 def main() -> None:
-    """Write the table from the corpus that is named and as many poems as are asked for."""
-    corpus = load_corpus(find_corpus(sys.argv[1]))
+    """Write the table from the model and the corpus that are named and so many poems."""
+    model, corpus_name, num_poems = sys.argv[1:]
+    corpus = load_corpus(find_corpus(corpus_name))
     before = dict(overused_pairs())
     overused_pairs().clear()
-    written = generate(model="tang", num_poems=int(sys.argv[2]), seed=SEED)
+    written = generate(model=model, num_poems=int(num_poems), seed=SEED)
     ours, num_ours = count_by_form(poem.text for poem in written)
     real, num_real = count_by_form(decode_poems(corpus.splits["train"], corpus.vocabulary))
     counts, expected = Counter[str](), Counter[str]()

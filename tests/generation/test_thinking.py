@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from poetgen.config import OccasionConfig, SampleConfig, SearchConfig, VerseConfig
 from poetgen.corpus.vocabulary import END, START
 from poetgen.errors import SettingError
+from poetgen.generation import thinking
 from poetgen.generation.decode import poem_rngs
 from poetgen.generation.guidance import GuidedNetwork
 from poetgen.generation.occasion import Occasion
@@ -159,6 +160,19 @@ def test_a_poem_to_a_tune_is_the_title_of_no_other_form():
     # 浣溪沙, whose lines are of one length, may itself be the title of a 七绝.
     for poem in poems_of(poet_of("七绝", titles=("浣溪沙·明月", "浣溪沙")), 8):
         assert poem.title == "浣溪沙"
+
+
+def test_a_title_to_which_readers_like_poems_better_is_taken_sooner(monkeypatch):
+    poet = poet_of("五绝", titles=("人家", "春山"))
+    shares = []
+    for mark in (-0.1, 0.0, 0.1):
+        monkeypatch.setattr(
+            thinking, "mark_of_title", lambda title, mark=mark: mark * (title == "春山")
+        )
+        shares.append(sum(poem.title == "春山" for poem in poems_of(poet, 40)) / 40)
+    assert shares[0] < shares[1] - 0.2 < shares[1] + 0.2 < shares[2]
+    # It is a preference, not a rule.
+    assert 0 < shares[0] < shares[2] < 1
 
 
 def test_a_form_follows_from_the_title_that_is_given():
