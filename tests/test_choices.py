@@ -15,23 +15,37 @@ torch = pytest.importorskip("torch")
 
 from poetgen.networks.torch_model import build  # noqa: E402
 from tools.choices import (  # noqa: E402
+    CI_FILE,
     FILE,
+    Batch,
     Place,
     batches_of,
     log_probabilities,
     ranking_loss,
     read_places,
 )
+from tools.tune_to_choices import STEP_PLACES, in_steps  # noqa: E402
 
 
-def test_each_place_has_six_different_lines_of_one_length():
-    places = read_places(FILE)
-    assert len(places) == 8000
+@pytest.mark.parametrize(("path", "num_places"), [(FILE, 8000), (CI_FILE, 2400)])
+def test_each_place_has_six_different_lines_of_one_length(path, num_places):
+    places = read_places(path)
+    assert len(places) == num_places
     assert len({(p.title, p.form, p.before, p.lines) for p in places}) == len(places)
     for place in places:
         assert len(set(place.lines)) == 6
         assert len(set(map(len, place.lines))) == 1
         assert all(text.startswith(place.before) for text in place.texts)
+
+
+@given(st.lists(st.integers(1, 64), max_size=30))
+def test_a_step_has_enough_places_and_each_batch_is_in_one(sizes):
+    batches = [(Batch(range(size), *[torch.zeros(1)] * 2), None, None) for size in sizes]
+    steps = [*in_steps(batches)]
+    assert [batch for step in steps for batch in step] == batches
+    counts = [[len(batch.numbers) for batch, *_ in step] for step in steps]
+    assert all(sum(step) >= STEP_PLACES > sum(step[:-1]) for step in counts[:-1])
+    assert all(sum(step[:-1]) < STEP_PLACES for step in counts)
 
 
 @given(st.lists(st.floats(-5, 5), min_size=6, max_size=6))

@@ -2,7 +2,8 @@
 
 ``choices.txt.xz`` has one place a line, its parts separated by tabs: title, form, number of the
 line and of all lines (3/4), what stands before, and six lines that ``tang`` could have gone on
-with, from the best to the worst, with spaces between. docs/poets.md says who chose.
+with, from the best to the worst, with spaces between. ``choices_ci.txt.xz`` has 2,400 places in
+词 of ``ci``. docs/poets.md says who chose.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from poetgen.networks.torch_model import LanguageModel
 from poetgen.verse.score import ChoiceJudge
 
 FILE = Path(__file__).with_name("choices.txt.xz")
+CI_FILE = Path(__file__).with_name("choices_ci.txt.xz")
 # So many places are read at once, of one length each.
 _BATCH = 64
 

@@ -1,7 +1,8 @@
-"""Tune a model to choices of readers: the last step of the training of ``tang``.
+"""Tune a model to choices of readers: the last step of the training of ``tang``, ``song``, ``ci``.
 
     poetgen prepare tang --vocabulary MODEL
     python -m tools.tune_to_choices MODEL tang TUNED
+    python -m tools.tune_to_choices MODEL ci TUNED tools/choices_ci.txt.xz
 
 What readers like better at a place (tools/choices.py) is to have the higher score, by which
 drafts are judged. Of that score the likelihood alone can learn. So that the model keeps what it
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import cycle
 from pathlib import Path
@@ -54,13 +55,18 @@ SHARPNESS = 0.1
 # each step.
 KEEP = 0.5
 POEM_TOKENS = 1024
+# At a step so many places are read, or a few more.
+STEP_PLACES = 40
 # How far the weights go, from those of before to the tuned ones.
 SHARE = 0.5
 
+# Some places, what is heard of their lines before tuning, and their scores.
+Judged = tuple[Batch, Tensor, Tensor]
+
 
 def main() -> None:
-    """Tune the model that is named first, and write it where the last argument says."""
-    before, corpus_name, path = sys.argv[1:]
+    """Tune the model that is named first, and write it where the third argument says."""
+    before, corpus_name, path, *choices = sys.argv[1:]
     poet = load_poet(before)
     corpus = load_corpus(find_corpus(corpus_name))
     vocabulary, poems = poet.model.vocabulary, corpus.splits["train"]
@@ -68,7 +74,7 @@ def main() -> None:
         raise ValueError(f"prepare {corpus_name} with --vocabulary {before}")
     occasions = occasions_of(poems, corpus.about("train"), vocabulary)
     real = PoemBatching(poems, POEM_TOKENS, occasions).epoch(np.random.default_rng(SEED))
-    save_model(tune(poet, read_places(), real), Path(path))
+    save_model(tune(poet, read_places(*map(Path, choices)), real), Path(path))
 
 
 def tune(poet: Poet, places: Sequence[Place], poems: Epoch) -> Model:
@@ -81,21 +87,23 @@ def tune(poet: Poet, places: Sequence[Place], poems: Epoch) -> Model:
         for batch in batches_of(places, poet.model.vocabulary)
     ]
     optimizer = torch.optim.Adam(model.parameters(), betas=(0.9, 0.99))
-    num_steps = EPOCHS * len(batches)
-    order = (known for _ in range(EPOCHS) for known in rng.sample(batches, len(batches)))
-    for step, ((batch, before, scores), real) in enumerate(zip(order, cycle(poems), strict=False)):
-        rate = RATE * min(1, (step + 1) / WARM_UP) * (1 - step / num_steps)
+    steps = [step for _ in range(EPOCHS) for step in in_steps(rng.sample(batches, len(batches)))]
+    for number, (known, real) in enumerate(zip(steps, cycle(poems), strict=False)):
+        rate = RATE * min(1, (number + 1) / WARM_UP) * (1 - number / len(steps))
         optimizer.param_groups[0]["lr"] = rate
+        num_places = sum(len(batch.numbers) for batch, _, _ in known)
         with torch.autocast("cpu", torch.bfloat16):
-            gained = _heard(log_probabilities(model, batch)) - before
-            kept = _poem_loss(model, real)
-        loss = ranking_loss(SHARPNESS * (scores + gained)) + KEEP * kept
+            loss = KEEP * _poem_loss(model, real)
+            for batch, before, scores in known:
+                gained = _heard(log_probabilities(model, batch)) - before
+                share = len(batch.numbers) / num_places
+                loss = loss + share * ranking_loss(SHARPNESS * (scores + gained))
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        if step % 20 == 0:
-            print(f"step {step} of {num_steps}: loss {loss.item():.3f}", flush=True)
+        if number % 20 == 0:
+            print(f"step {number} of {len(steps)}: loss {loss.item():.3f}", flush=True)
     weights = weights_of(model)
     mixed = {
         name: (1 - SHARE) * np.asarray(old, np.float32) + SHARE * weights[name]
@@ -103,6 +111,18 @@ def tune(poet: Poet, places: Sequence[Place], poems: Epoch) -> Model:
     }
     # How well it predicts the held-out poems now is not known here.
     return replace(poet.model, weights=mixed, validation=None, validation_given=None)
+
+
+def in_steps(batches: Iterable[Judged]) -> Iterator[list[Judged]]:
+    """Divide batches into steps of about as many places each."""
+    step: list[Judged] = []
+    for judged_batch in batches:
+        step.append(judged_batch)
+        if sum(len(batch.numbers) for batch, _, _ in step) >= STEP_PLACES:
+            yield step
+            step = []
+    if step:
+        yield step
 
 
 @torch.no_grad()
