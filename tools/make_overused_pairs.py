@@ -2,7 +2,6 @@
 
     poetgen prepare tang
     python -m tools.make_overused_pairs tang tang 4000
-    python -m tools.make_overused_pairs song song 4000
 
 Writes with the model so many poems as by default, a quarter of an hour's work, as if the table were
 empty, and counts in how many of them each pair of neighbours inside a line stands. As many are
