@@ -172,13 +172,23 @@ class Plan:
         return mask if better.all() else better
 
     def _again(self, row: Row) -> int | None:
-        """Return the character that the tune repeats next, if it repeats one."""
+        """Return the character that the tune repeats next, if it repeats one.
+
+        A line that has not repeated what it should does not go on to repeat.
+        """
         source = self.slots[row.position].source
-        return None if source is None else row.sources[source]
+        before = self.slots[row.position - len(row.tail) : row.position]
+        is_broken = any(
+            slot.source is not None and row.sources[slot.source] != token_id
+            for slot, token_id in zip(before, row.tail, strict=True)
+        )
+        return None if source is None or is_broken else row.sources[source]
 
     def _repeatable(self, mask: BoolArray, row: Row, slot: Slot) -> BoolArray:
         """Exclude also what could not be repeated where the tune does, unless nothing is left."""
         better = mask.copy()
+        # It may be repeated within a word that is forbidden.
+        better[[token_id for word in self.words for token_id in word]] = True
         for place in slot.copies:
             if (token_id := self.fixed[place]) is not None:
                 better |= _all_but(len(mask), [token_id])

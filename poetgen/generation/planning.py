@@ -8,6 +8,8 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from poetgen.config import VerseConfig
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import SettingError
@@ -16,7 +18,7 @@ from poetgen.generation.plan import Plan
 from poetgen.generation.wishes import Wishes, first_place, read_wishes
 from poetgen.places import did_you_mean
 from poetgen.verse.rhymes import RhymeBook, RhymeGroup
-from poetgen.verse.schemes import Form
+from poetgen.verse.schemes import PATTERN, Form, find_form
 from poetgen.verse.tones import EITHER
 
 # Of the ways to place required words so many are used, and so many are tried.
@@ -78,6 +80,34 @@ def _place_words(
 
 
 def _plan(wishes: Wishes, fixed: Mapping[int, int]) -> Plan | None:
+    """Return the plan with these characters, and with what the tune repeats of them if it can."""
+    repeated = fixed if wishes.verse.no_repeats else _with_repeats(fixed, wishes.form)
+    plan = _plan_of(wishes, repeated)
+    return _plan_of(wishes, fixed) if plan is None and repeated != fixed else plan
+
+
+def _with_repeats(fixed: Mapping[int, int], form: Form) -> Mapping[int, int]:
+    """Return fixed characters, each also where the tune repeats it or has it first, if it is open.
+
+    Where a line repeats, and a wish has another character in it, nothing is added.
+    """
+    lines = np.repeat(np.arange(len(form.line_lengths)), form.line_lengths).tolist()
+    broken = {
+        lines[place]
+        for before, place in form.repeats
+        if fixed.get(before, fixed.get(place)) != fixed.get(place, fixed.get(before))
+    }
+    pairs = [pair for pair in form.repeats if lines[pair[1]] not in broken]
+    found = dict(fixed)
+    for before, place in (*pairs, *pairs[::-1]):
+        if before in found:
+            found.setdefault(place, found[before])
+        elif place in found:
+            found[before] = found[place]
+    return found
+
+
+def _plan_of(wishes: Wishes, fixed: Mapping[int, int]) -> Plan | None:
     verse, usable = wishes.verse, wishes.lexicon.tones[EITHER].copy()
     usable[[word[0] for word in wishes.forbidden if len(word) == 1]] = False
     if any(_stands_in(word, fixed, wishes.form) for word in wishes.forbidden):
@@ -161,6 +191,10 @@ def _excluded(names: Sequence[str], wishes: Wishes) -> SettingError:
 
 def _remedy(wishes: Wishes) -> str:
     """Return which rules to give up so that all else can be kept, the fewest; or nothing."""
+    if wishes.verse.tones == "strict" and wishes.form.name != PATTERN:
+        looser = replace(wishes, form=find_form(wishes.form.name, "loose"))
+        if looser.form != wishes.form and _has_poem(looser):
+            return "Give --tones loose"
     for rules in (("--tones",), ("--rhyme",), ("--rhyme", "--tones")):
         if _has_poem(_without(wishes, rules)):
             return "Give " + " and ".join(_GIVEN_UP[name] for name in rules)

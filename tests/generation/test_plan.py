@@ -9,9 +9,12 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from poetgen.config import VerseConfig
 from poetgen.corpus.vocabulary import END, NUM_SPECIAL, Vocabulary
+from poetgen.errors import SettingError
 from poetgen.generation.fitting import fit_plan
 from poetgen.generation.lexicon import bits, lexicon_of
+from poetgen.generation.planning import make_plans
 from poetgen.verse.repetition import missing_repeats
 from poetgen.verse.rhymes import rhyme_book
 from poetgen.verse.schemes import Form, Scheme, tune_form
@@ -206,9 +209,13 @@ def test_lines_that_come_before_leave_characters_to_rhyme(seed):
 
 def walk(form, seed, lexicon=MANY_LEXICON, **rules):
     """Return a poem that is drawn blindly from what the masks let pass."""
-    rng = np.random.default_rng(seed)
     rhymes = range(len(lexicon.book.groups))
-    plan = fit_plan(form, lexicon, {}, lexicon.tones["中"], rhymes=rhymes, **rules)
+    return drawn(fit_plan(form, lexicon, {}, lexicon.tones["中"], rhymes=rhymes, **rules), seed)
+
+
+def drawn(plan, seed):
+    """Return a poem of a plan that is drawn blindly."""
+    rng = np.random.default_rng(seed)
     row, text = plan.start(), ""
     while row.position < len(plan.slots):
         token_id = int(rng.choice(np.flatnonzero(~plan.excluded(row))))
@@ -241,11 +248,15 @@ def test_what_a_tune_repeats_is_written_again_though_it_rhymes():
 )
 def test_repeats_give_way_to_wishes_and_never_lead_to_a_dead_end(fixed, word, chain):
     repeats = ((1, 2), (2, 3)) if chain else AGAIN.repeats
-    form = dataclasses.replace(AGAIN, repeats=repeats)
-    plain = plan_of(dataclasses.replace(form, repeats=()), fixed)
-    plan = plan_of(form, fixed, words=[tuple(VOCABULARY.encode(word))])
+    form, words = dataclasses.replace(AGAIN, repeats=repeats), [tuple(VOCABULARY.encode(word))]
+    plain = plan_of(dataclasses.replace(form, repeats=()), fixed, words=words)
+    plan = plan_of(form, fixed, words=words)
     assert (plan is None) == (plain is None)
     assume(plan is not None and word not in text_of(fixed))
+    try:
+        poems_of(plain)
+    except AssertionError:
+        assume(False)  # with so few characters a word may be all that rhymes
     for poem in poems_of(plan):
         text = poem.replace("，", "").replace("。", "")
         assert all(text[place] == char for place, char in fixed.items())
@@ -268,15 +279,61 @@ def text_of(fixed):
     return chars[:2], chars[2:]
 
 
+def test_a_line_that_may_not_repeat_one_character_repeats_none():
+    found = poems_of(plan_of(AGAIN, {0: "东", 2: "红"}))
+    assert any(poem[1] != poem[4] for poem in found)
+    assert all(poem[4] != poem[1] for poem in found)  # a rhyme stands once
+
+
+def test_what_would_be_repeated_to_a_forbidden_word_is_not_written():
+    form = Form("thrice", (3,), "。", (Scheme(("",)),), repeats=((0, 1), (1, 2)))
+    plan = plan_of(form, rhymes=None, words=[tuple(VOCABULARY.encode("东东东"))])
+    assert set(poems_of(plan)) == {f"{char * 3}。" for char in CHARS if char != "东"}
+
+
+@pytest.fixture(scope="module")
+def whole():
+    """The lexicon of all characters of the rhyme book of 词."""
+    chars = filter(rhyme_book("cilin").groups_of, map(chr, range(0x4E00, 0x9FA6)))
+    return lexicon_of(Vocabulary([*chars, "、", "，", "。"]), "cilin")
+
+
+def missing(text, tune):
+    return [*missing_repeats(re.split("[、，。]", text)[:-1], tune)]
+
+
 @pytest.mark.parametrize("name", ["如梦令", "忆秦娥", "潇湘神", "调笑令", "钗头凤"])
-def test_tunes_are_written_with_their_repeats(name):
+def test_tunes_are_written_with_their_repeats(name, whole):
     tune = find_tune(name)
     assert tune.repeats
-    chars = filter(rhyme_book("cilin").groups_of, map(chr, range(0x4E00, 0x9FA6)))
-    lexicon = lexicon_of(Vocabulary([*chars, "、", "，", "。"]), "cilin")
     for seed in range(8):
-        text = walk(tune_form(tune), seed, lexicon=lexicon)
-        assert not [*missing_repeats(re.split("[、，。]", text)[:-1], tune)]
+        assert not missing(walk(tune_form(tune), seed, lexicon=whole), tune)
+
+
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("如梦令", "知否"),
+        ("忆秦娥", "明月"),
+        ("潇湘神", "东风"),
+        ("潇湘神", "潇湘"),
+        ("调笑令", "杨柳"),
+        ("钗头凤", "错"),
+    ],
+)
+def test_a_word_that_stands_where_a_tune_repeats_is_repeated(name, word, whole):
+    for plan in make_plans(VerseConfig(form=name, require=word), "", whole.vocabulary):
+        for seed in range(4):
+            text = drawn(plan, seed)
+            assert word in text
+            assert not missing(text, find_tune(name))
+
+
+def test_loose_tones_are_advised_where_they_are_enough(whole):
+    with pytest.raises(SettingError) as caught:
+        make_plans(VerseConfig(form="潇湘神"), "斑竹枝，", whole.vocabulary)
+    assert caught.value.advice.startswith("Give --tones loose, or ")
+    assert make_plans(VerseConfig(form="潇湘神", tones="loose"), "斑竹枝，", whole.vocabulary)
 
 
 def test_a_group_that_has_too_few_characters_is_not_taken():
