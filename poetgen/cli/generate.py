@@ -112,8 +112,6 @@ def generate(
     drawn = draw_seed() if seed is None else seed
     if not as_json:
         note(f"model {poet.name}, " + (f"beam {search.beam}" if search.beam else f"seed {drawn}"))
-    if request.prompt and request.forms is not None and not request.forms.suit_start():
-        note("No form suits this start, so the poem keeps no rules.")
     # A search needs no seed: only one that was given is shown.
     known_seed = seed if search.beam else drawn
     scored = show.score or as_json
@@ -135,6 +133,8 @@ def generate(
     if len(cuts) < num_poems:
         found = f"{len(cuts)} distinct poem" + "s" * (len(cuts) != 1)
         note(f"Only {found} found; {num_poems} requested.")
+    if request.forms is not None and not request.forms.has_kept:
+        note("No form that the model knows suits this start, so the poem keeps no rules.")
     if any(cuts) and not as_json:
         which = f": {sum(cuts):,} of {len(cuts):,} poems" if len(cuts) > 1 else ""
         note(f"Cut at --max-chars {sampling.max_chars}, before the end{which}.")

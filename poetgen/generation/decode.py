@@ -62,7 +62,8 @@ class Request(NamedTuple):
     ``exempt``, (V,), are the tokens that the repetition penalty spares. Without ``plans`` there
     are no rules; poem number n is written by that of number n modulo their number. What an
     ``occasion`` says is read before the start token. With ``forms`` a form is thought of for
-    each poem, and its plan is among them. ``unwritten`` are ids that no poem has.
+    each poem, and its plan is among them. ``unwritten`` are ids that no poem has, ``not_next``
+    those that do not follow the start. No poem has fewer tokens than ``shortest``, its end apart.
     """
 
     prompt: Sequence[int]
@@ -72,6 +73,8 @@ class Request(NamedTuple):
     occasion: Occasion | None = None
     unwritten: Sequence[int] = (PAD, START, UNK)
     forms: FormPlans | None = None
+    not_next: Sequence[int] = ()
+    shortest: int = 0
 
     def plan_of(self, number: int = 0) -> Plan | None:
         """Return the plan of poem ``number``; None without rules."""
@@ -124,6 +127,11 @@ def weigh(logits: FloatArray, poems: Sequence[Sequence[int]], request: Request) 
     logits[:, request.unwritten] = -np.inf
     if not all(poems):
         logits[[not poem for poem in poems], END] = -np.inf
+    if request.shortest:
+        logits[[len(poem) < request.shortest for poem in poems], END] = -np.inf
+    if request.not_next:
+        at_start = [n for n, poem in enumerate(poems) if len(poem) == len(request.prompt)]
+        logits[np.ix_(at_start, request.not_next)] = -np.inf
     if request.occasion is not None and request.occasion.keywords:
         logits = raise_keywords(logits, poems, request.occasion.keywords, _KEYWORD_STRENGTH)
     if request.sampling.repetition_penalty is None:

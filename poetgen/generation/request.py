@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from poetgen.arrays import BoolArray
+from poetgen.characters import END_MARKS, LINE_MARKS
 from poetgen.config import OccasionConfig, SampleConfig, VerseConfig
-from poetgen.corpus.vocabulary import Vocabulary
+from poetgen.corpus.vocabulary import END, Vocabulary
 from poetgen.errors import SettingError
 from poetgen.generation.decode import Request
 from poetgen.generation.prompt import encode_prompt, name_of, read_start, split_words
@@ -94,7 +95,12 @@ def make_request(
 
         form = plans[0].form if plans else None
         said = read_occasion(occasion, vocabulary, form, think=think and not prompt)
-    return Request(prompt, sampling, exempt, plans, said, vocabulary.unwritten, forms)
+    not_next: list[int] = []
+    if vocabulary.has_verse_marks and text[-1:] in tuple(LINE_MARKS):
+        # After 浪淘尽、 comes neither another mark nor the end.
+        not_next = vocabulary.encode([mark for mark in LINE_MARKS if mark in vocabulary])
+        not_next += [END] * (text[-1] not in END_MARKS)
+    return Request(prompt, sampling, exempt, plans, said, vocabulary.unwritten, forms, not_next)
 
 
 def _check_wishes(verse: VerseConfig, occasion: OccasionConfig, vocabulary: Vocabulary) -> None:

@@ -24,6 +24,7 @@ from poetgen.verse.tunes import find_tune
 
 if TYPE_CHECKING:
     from poetgen.generation.form_plans import FormPlans
+    from poetgen.generation.plan import Plan
 
 # The first character of a title says what kind of occasion it is, and is drawn as often as poets
 # have it; drawn as coolly as the rest, which at 0.9 makes no sense in a third of titles, every
@@ -44,6 +45,11 @@ _UNSUITABLE = np.log(5)
 # given, then without the title. Of a title in a collection of 词 a model knows that it seldom
 # stands over a tune, and a start suits few forms.
 _TRIES = (True,) * 3 + (False,) * 6
+# A form that a model thinks of less often, as a natural logarithm, it does not know.
+_KNOWN = np.log(1e-4)
+# A start that no form suits is strange to a model, which would end it at once. As long is a 五绝,
+# with its marks.
+_SHORTEST = 24
 # The model has learned the names of forms: it spells them right, and the longest has so many.
 _NAMING = SampleConfig(temperature=0.8)
 _MAX_NAME = 8
@@ -83,10 +89,7 @@ def _with_forms(
         for number, said, other in zip(waiting, known, thought, strict=True):
             occasion = said.formed(other.form)
             if (plan := forms.plan(occasion.form)) is not None:
-                sampling = replace(requests[number].sampling, max_chars=len(plan.slots))
-                formed[number] = requests[number]._replace(
-                    prompt=forms.prompt, sampling=sampling, plans=[plan], occasion=occasion
-                )
+                formed[number] = _planned(requests[number], forms, occasion, plan)
                 continue
             without_rules.append(number)
             if with_title and not forms.prompt:
@@ -94,7 +97,41 @@ def _with_forms(
                 formed[number] = requests[number]._replace(occasion=occasion)
         if not (waiting := without_rules):
             break
+    if waiting and forms.prompt:
+        likely = _known_forms(network, _said(requests[0]), forms)
+        plans = forms.best_kept([*likely])
+        forms.has_kept = forms.has_kept and bool(plans)
+        weights = np.array([[likely[form] for form in plans]])
+        for number in waiting:
+            if not plans:
+                formed[number] = requests[number]._replace(shortest=_SHORTEST)
+                continue
+            draw = np.array([rngs[number].random()])
+            (place,) = sample(weights, SampleConfig(temperature=1.0), draw).tolist()
+            form, plan = [*plans.items()][place]
+            occasion = _said(requests[number]).formed(form)
+            formed[number] = _planned(requests[number], forms, occasion, plan)
     return formed
+
+
+def _planned(request: Request, forms: FormPlans, occasion: Occasion, plan: Plan) -> Request:
+    sampling = replace(request.sampling, max_chars=len(plan.slots))
+    return request._replace(prompt=forms.prompt, sampling=sampling, plans=[plan], occasion=occasion)
+
+
+def _known_forms(
+    network: Network[State], occasion: Occasion, forms: FormPlans
+) -> dict[tuple[int, ...], float]:
+    """Return the forms that a start suits and the model knows, with their log-probabilities."""
+    untitled = occasion.titled(())
+    suited = [untitled.formed(form) for form in forms.suited()]
+    if not suited:
+        return {}
+    before = read_texts(network, [untitled.before_form()])
+    state = network.select(before, np.zeros(len(suited), np.int64))
+    found = _form_log_probabilities(network, suited, state).tolist()
+    pairs = zip(suited, found, strict=True)
+    return {occasion.form: value for occasion, value in pairs if value > _KNOWN}
 
 
 def think_forms(

@@ -168,4 +168,4 @@ def test_only_many_poems_on_many_cores_have_the_threads_of_numpy(
 @pytest.mark.parametrize(("start", "says_so"), [("日", False), ("日月山水花风云雨，", True)])
 def test_a_start_that_suits_no_form_is_said_to(start, says_so, capsys):
     generate(start=start, seed=1, model="tang")
-    assert ("No form suits this start" in capsys.readouterr().err) == says_so
+    assert ("No form that the model knows suits this start" in capsys.readouterr().err) == says_so

@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poetgen.characters import LINE_MARKS
 from poetgen.config import OccasionConfig, SampleConfig, SearchConfig, VerseConfig
 from poetgen.corpus.vocabulary import END, START
 from poetgen.errors import SettingError
 from poetgen.generation import thinking
 from poetgen.generation.decode import poem_rngs
+from poetgen.generation.form_plans import FormPlans
 from poetgen.generation.guidance import GuidedNetwork
 from poetgen.generation.occasion import Occasion
 from poetgen.generation.opened import OpenedNetwork
@@ -96,6 +98,8 @@ def test_a_start_has_a_form_that_it_suits(start):
     for poem in poems:
         assert poem.text.startswith(start)
         assert poem.title == ""
+        # Nor does it end at once where none suits it.
+        assert len(poem.text.replace("\n", "")) >= 24
     suited = {
         "春风空白日，": {"五绝"},
         "白日木，": set(),
@@ -103,9 +107,35 @@ def test_a_start_has_a_form_that_it_suits(start):
     }
     forms = {form_of(poem.text) for poem in poems} - {None}
     assert forms == suited.get(start, {"五绝", "七绝"})
-    asked = poet_of("五绝", "七绝").request(start, SAMPLING).forms
-    assert asked is not None
-    assert asked.suit_start() == bool(forms)
+    poet = poet_of("五绝", "七绝")
+    asked = poet.request(start, SAMPLING)
+    poet.thought(asked, 3)
+    assert asked.forms.has_kept == bool(forms)
+
+
+def test_a_start_has_the_form_that_it_suits_best_though_the_model_seldom_thinks_of_it():
+    # The model thinks of 七绝 alone, and knows 忆江南 as well; 江南好， is the beginning of no 诗.
+    poet = poet_of(*["七绝"] * 40, "忆江南")
+    for poem in poems_of(poet, 3, start="江南春，"):
+        assert poem.tune == "忆江南"
+        assert line_lengths(poem.text) == list(find_tune("忆江南").line_lengths)
+    # Of forms that suit it without their tones, those are taken that keep them.
+    asked = FormPlans(VOCABULARY, "白日落木石，", None)
+    suited = asked.suited()
+    assert tuple(VOCABULARY.encode("五绝")) in suited
+    assert asked.best_kept(suited).keys() <= set(suited)
+    for form, plan in asked.best_kept(suited).items():
+        assert plan is asked.plan(form, "loose")
+        assert asked.plan(form) is None
+
+
+@pytest.mark.parametrize("start", ["春风空、", "春风空，白日。"])
+def test_after_a_start_with_a_mark_comes_no_other(start):
+    poet = poet_of("五绝")
+    for poem in poems_of(poet, 6, start=start, verse=VerseConfig(form="free")):
+        following = poem.text.removeprefix(start)[:1]
+        assert following not in tuple(LINE_MARKS)
+        assert following or start.endswith("。")
 
 
 def test_a_start_of_a_whole_poem_goes_on_freely():
