@@ -31,11 +31,16 @@ SMALLEST = 0.003
 
 def main() -> None:
     """Write the table."""
-    rows = lzma.decompress(MARKS.read_bytes()).decode("utf-8").splitlines()
-    weights = learn([_parsed(row) for row in rows])
+    weights = learn(read_marks())
     best = sorted(weights.items(), key=lambda item: (-item[1], item[0]))
     kept = [f"{feature} {mark:.3f}\n" for feature, mark in best if abs(mark) >= SMALLEST]
     TABLE.write_text("".join(kept), encoding="utf-8")
+
+
+def read_marks() -> list[tuple[str, str, float]]:
+    """Return the titles, forms and marks of all poems."""
+    rows = lzma.decompress(MARKS.read_bytes()).decode("utf-8").splitlines()
+    return [(title, form, float(mark)) for title, form, mark in (row.split("\t") for row in rows)]
 
 
 def learn(poems: Sequence[tuple[str, str, float]]) -> dict[str, float]:
@@ -63,11 +68,6 @@ def _ridge(has: FloatArray, marks: FloatArray, weights: FloatArray) -> FloatArra
         weighed @ (marks - np.average(marks, weights=weights)),
     )
     return found
-
-
-def _parsed(row: str) -> tuple[str, str, float]:
-    title, form, mark = row.split("\t")
-    return title, form, float(mark)
 
 
 if __name__ == "__main__":

@@ -6,8 +6,6 @@ import itertools
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from poetgen.arrays import BoolArray
 from poetgen.generation.lexicon import Lexicon, bits
 from poetgen.generation.plan import Plan
@@ -63,7 +61,7 @@ def fit_plan(
 
 def _repeats(form: Form, fixed: Mapping[int, int]) -> bool:
     """Return whether a character is fixed at two places, but for one that is doubled in a line."""
-    lines = np.repeat(np.arange(len(form.line_lengths)), form.line_lengths).tolist()
+    lines = form.line_of
     places: dict[int, list[int]] = {}
     for place, token_id in sorted(fixed.items()):
         places.setdefault(token_id, []).append(place)

@@ -15,7 +15,7 @@ from poetgen.verse.forms import FORMS
 from poetgen.verse.tunes import find_tune, tunes
 
 # The tones of a form, from those that it keeps best.
-TONES: tuple[Tones, ...] = ("strict", "loose", "off")
+_TONES: tuple[Tones, ...] = ("strict", "loose", "off")
 
 
 class FormPlans:
@@ -54,7 +54,7 @@ class FormPlans:
 
         A start whose tones suit none of them has the loose ones, else only lines and rhyme.
         """
-        for tones in TONES:
+        for tones in _TONES:
             plans = {tuple(form): self.plan(form, tones) for form in forms}
             if found := {form: plan for form, plan in plans.items() if plan is not None}:
                 return found

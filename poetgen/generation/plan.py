@@ -177,27 +177,29 @@ class Plan:
         A line that has not repeated what it should does not go on to repeat.
         """
         source = self.slots[row.position].source
+        if source is None:
+            return None
         before = self.slots[row.position - len(row.tail) : row.position]
         is_broken = any(
             slot.source is not None and row.sources[slot.source] != token_id
             for slot, token_id in zip(before, row.tail, strict=True)
         )
-        return None if source is None or is_broken else row.sources[source]
+        return None if is_broken else row.sources[source]
 
     def _repeatable(self, mask: BoolArray, row: Row, slot: Slot) -> BoolArray:
         """Exclude also what could not be repeated where the tune does, unless nothing is left."""
         better = mask.copy()
         # It may be repeated within a word that is forbidden.
         better[[token_id for word in self.words for token_id in word]] = True
+        groups = tuple(
+            self._roomy(row, label, groups)
+            for label, groups in zip(self.labels, row.groups, strict=True)
+        )
         for place in slot.copies:
             if (token_id := self.fixed[place]) is not None:
                 better |= _all_but(len(mask), [token_id])
                 continue
             demands = self._demands_of(self._slot_at[place])
-            groups = tuple(
-                self._roomy(row, label, groups)
-                for label, groups in zip(self.labels, row.groups, strict=True)
-            )
             better |= self._mask(demands, groups)
             if all(label for _, label in demands):
                 better[list(row.rhymed)] = True

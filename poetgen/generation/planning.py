@@ -8,8 +8,6 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from poetgen.config import VerseConfig
 from poetgen.corpus.vocabulary import Vocabulary
 from poetgen.errors import SettingError
@@ -91,7 +89,7 @@ def _with_repeats(fixed: Mapping[int, int], form: Form) -> Mapping[int, int]:
 
     Where a line repeats, and a wish has another character in it, nothing is added.
     """
-    lines = np.repeat(np.arange(len(form.line_lengths)), form.line_lengths).tolist()
+    lines = form.line_of
     broken = {
         lines[place]
         for before, place in form.repeats

@@ -57,6 +57,11 @@ class Form:
         """The characters of a poem, without marks."""
         return sum(self.line_lengths)
 
+    @property
+    def line_of(self) -> tuple[int, ...]:
+        """The index of the line of each character."""
+        return tuple(line for line, length in enumerate(self.line_lengths) for _ in range(length))
+
 
 def regulated_form(name: str, num_lines: int, length: int, tones: Tones = "strict") -> Form:
     """Return a form of regulated verse: 绝句, 律诗 or 排律, its even lines rhyming.

@@ -109,7 +109,7 @@ def test_a_poem_that_breaks_off_is_taken_only_if_all_do(model, network, seed):
     request = Request([], SampleConfig(temperature=1.0, max_chars=40))
     for first in best_whole(network, request, poem_rngs(seed, 4), 3, judge, model.vocabulary):
         text = model.vocabulary.decode(first.token_ids)
-        (texts, *_), lengths = judge.asked[-1], []
+        texts, *_ = judge.asked[-1]
         place = texts.index(text) // 3 * 3
         lengths = [sum(map(is_hanzi, one)) for one in texts[place : place + 3]]
         whole = [length for length in lengths if length >= 20]

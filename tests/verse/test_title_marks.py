@@ -1,14 +1,12 @@
 """What titles tell of the marks of poems."""
 
-import lzma
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from poetgen.verse.title_marks import features_of, mark_of_title, title_marks
-from tools.make_title_marks import MARKS, SMALLEST, _parsed, learn
+from tools.make_title_marks import SMALLEST, learn, read_marks
 
 
 @given(st.text("山寺奉和制", max_size=12))
@@ -40,8 +38,7 @@ def test_what_a_form_is_worth_is_not_learned_as_that_of_a_title():
 
 
 def test_the_table_is_what_the_tool_makes_of_the_marks():
-    rows = lzma.decompress(MARKS.read_bytes()).decode("utf-8").splitlines()
-    found = learn([_parsed(row) for row in rows])
+    found = learn(read_marks())
     kept = {feature: mark for feature, mark in found.items() if abs(mark) >= SMALLEST}
     assert kept.keys() == title_marks().keys()
     for feature, mark in kept.items():
